@@ -1,0 +1,1 @@
+"""The applications that plug their environments and rewards into the core."""

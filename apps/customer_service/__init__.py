@@ -1,0 +1,1 @@
+"""A bot that answers customers from the company's own articles, asks back, or hands over to a person."""

@@ -1,0 +1,1 @@
+"""Lists of films that are right and varied, from what somebody has liked."""

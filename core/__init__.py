@@ -1,0 +1,1 @@
+"""Steer's core: reinforcement-learning fine-tuning of pretrained transformers, shared by every app."""

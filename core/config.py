@@ -1,0 +1,118 @@
+"""Typed settings of every stage: defaults, a preset, a YAML file and overrides, in that order.
+
+An unknown key is an error that names it.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from core.errors import SteerError
+from core.models.catalogue import DEFAULT_ENCODER
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class EncoderSettings(_Section):
+    """The pretrained encoder and what of it is trained (see `core.models.encoder.TextEncoder`)."""
+
+    name: str = DEFAULT_ENCODER
+    adapt: Literal["frozen", "top", "full", "lora"] = "full"
+    layers: int = Field(default=2, ge=0, description="layers that `top` trains")
+    rank: int = Field(default=16, ge=1, description="rank of LoRA")
+    max_length: int = Field(default=96, ge=8, description="window in tokens")
+    precision: Literal["auto", "bf16", "fp32"] = "auto"
+
+
+class StageSettings(_Section):
+    """How one stage is optimised."""
+
+    iterations: int = Field(default=10, ge=1, description="epochs of supervised training, rollouts of RL")
+    batch_size: int = Field(default=32, ge=1)
+    learning_rate: float = Field(default=5e-5, gt=0, description="of the encoder")
+    head_learning_rate: float = Field(default=1e-3, gt=0, description="of the head and the critic")
+    weight_decay: float = Field(default=0.01, ge=0)
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    schedule: Literal["constant", "linear", "cosine"] = "linear"
+    warmup: float = Field(default=0.1, ge=0, le=1, description="share of the steps")
+    clip_norm: float = Field(default=1.0, gt=0, description="largest norm of the gradient")
+    patience: int = Field(default=3, ge=1, description="iterations without a better validation reward before stopping")
+
+
+class RLSettings(StageSettings):
+    """What RL adds; `algorithm` says which of the settings count."""
+
+    algorithm: Literal["ppo", "all_action"] = "ppo"
+    entropy: float = Field(default=0.01, ge=0, description="weight of the entropy bonus")
+    kl: float = Field(default=0.05, ge=0, description="weight of the KL penalty to the supervised policy")
+    gamma: float = Field(default=1.0, ge=0, le=1, description="discount")
+    gae_lambda: float = Field(default=0.95, ge=0, le=1)
+    clip_range: float = Field(default=0.2, gt=0)
+    value_weight: float = Field(default=0.5, ge=0)
+    target_kl: float = Field(default=0.03, gt=0, description="PPO ends an iteration's updates beyond this")
+    environments: int = Field(default=128, ge=1, description="environments that run side by side")
+    steps: int = Field(default=4, ge=1, description="steps of each environment in a rollout")
+    epochs: int = Field(default=2, ge=1, description="passes over a rollout")
+
+
+class Settings(_Section):
+    """Everything that a run depends on besides its data."""
+
+    seed: int = 0
+    encoder: EncoderSettings = EncoderSettings()
+    linear: StageSettings = StageSettings(iterations=30, batch_size=64, patience=5)
+    supervised: StageSettings = StageSettings(dropout=0.1)
+    rl: RLSettings = RLSettings()
+    rewards: dict[str, float] = Field(default_factory=dict, description="weights of the task's reward")
+
+
+def load_settings(preset: Mapping[str, Any], file: Path | None = None, overrides: Sequence[str] = ()) -> Settings:
+    """Merge a preset, a YAML file and `section.key=value` overrides.
+
+    Raises:
+        SteerError: the file cannot be read, or a key or a value is wrong; the message names it.
+    """
+    values: dict[str, Any] = {}
+    _merge(values, preset)
+    if file is not None:
+        _merge(values, _read_yaml(file))
+    for override in overrides:
+        _merge(values, _parse_override(override))
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        lines = (f"{'.'.join(map(str, e['loc']))}: {e['msg']} (got {e['input']!r})" for e in error.errors())
+        raise SteerError("wrong settings: " + "; ".join(lines)) from error
+
+
+def _merge(target: dict[str, Any], source: Mapping[str, Any]) -> None:
+    for key, value in source.items():
+        if isinstance(value, Mapping):
+            _merge(target.setdefault(key, {}), value)
+        else:
+            target[key] = value
+
+
+def _read_yaml(file: Path) -> Mapping[str, Any]:
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise SteerError(f"cannot read settings from {file}: {error}") from error
+    if content is not None and not isinstance(content, Mapping):
+        raise SteerError(f"{file} must hold `section:` blocks with `key: value` lines, not a {type(content).__name__}")
+    return content or {}
+
+
+def _parse_override(override: str) -> dict[str, Any]:
+    path, equals, text = override.partition("=")
+    if not equals:
+        raise SteerError(f"override {override!r} has no '='; write for example rl.iterations=20")
+    value: Any = yaml.safe_load(text)
+    for key in reversed(path.strip().split(".")):
+        value = {key: value}
+    return value

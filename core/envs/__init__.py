@@ -1,0 +1,1 @@
+"""Environments on Gymnasium's vector interface."""

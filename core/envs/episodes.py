@@ -1,0 +1,90 @@
+"""A vector environment whose episodes come from rows of a data set."""
+
+from abc import abstractmethod
+from typing import Any
+
+import numpy as np
+from gymnasium.vector import AutoresetMode, VectorEnv
+
+from core.envs.observations import Observations
+from core.errors import SteerError
+
+
+class EpisodeEnv(VectorEnv):
+    """Runs one episode for each row of a data set, several side by side.
+
+    Follows Gymnasium's `VectorEnv` with same-step autoreset: an environment whose episode ended shows the first state
+    of its next one at once. With `shuffle`, rows come in a new random order in each pass; without, in order, so that
+    one pass visits each exactly once. `infos["episode"]` says which row each environment acted in.
+
+    Args:
+        num_envs: environments side by side.
+        episodes: rows in the data set.
+        options: number of different picks.
+        shuffle: random order (training) or one after the other (evaluation).
+    """
+
+    def __init__(self, num_envs: int, episodes: int, options: int, *, shuffle: bool) -> None:
+        if episodes == 0:
+            raise SteerError("an environment needs at least one episode, and its data set is empty")
+        self.num_envs, self.episodes, self.options, self.shuffle = num_envs, episodes, options, shuffle
+        self.metadata = {"autoreset_mode": AutoresetMode.SAME_STEP}
+        self.rows = np.zeros(num_envs, dtype=np.int64)
+        self._queue: list[int] = []
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Observations, dict[str, Any]]:
+        """Begin a fresh pass; equal seeds give equal passes."""
+        super().reset(seed=seed, options=options)
+        self._queue = []
+        self._begin_next(np.arange(self.num_envs))
+        return self.observe(), {"episode": self.rows.copy()}
+
+    def step(self, actions: np.ndarray) -> tuple[Observations, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
+        """Act in every environment.
+
+        Args:
+            actions: int64 of shape (environments, picks).
+
+        Returns:
+            States, rewards (float32), ends, cut-offs (always false) and infos.
+
+        Raises:
+            SteerError: an action outside the action space, or a reward that is not finite.
+        """
+        actions = np.asarray(actions).reshape(self.num_envs, -1)
+        low, high = actions.min(), actions.max()
+        if low < 0 or high >= self.options:
+            raise SteerError(f"actions {low}..{high} are outside the action space 0..{self.options - 1}")
+        rewards, ended, infos = self.act(actions)
+        if not np.isfinite(rewards).all():
+            row = self.rows[int(np.flatnonzero(~np.isfinite(rewards))[0])]
+            raise SteerError(f"the reward of episode {row} is not a finite number; check the reward function")
+        infos["episode"] = self.rows.copy()
+        self._begin_next(np.flatnonzero(ended))
+        return self.observe(), rewards.astype(np.float32), ended, np.zeros_like(ended), infos
+
+    @abstractmethod
+    def begin(self, slots: np.ndarray) -> None:
+        """Start the episodes of `self.rows[slots]` in the environments `slots`."""
+
+    @abstractmethod
+    def observe(self) -> Observations:
+        """The current state of every environment."""
+
+    @abstractmethod
+    def act(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
+        """Carry out `actions` (environments, picks): rewards, which episodes ended, infos.
+
+        `infos["pick_rewards"]` (environments, picks) may split a list's reward over its positions.
+        """
+
+    def _begin_next(self, slots: np.ndarray) -> None:
+        if not len(slots):
+            return
+        while len(self._queue) < len(slots):
+            fresh = self.np_random.permutation(self.episodes) if self.shuffle else np.arange(self.episodes)
+            self._queue += fresh.tolist()
+        self.rows[slots], self._queue = self._queue[: len(slots)], self._queue[len(slots) :]
+        self.begin(slots)

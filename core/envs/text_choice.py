@@ -1,0 +1,40 @@
+"""One decision about one text."""
+
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+from gymnasium.vector.utils import batch_space
+
+from core.envs.episodes import EpisodeEnv
+from core.envs.observations import Observations, take
+from core.envs.text_space import text_space
+
+
+class TextChoiceEnv(EpisodeEnv):
+    """A contextual bandit: the state is a text, the reward of each action is known to the environment.
+
+    Args:
+        texts: one for each episode.
+        rewards: float32 of shape (episodes, actions).
+        num_envs: environments side by side.
+        shuffle: see `EpisodeEnv`.
+    """
+
+    def __init__(self, texts: list[str], rewards: np.ndarray, num_envs: int, *, shuffle: bool) -> None:
+        super().__init__(num_envs, len(texts), rewards.shape[1], shuffle=shuffle)
+        self.states: Observations = {"text": tuple(texts)}
+        self.rewards = rewards
+        self.single_observation_space = spaces.Dict({"text": text_space()})
+        self.single_action_space = spaces.Discrete(rewards.shape[1])
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+
+    def begin(self, slots: np.ndarray) -> None:
+        """The row says everything."""
+
+    def observe(self) -> Observations:
+        return take(self.states, self.rows)
+
+    def act(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
+        return self.rewards[self.rows, actions[:, 0]], np.ones(self.num_envs, dtype=bool), {}

@@ -1,0 +1,1 @@
+"""Measuring policies: on the same split, beside their baselines, with intervals."""

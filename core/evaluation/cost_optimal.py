@@ -1,0 +1,36 @@
+"""The decision rule that supervised probabilities and a known cost matrix make optimal."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core.rl.supervised import Demonstrations
+
+
+def fit_temperature(log_probs: Tensor, demonstrations: Demonstrations) -> float:
+    """Temperature that makes probabilities honest on held-out demonstrations (Guo et al. 2017).
+
+    Args:
+        log_probs: float32 of shape (states, options).
+        demonstrations: the same states' targets.
+    """
+    targets = torch.as_tensor(demonstrations.targets)
+    grid = np.geomspace(0.3, 5.0, 60)
+    losses = [
+        -(targets * (log_probs / temperature).log_softmax(-1).clamp_min(-1e4)).sum(-1).mean().item()
+        for temperature in grid
+    ]
+    return float(grid[int(np.argmin(losses))])
+
+
+def minimum_expected_cost(log_probs: Tensor, rewards: np.ndarray, temperature: float) -> np.ndarray:
+    """Actions of highest expected reward, int64 of shape (states, 1).
+
+    Args:
+        log_probs: of what is right, float32 of shape (states, options).
+        rewards: of (what is right, action), shape (options, actions) or (states, options, actions).
+        temperature: from `fit_temperature`.
+    """
+    probs = (log_probs / temperature).softmax(-1).numpy()
+    expected = np.einsum("so,oa->sa", probs, rewards) if rewards.ndim == 2 else np.einsum("so,soa->sa", probs, rewards)
+    return expected.argmax(-1)[:, None]

@@ -1,0 +1,1 @@
+"""Pretrained weights and the policies built on them."""

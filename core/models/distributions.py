@@ -1,0 +1,89 @@
+"""What a policy draws its actions from.
+
+Both distributions share one interface. An action is a row of `T` picks: one for a choice, several for a list. Rows of
+`logits` may hold `-inf` for options that are not on offer.
+"""
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor
+
+
+class ActionDistribution(ABC):
+    """Distribution over rows of picks.
+
+    Args:
+        logits: float32 of shape (rows, options).
+    """
+
+    def __init__(self, logits: Tensor) -> None:
+        self.log_probs = logits.float().log_softmax(-1)
+
+    @property
+    def probs(self) -> Tensor:
+        """Probability of each option as the first pick, shape (rows, options)."""
+        return self.log_probs.exp()
+
+    def entropy(self) -> Tensor:
+        """Entropy of the first pick in nats, shape (rows,)."""
+        return -(self.probs * self.log_probs.clamp_min(-1e4)).sum(-1)
+
+    def kl(self, reference_log_probs: Tensor) -> Tensor:
+        """KL(self || reference) of the first pick in nats, shape (rows,)."""
+        gap = self.log_probs.clamp_min(-1e4) - reference_log_probs.clamp_min(-1e4)
+        return (self.probs * gap).sum(-1)
+
+    @abstractmethod
+    def sample(self, generator: torch.Generator | None = None) -> Tensor:
+        """Random actions, int64 of shape (rows, picks)."""
+
+    @abstractmethod
+    def mode(self) -> Tensor:
+        """Most probable actions, int64 of shape (rows, picks)."""
+
+    @abstractmethod
+    def log_prob(self, actions: Tensor) -> Tensor:
+        """Log-probability of each pick given the picks before it, shape (rows, picks)."""
+
+
+class Categorical(ActionDistribution):
+    """One pick out of several options."""
+
+    def sample(self, generator: torch.Generator | None = None) -> Tensor:
+        return torch.multinomial(self.probs, 1, generator=generator)
+
+    def mode(self) -> Tensor:
+        return self.log_probs.argmax(-1, keepdim=True)
+
+    def log_prob(self, actions: Tensor) -> Tensor:
+        return self.log_probs.gather(-1, actions)
+
+
+class PlackettLuce(ActionDistribution):
+    """A list of `length` different options, drawn one after the other without replacement.
+
+    Luce (1959), Plackett (1975); sampled by the Gumbel top-k trick (Kool et al. 2019, "Stochastic Beams and Where to
+    Find Them", equation 6).
+    """
+
+    def __init__(self, logits: Tensor, length: int) -> None:
+        super().__init__(logits)
+        self.length = length
+
+    def sample(self, generator: torch.Generator | None = None) -> Tensor:
+        uniform = torch.rand(self.log_probs.shape, generator=generator, device=self.log_probs.device)
+        gumbel = -torch.log(-torch.log(uniform.clamp(1e-20, 1 - 1e-7)))
+        return (self.log_probs + gumbel).topk(self.length, dim=-1).indices
+
+    def mode(self) -> Tensor:
+        return self.log_probs.topk(self.length, dim=-1).indices
+
+    def log_prob(self, actions: Tensor) -> Tensor:
+        remaining = self.log_probs
+        steps = []
+        for position in range(actions.shape[1]):
+            pick = actions[:, position : position + 1]
+            steps.append(remaining.gather(-1, pick) - remaining.logsumexp(-1, keepdim=True))
+            remaining = remaining.scatter(-1, pick, float("-inf"))
+        return torch.cat(steps, dim=-1)

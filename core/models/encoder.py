@@ -1,0 +1,139 @@
+"""A pretrained transformer encoder that turns texts into vectors."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from peft import LoraConfig, get_peft_model
+from torch import Tensor, nn
+from transformers import AutoModel, AutoTokenizer
+from transformers.utils import logging as transformers_logging
+
+from core.data.batches import bucketed
+from core.models.catalogue import DEFAULT_ENCODER
+from core.models.precision import autocast
+from core.models.weights import resolve
+
+Adaptation = Literal["frozen", "top", "full", "lora"]
+
+# Characters beyond this cannot reach the window of any supported encoder; cutting first keeps tokenising cheap.
+_CHARACTERS_A_TOKEN = 12
+
+
+class TextEncoder(nn.Module):
+    """Mean-pooled transformer encoder with a token cache.
+
+    Args:
+        name: weights, as `core.models.weights.resolve` takes them.
+        adapt: `frozen` trains nothing; `top` the `layers` uppermost layers; `full` all layers but the embeddings;
+            `lora` low-rank adapters on every attention projection (Hu et al. 2021, through PEFT).
+        layers: how many layers `top` trains.
+        rank: LoRA's rank.
+        max_length: window in tokens; the end of a longer text is cut.
+        precision: see `core.models.precision.autocast`.
+    """
+
+    def __init__(
+        self,
+        name: str = DEFAULT_ENCODER,
+        *,
+        adapt: Adaptation = "frozen",
+        layers: int = 2,
+        rank: int = 16,
+        max_length: int = 96,
+        precision: str = "auto",
+    ) -> None:
+        super().__init__()
+        folder = resolve(name)
+        transformers_logging.disable_progress_bar()
+        self.name, self.adapt, self.max_length, self.precision = name, adapt, max_length, precision
+        self.tokenizer = AutoTokenizer.from_pretrained(folder)
+        backbone = AutoModel.from_pretrained(folder, dtype=torch.float32, use_safetensors=True)
+        self.backbone: Any = _adapted(backbone, adapt, layers, rank)
+        self.width: int = backbone.config.hidden_size
+        self._tokens: dict[str, list[int]] = {}
+        self._frozen_vectors: dict[str, Tensor] = {}
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights lie."""
+        return next(self.backbone.parameters()).device
+
+    def forward(self, texts: Sequence[str]) -> Tensor:
+        """Mean of the last layer's token vectors, float32 of shape (texts, width)."""
+        if self.adapt == "frozen":
+            return self._remembered(texts)
+        return self._pooled(texts)
+
+    def lengths(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text, after cutting to the window."""
+        return [len(tokens) for tokens in self._tokenized(texts)]
+
+    @torch.no_grad()
+    def embed(self, texts: Sequence[str], *, tokens_a_batch: int = 2048) -> np.ndarray:
+        """Unit-length vectors for retrieval, float32 of shape (texts, width)."""
+        vectors = np.zeros((len(texts), self.width), dtype=np.float32)
+        for rows in bucketed(self.lengths(texts), tokens_a_batch):
+            pooled = self([texts[row] for row in rows])
+            vectors[rows] = nn.functional.normalize(pooled, dim=-1).cpu().numpy()
+        return vectors
+
+    def save(self, folder: Path) -> None:
+        """Write the backbone (or, under LoRA, its adapter) in `save_pretrained` format with the tokenizer."""
+        self.backbone.save_pretrained(folder)
+        self.tokenizer.save_pretrained(folder)
+
+    def _tokenized(self, texts: Sequence[str]) -> list[list[int]]:
+        new = _unseen(texts, self._tokens, limit=200_000)
+        if new:
+            cut = [text[: self.max_length * _CHARACTERS_A_TOKEN] for text in new]
+            ids = self.tokenizer(cut, truncation=True, max_length=self.max_length)["input_ids"]
+            self._tokens.update(zip(new, ids, strict=True))
+        return [self._tokens[text] for text in texts]
+
+    def _pooled(self, texts: Sequence[str]) -> Tensor:
+        ids = [torch.tensor(tokens) for tokens in self._tokenized(texts)]
+        padded = nn.utils.rnn.pad_sequence(ids, batch_first=True, padding_value=self.tokenizer.pad_token_id or 0)
+        lengths = torch.tensor([len(tokens) for tokens in ids])
+        mask = (torch.arange(padded.shape[1]) < lengths[:, None]).to(self.device)
+        with autocast(self.device, self.precision):
+            hidden = self.backbone(input_ids=padded.to(self.device), attention_mask=mask.long()).last_hidden_state
+        weight = mask.unsqueeze(-1).float()
+        return (hidden.float() * weight).sum(1) / weight.sum(1)
+
+    @torch.no_grad()
+    def _remembered(self, texts: Sequence[str]) -> Tensor:
+        # Frozen weights give every text one vector for ever, so an epoch over cached vectors costs next to nothing.
+        new = _unseen(texts, self._frozen_vectors, limit=50_000)
+        training = self.training
+        self.eval()
+        for rows in bucketed(self.lengths(new), 2048):
+            batch = [new[row] for row in rows]
+            self._frozen_vectors.update(zip(batch, self._pooled(batch).cpu(), strict=True))
+        self.train(training)
+        return torch.stack([self._frozen_vectors[text] for text in texts]).to(self.device)
+
+
+def _unseen(texts: Sequence[str], cache: dict[str, Any], limit: int) -> list[str]:
+    """Distinct texts that `cache` lacks; a cache that would outgrow `limit` is emptied first."""
+    new = [text for text in dict.fromkeys(texts) if text not in cache]
+    if len(cache) + len(new) > limit:
+        cache.clear()
+        new = list(dict.fromkeys(texts))
+    return new
+
+
+def _adapted(backbone: Any, adapt: Adaptation, layers: int, rank: int) -> Any:
+    if adapt == "lora":
+        targets = ["query", "key", "value", "dense"]
+        return get_peft_model(
+            backbone, LoraConfig(r=rank, lora_alpha=2 * rank, lora_dropout=0.0, target_modules=targets)
+        )
+    stack = backbone.encoder.layer
+    first = {"frozen": len(stack), "top": max(len(stack) - layers, 0), "full": 0}[adapt]
+    backbone.requires_grad_(False)
+    for layer in stack[first:]:
+        layer.requires_grad_(True)
+    return backbone

@@ -1,0 +1,26 @@
+"""Which device computes, and in which number format."""
+
+import torch
+
+
+def pick_device() -> torch.device:
+    """CUDA where there is a GPU, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def has_fast_bf16(device: torch.device) -> bool:
+    """Whether the hardware multiplies bfloat16 matrices faster than float32 ones."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+
+
+def autocast(device: torch.device, precision: str = "auto") -> torch.autocast:
+    """Context in which matrix products run in bfloat16.
+
+    Args:
+        device: where the model lies.
+        precision: `auto` (bfloat16 where the hardware has it), `bf16` or `fp32`.
+    """
+    enabled = precision == "bf16" or (precision == "auto" and has_fast_bf16(device))
+    return torch.autocast(device.type, torch.bfloat16, enabled=enabled)

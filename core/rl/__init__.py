@@ -1,0 +1,1 @@
+"""Rollouts, advantages, algorithms (one file each) and the learner that runs them."""

@@ -1,0 +1,101 @@
+"""Checkpoints: safetensors for numbers, JSON for the rest, written whole or not at all."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from core.errors import SteerError
+from core.files import recover_folder, replace_folder, write_json
+
+
+@dataclass
+class Progress:
+    """How far a stage has come.
+
+    Attributes:
+        fingerprint: of settings and data; a checkpoint of another run is refused.
+        iteration: iterations done.
+        best_iteration, best_score: of the best validation reward so far (0: before the first iteration).
+        history: one row of figures for each iteration.
+        schedule: state of the learning-rate schedule.
+        finished: whether the stage has ended.
+    """
+
+    fingerprint: str
+    iteration: int = 0
+    best_iteration: int = 0
+    best_score: float = float("-inf")
+    history: list[dict[str, float]] = field(default_factory=list)
+    schedule: dict[str, Any] = field(default_factory=dict)
+    finished: bool = False
+
+
+def write_checkpoint(folder: Path, progress: Progress, tensors: dict[str, dict[str, Tensor]]) -> None:
+    """Replace the checkpoint in `folder`; a failure leaves the old one.
+
+    Args:
+        folder: of the checkpoint.
+        progress: see `Progress`.
+        tensors: groups of named tensors.
+
+    Raises:
+        SteerError: the disk is full.
+    """
+    with replace_folder(folder) as fresh:
+        flat = {
+            f"{group}/{name}": t.detach().contiguous() for group, named in tensors.items() for name, t in named.items()
+        }
+        try:
+            save_file(flat, fresh / "tensors.safetensors")
+        except SafetensorError as error:  # how safetensors reports that the disk is full
+            raise OSError(str(error)) from error
+        write_json(fresh / "progress.json", asdict(progress))
+
+
+def read_checkpoint(folder: Path, fingerprint: str) -> tuple[Progress, dict[str, dict[str, Tensor]]] | None:
+    """The checkpoint in `folder`, or None where there is none.
+
+    Raises:
+        SteerError: it is damaged, or belongs to other settings or data.
+    """
+    recover_folder(folder)
+    if not folder.exists():
+        return None
+    try:
+        progress = Progress(**json.loads((folder / "progress.json").read_text(encoding="utf-8")))
+        flat = load_file(folder / "tensors.safetensors")
+    except (OSError, ValueError, TypeError, SafetensorError) as error:
+        raise SteerError(
+            f"the checkpoint in {folder} is damaged ({error}); delete that folder to start over."
+        ) from error
+    if progress.fingerprint != fingerprint:
+        raise SteerError(
+            f"the checkpoint in {folder} was made with other settings or data; "
+            "train with --fresh to start over, or restore the old settings."
+        )
+    tensors: dict[str, dict[str, Tensor]] = {}
+    for key, tensor in flat.items():
+        group, name = key.split("/", 1)
+        tensors.setdefault(group, {})[name] = tensor
+    return progress, tensors
+
+
+def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """The optimizer's state as named tensors."""
+    state = optimizer.state_dict()["state"]
+    return {f"{index}.{name}": tensor for index, slots in state.items() for name, tensor in slots.items()}
+
+
+def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    """Put back what `optimizer_tensors` gave."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, tensor in tensors.items():
+        index, name = key.split(".", 1)
+        state.setdefault(int(index), {})[name] = tensor
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})

@@ -1,0 +1,123 @@
+"""Task: the one thing that an app, or a user, plugs into the core."""
+
+import importlib.util
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from core.config import Settings
+from core.envs.episodes import EpisodeEnv
+from core.envs.observations import Observations
+from core.errors import SteerError
+from core.evaluation.cost_optimal import fit_temperature, minimum_expected_cost
+from core.evaluation.play import Act
+from core.models.policy import ActorCritic
+from core.rl.supervised import Demonstrations
+
+Split = Literal["train", "validation", "test"]
+
+
+class Task(ABC):
+    """Data, environment, reward and policy of one piece of work.
+
+    Subclasses set the class attributes and implement the abstract methods; everything else - training, baselines,
+    evaluation, model cards - follows from them.
+
+    Attributes:
+        name: of the task, as the command line and run folders spell it.
+        title: for people.
+        data_card: Markdown that says where the data come from, for the model card.
+        presets: settings by preset name; each must have `quick`.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    data_card: ClassVar[str] = ""
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"quick": {}}
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @abstractmethod
+    def data_fingerprint(self) -> str:
+        """Changes whenever the data do."""
+
+    @abstractmethod
+    def policy(self, *, frozen: bool = False) -> ActorCritic:
+        """A fresh policy on the pretrained encoder; `frozen` trains the heads alone."""
+
+    @abstractmethod
+    def environment(self, split: Split, num_envs: int | None = None, *, shuffle: bool = False) -> EpisodeEnv:
+        """Environment over a split; by default as many side by side as the split has episodes."""
+
+    @abstractmethod
+    def demonstrations(self, split: Split) -> Demonstrations:
+        """States of a split with what should be done in them, for the supervised warm start."""
+
+    @abstractmethod
+    def reward_table(self) -> np.ndarray:
+        """Reward of each action when an option is right, (options, actions), for the cost-optimal baseline."""
+
+    def all_rewards(self, split: Split) -> tuple[Observations, np.ndarray]:
+        """States of a one-decision task with the reward of every action, for the exact policy gradient."""
+        raise SteerError(f"{self.name} cannot tell the reward of every action; set rl.algorithm=ppo")
+
+    def cost_optimal(self, policy: ActorCritic) -> Act:
+        """The best decision rule over a supervised policy's probabilities; its temperature is fitted on validation."""
+        held_out = self.demonstrations("validation")
+        temperature = fit_temperature(policy.logits(held_out.observations), held_out)
+        return lambda states: minimum_expected_cost(policy.logits(states), self.reward_table(), temperature)
+
+    def rules(self) -> dict[str, Act]:
+        """Further baselines of the task's own that need no training, by name."""
+        return {}
+
+
+def greedy(policy: ActorCritic) -> Act:
+    """Take the policy's most probable action."""
+    return lambda states: policy.distribution(policy.logits(states)).mode().numpy()
+
+
+def load_task(name: str) -> type[Task]:
+    """The task class that `name` stands for: an installed app's name, or a Python file with one `Task` in it.
+
+    Apps register themselves under the entry-point group `steer.tasks`.
+
+    Raises:
+        SteerError: there is no such app or file, or the file holds no task.
+    """
+    if name.endswith(".py"):
+        return _task_in_file(Path(name))
+    found = {entry.name: entry for entry in entry_points(group="steer.tasks")}
+    key = name.replace("-", "_")
+    if key not in found:
+        raise SteerError(f"there is no task {name!r}; there are {', '.join(sorted(found))}, or name a Python file")
+    return found[key].load()
+
+
+def task_names() -> list[str]:
+    """Names of the installed apps' tasks."""
+    return sorted(entry.name for entry in entry_points(group="steer.tasks"))
+
+
+def _task_in_file(path: Path) -> type[Task]:
+    if not path.is_file():
+        raise SteerError(f"there is no file {path}")
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise SteerError(f"{path} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    tasks = [
+        member
+        for _, member in inspect.getmembers(module, inspect.isclass)
+        if issubclass(member, Task) and member.__module__ == module.__name__ and not inspect.isabstract(member)
+    ]
+    if len(tasks) != 1:
+        raise SteerError(f"{path} must define exactly one complete subclass of core.task.Task; it defines {len(tasks)}")
+    return tasks[0]

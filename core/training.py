@@ -1,0 +1,119 @@
+"""The road from data to a trained policy: linear baseline, supervised warm start, reinforcement learning."""
+
+import copy
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from core.config import Settings
+from core.errors import SteerError
+from core.evaluation.play import play
+from core.files import replace_folder, write_json, write_text
+from core.models.policy import ActorCritic
+from core.rl.algorithm import Algorithm
+from core.rl.all_action import AllAction
+from core.rl.learner import Learner
+from core.rl.ppo import PPO
+from core.rl.supervised import Supervised
+from core.task import Task, greedy
+
+Stage = Literal["linear", "supervised", "rl"]
+STAGES: tuple[Stage, ...] = ("linear", "supervised", "rl")
+
+Report = Callable[[Stage, int, int, dict[str, float]], None]
+
+
+@dataclass(frozen=True)
+class Run:
+    """The folder of one run.
+
+    Attributes:
+        folder: holds `settings.yaml` and, for each stage, `model/`, `history.json`, `checkpoint/`, `tensorboard/`.
+    """
+
+    folder: Path
+
+    def model(self, stage: Stage) -> Path:
+        """Folder of a stage's trained policy."""
+        return self.folder / stage / "model"
+
+    def history(self, stage: Stage) -> list[dict[str, float]]:
+        """Figures of each iteration of a finished stage."""
+        return json.loads((self.folder / stage / "history.json").read_text(encoding="utf-8"))["history"]
+
+    def is_finished(self, stage: Stage, fingerprint: str) -> bool:
+        """Whether the stage was trained to the end with the settings and data of `fingerprint`."""
+        done = self.folder / stage / "history.json"
+        if not done.is_file() or not self.model(stage).is_dir():
+            return False
+        return json.loads(done.read_text(encoding="utf-8"))["fingerprint"] == fingerprint
+
+
+def fingerprint(task: Task) -> str:
+    """Hash of everything that a run's result depends on: the task, its settings and its data."""
+    content = json.dumps([task.name, task.settings.model_dump(mode="json"), task.data_fingerprint()], sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+def train(task: Task, run: Run, report: Report) -> None:
+    """Train every stage that `run` does not hold yet; an interrupted stage goes on from its checkpoint.
+
+    Args:
+        task: what to train, with its settings.
+        run: where to leave models and figures.
+        report: told (stage, iteration, iterations, figures) after every iteration.
+    """
+    mark = fingerprint(task)
+    write_text(run.folder / "settings.yaml", yaml.safe_dump(task.settings.model_dump(mode="json"), sort_keys=False))
+    for stage in STAGES:
+        if not run.is_finished(stage, mark):
+            _train_stage(task, run, stage, mark, report)
+
+
+def trained_policy(task: Task, run: Run, stage: Stage = "rl") -> ActorCritic:
+    """The policy that a stage of `run` ended with, ready to decide.
+
+    Raises:
+        SteerError: the stage has not been trained yet.
+    """
+    if not run.model(stage).is_dir():
+        raise SteerError(f"{run.folder} holds no trained {stage} policy; run `steer train {task.name}` first")
+    policy = task.policy(frozen=stage == "linear")
+    policy.load(run.model(stage))
+    return policy.eval()
+
+
+def _train_stage(task: Task, run: Run, stage: Stage, mark: str, report: Report) -> None:
+    policy, algorithm = _prepare(task, run, stage)
+    validation = task.environment("validation")
+    learner = Learner(
+        policy,
+        algorithm,
+        getattr(task.settings, stage),
+        validate=lambda trained: float(play(validation, greedy(trained)).returns.mean()),
+        folder=run.folder / stage,
+        fingerprint=mark,
+        seed=task.settings.seed + STAGES.index(stage),
+        report=lambda done, total, figures: report(stage, done, total, figures),
+    )
+    history = learner.run()
+    with replace_folder(run.model(stage)) as fresh:
+        policy.save(fresh)
+    write_json(run.folder / stage / "history.json", {"fingerprint": mark, "history": history})
+
+
+def _prepare(task: Task, run: Run, stage: Stage) -> tuple[ActorCritic, Algorithm[Any]]:
+    settings: Settings = task.settings
+    if stage != "rl":
+        stage_settings = settings.linear if stage == "linear" else settings.supervised
+        return task.policy(frozen=stage == "linear"), Supervised(task.demonstrations("train"), stage_settings)
+    policy = trained_policy(task, run, "supervised")
+    reference = copy.deepcopy(policy).requires_grad_(False).eval()
+    if settings.rl.algorithm == "all_action":
+        return policy, AllAction(*task.all_rewards("train"), settings.rl, reference)
+    return policy, PPO(task.environment("train", settings.rl.environments, shuffle=True), settings.rl, reference)
