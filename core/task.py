@@ -59,9 +59,13 @@ class Task(ABC):
     def demonstrations(self, split: Split) -> Demonstrations:
         """States of a split with what should be done in them, for the supervised warm start."""
 
-    @abstractmethod
-    def reward_table(self) -> np.ndarray:
-        """Reward of each action when an option is right, (options, actions), for the cost-optimal baseline."""
+    def reward_table(self, states: Observations) -> np.ndarray:
+        """Reward of each action when an option is right, for the cost-optimal baseline.
+
+        Returns:
+            float32 of shape (options, actions), or (states, options, actions) where it differs from state to state.
+        """
+        raise SteerError(f"{self.name} has no reward table; implement reward_table or cost_optimal")
 
     def all_rewards(self, split: Split) -> tuple[Observations, np.ndarray]:
         """States of a one-decision task with the reward of every action, for the exact policy gradient."""
@@ -71,7 +75,7 @@ class Task(ABC):
         """The best decision rule over a supervised policy's probabilities; its temperature is fitted on validation."""
         held_out = self.demonstrations("validation")
         temperature = fit_temperature(policy.logits(held_out.observations), held_out)
-        return lambda states: minimum_expected_cost(policy.logits(states), self.reward_table(), temperature)
+        return lambda states: minimum_expected_cost(policy.logits(states), self.reward_table(states), temperature)
 
     def rules(self) -> dict[str, Act]:
         """Further baselines of the task's own that need no training, by name."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import torch
 import yaml
 
 from core.config import Settings
@@ -26,6 +27,7 @@ Stage = Literal["linear", "supervised", "rl"]
 STAGES: tuple[Stage, ...] = ("linear", "supervised", "rl")
 
 Report = Callable[[Stage, int, int, dict[str, float]], None]
+Begin = Callable[[Stage], None]
 
 
 @dataclass(frozen=True)
@@ -60,18 +62,20 @@ def fingerprint(task: Task) -> str:
     return hashlib.sha256(content.encode()).hexdigest()
 
 
-def train(task: Task, run: Run, report: Report) -> None:
+def train(task: Task, run: Run, report: Report, begin: Begin) -> None:
     """Train every stage that `run` does not hold yet; an interrupted stage goes on from its checkpoint.
 
     Args:
         task: what to train, with its settings.
         run: where to leave models and figures.
         report: told (stage, iteration, iterations, figures) after every iteration.
+        begin: told the stage that begins.
     """
     mark = fingerprint(task)
     write_text(run.folder / "settings.yaml", yaml.safe_dump(task.settings.model_dump(mode="json"), sort_keys=False))
     for stage in STAGES:
         if not run.is_finished(stage, mark):
+            begin(stage)
             _train_stage(task, run, stage, mark, report)
 
 
@@ -89,6 +93,7 @@ def trained_policy(task: Task, run: Run, stage: Stage = "rl") -> ActorCritic:
 
 
 def _train_stage(task: Task, run: Run, stage: Stage, mark: str, report: Report) -> None:
+    torch.manual_seed(task.settings.seed)  # fresh heads
     policy, algorithm = _prepare(task, run, stage)
     validation = task.environment("validation")
     learner = Learner(

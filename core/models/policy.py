@@ -103,10 +103,12 @@ class ActorCritic(nn.Module):
         Raises:
             SteerError: names or shapes are not this policy's.
         """
-        own = self.state_dict()
+        own = self.state()
         wrong = sorted(
-            name for name, tensor in tensors.items() if name not in own or own[name].shape != tensor.shape
-        ) or sorted(set(self.state()) - set(tensors))
+            name
+            for name in own.keys() | tensors.keys()
+            if name not in own or name not in tensors or own[name].shape != tensors[name].shape
+        )
         if wrong:
             raise SteerError(
                 f"{source} belongs to another model: {wrong[0]} does not fit "

@@ -139,6 +139,8 @@ class Learner:
         self.best = tensors["best"]
         restore_optimizer(self.optimizer, tensors["optimizer"])
         self.schedule.load_state_dict(self.progress.schedule)
+        for group, rate in zip(self.optimizer.param_groups, self.schedule.get_last_lr(), strict=True):
+            group["lr"] = rate  # the schedule itself would set it only after the next step
 
     def _log(self, figures: dict[str, float]) -> None:
         with SummaryWriter(str(self.folder / "tensorboard"), purge_step=self.progress.iteration) as writer:

@@ -52,7 +52,7 @@ class Page:
     Attributes:
         name: of the app.
         path: of the page in the address.
-        texts: must hold `title`.
+        texts: must hold `title` and `summary`.
         open_service: makes the app's service from the folder of training runs.
         build: lays out the page for a service; called inside a Blocks context.
     """

@@ -1,0 +1,131 @@
+"""Finds the articles that may answer a conversation.
+
+Three rankings are fused: cosine to an article's title and body (FAISS), cosine to questions of the log that the article
+answered (FAISS), and BM25 over both. The policy then decides among the best candidates, seeing every score.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from apps.customer_service.desk import Article, Desk
+from core.models.encoder import TextEncoder
+from core.retrieval.dense import DenseIndex
+from core.retrieval.fusion import reciprocal_rank_fusion
+from core.retrieval.words import WordIndex
+
+CANDIDATES = 20
+FEATURES = 6
+_NEIGHBOURS = 200
+
+Messages = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Found:
+    """Candidates of several conversations.
+
+    Attributes:
+        articles: row numbers of articles, best first, int64 of shape (conversations, candidates).
+        features: of each candidate, float32 of shape (conversations, candidates, FEATURES): cosine to the article,
+            cosine to its nearest logged question, BM25 and fused score as shares of the best, margin of the question's
+            cosine to the best one, inverse rank.
+    """
+
+    articles: np.ndarray
+    features: np.ndarray
+
+
+class Knowledge:
+    """Searchable articles and the questions of the log that they answered.
+
+    Args:
+        desk: articles, and the log, of which the training split is used.
+        encoder: frozen.
+    """
+
+    def __init__(self, desk: Desk, encoder: TextEncoder) -> None:
+        self.encoder = encoder
+        self.articles = [article for article in desk.articles if article.intent not in desk.hand_over_intents]
+        self.vectors = encoder.embed([article.text for article in self.articles])
+        titles = encoder.embed([article.title for article in self.articles])
+        self._passages = DenseIndex(np.concatenate([titles, self.vectors]))
+        self._passage_owner = np.tile(np.arange(len(self.articles)), 2)
+        self._questions, self._question_owner = self._answered_questions(desk)
+        self._question_index = DenseIndex(encoder.embed(self._questions))
+        self._words = WordIndex([article.text for article in self.articles] + self._questions)
+        self._word_owner = np.concatenate([np.arange(len(self.articles)), self._question_owner])
+        self._known = {text: row for row, text in enumerate(self._questions)}
+
+    def find(self, conversations: Sequence[Messages]) -> Found:
+        """The best `CANDIDATES` articles for each conversation (the customer's messages, oldest first).
+
+        A message that is itself in the log never finds itself, so training sees what serving will see.
+        """
+        scores = self._scores(conversations)
+        fused = reciprocal_rank_fusion(list(scores))
+        order = (-fused).argsort(axis=1, kind="stable")[:, :CANDIDATES]
+        passage, question, words, best = (np.take_along_axis(s, order, axis=1) for s in (*scores, fused))
+        share = 1.0 / np.arange(1, order.shape[1] + 1, dtype=np.float32)
+        features = [
+            passage,
+            question,
+            words / np.maximum(words.max(axis=1, keepdims=True), 1e-6),
+            best / best.max(axis=1, keepdims=True),
+            question - question.max(axis=1, keepdims=True),
+            np.broadcast_to(share, order.shape),
+        ]
+        return Found(order, np.stack(features, axis=-1).astype(np.float32))
+
+    def rankings(self, conversations: Sequence[Messages]) -> dict[str, np.ndarray]:
+        """Article rows from best to worst under each method, for measuring recall."""
+        passage, question, words = self._scores(conversations)
+        fused = reciprocal_rank_fusion([passage, question, words])
+        dense = np.maximum(passage, question)
+        methods = {"articles": passage, "dense": dense, "bm25": words, "fused": fused}
+        return {name: (-scores).argsort(axis=1, kind="stable") for name, scores in methods.items()}
+
+    def _scores(self, conversations: Sequence[Messages]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        queries = [" ".join(messages) for messages in conversations]
+        vectors = self.encoder.embed(queries)
+        hidden = [[self._known[text] for text in messages if text in self._known] for messages in conversations]
+        passage = self._best_of_owner(self._passages, self._passage_owner, vectors, [[] for _ in queries])
+        question = self._best_of_owner(self._question_index, self._question_owner, vectors, hidden)
+        words = np.zeros_like(passage)
+        for row, scores in enumerate(self._words.scores(queries)):
+            scores[[len(self.articles) + known for known in hidden[row]]] = 0
+            np.maximum.at(words[row], self._word_owner, scores)
+        return passage, question, words
+
+    def _best_of_owner(
+        self, index: DenseIndex, owner: np.ndarray, vectors: np.ndarray, hidden: list[list[int]]
+    ) -> np.ndarray:
+        best = np.zeros((len(vectors), len(self.articles)), dtype=np.float32)
+        scores, rows = index.search(vectors, _NEIGHBOURS)
+        for at in range(len(vectors)):
+            shown = ~np.isin(rows[at], hidden[at])
+            np.maximum.at(best[at], owner[rows[at][shown]], scores[at][shown])
+        return best
+
+    def _answered_questions(self, desk: Desk) -> tuple[list[str], np.ndarray]:
+        """Questions of the training split with one answerable intent, each with the article nearest to it."""
+        by_intent: dict[str, list[int]] = {}
+        for row, article in enumerate(self.articles):
+            by_intent.setdefault(article.intent, []).append(row)
+        logged = [
+            (utterance.text, by_intent[utterance.intents[0]])
+            for utterance in desk.utterances
+            if utterance.split == "train" and len(utterance.intents) == 1 and utterance.intents[0] in by_intent
+        ]
+        texts = [text for text, _ in logged]
+        vectors = self.encoder.embed(texts)
+        owners = [
+            rows[int((self.vectors[rows] @ vector).argmax())]
+            for vector, (_, rows) in zip(vectors, logged, strict=True)
+        ]
+        return texts, np.array(owners)
+
+    def article(self, row: int) -> Article:
+        """The article at a row number of `Found`."""
+        return self.articles[row]

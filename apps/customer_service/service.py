@@ -1,0 +1,164 @@
+"""What the page and the API ask of the bot: a reply to a conversation."""
+
+import json
+import os
+import threading
+import unicodedata
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+
+from apps.customer_service.desk import Article
+from apps.customer_service.environment import ASK_BACK, CANDIDATES, DECLINE, HAND_OVER, MAX_ASKS
+from apps.customer_service.sentences import best_sentences
+from apps.customer_service.task import CustomerService
+from core.errors import SteerError
+from core.task import Task
+from core.training import Run, trained_policy
+from core.workflow import open_task
+
+MAX_MESSAGE = 4_000
+
+Action = Literal["answer", "ask_back", "hand_over", "decline"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """An article that a reply rests on."""
+
+    article: str
+    title: str
+    body: str
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What the bot does next.
+
+    Attributes:
+        action: a field of its own, so that no text can pretend to be one.
+        text: for the customer; empty where the page words the action in the customer's language.
+        sources: the article that answers, or the articles that a question back is about.
+        confidence: the policy's probability of the action, between 0 and 1.
+    """
+
+    action: Action
+    text: str
+    sources: list[Source]
+    confidence: float
+
+
+class SupportService:
+    """Decides by the trained policy; keeps nothing of a conversation.
+
+    Args:
+        task: with the settings that the policy was trained with.
+        run: the run that holds the policy.
+    """
+
+    def __init__(self, task: Task, run: Run) -> None:
+        assert isinstance(task, CustomerService)
+        self.task, self.run = task, run
+        self.policy = trained_policy(task, run)
+        self._one_at_a_time = threading.Lock()
+
+    def reply(self, earlier: list[str], message: str) -> Reply:
+        """Decide what to do about a conversation.
+
+        Args:
+            earlier: the customer's messages since the last answer, oldest first.
+            message: the newest.
+
+        Raises:
+            SteerError: the message is empty, too long, or not text.
+        """
+        message = checked(message)
+        asks = len(earlier)
+        with self._one_at_a_time:
+            states = self.task.maker.states([(*earlier[-MAX_ASKS:], message)])
+            probs = self.policy.logits(states).exp()[0]
+        if asks >= MAX_ASKS:  # nobody is asked a third time
+            probs[ASK_BACK] = 0
+        action = int(probs.argmax())
+        articles = [self._article(int(row)) for row in states["candidates"][0]]
+        confidence = float(probs[action] / probs.sum())
+        if action < CANDIDATES:
+            return self._answer(articles[action], message, self._same_intent(probs, articles, action))
+        kinds: dict[int, Action] = {ASK_BACK: "ask_back", HAND_OVER: "hand_over", DECLINE: "decline"}
+        sources = self._choices(probs, articles) if action == ASK_BACK else []
+        return Reply(kinds[action], "", sources, confidence)
+
+    def keep_feedback(self, liked: bool, conversation: list[dict[str, str]]) -> None:
+        """Append what a customer thinks of a reply to `feedback.jsonl` in the run's folder.
+
+        Raises:
+            SteerError: the disk is full.
+        """
+        row = {"time": datetime.now(UTC).isoformat(), "liked": liked, "conversation": conversation}
+        line = json.dumps(row, ensure_ascii=False) + "\n"
+        try:
+            with self._one_at_a_time, (self.run.folder / "feedback.jsonl").open("a", encoding="utf-8") as stream:
+                stream.write(line)
+                stream.flush()
+                os.fsync(stream.fileno())
+        except OSError as error:
+            raise SteerError(f"could not keep the feedback: {error.strerror}") from error
+
+    def _article(self, row: int) -> Article:
+        return self.task.maker.knowledge.article(row)
+
+    def _answer(self, article: Article, message: str, confidence: float) -> Reply:
+        text = article.template or best_sentences(article.body, message, self.task.maker.knowledge.encoder)
+        return Reply("answer", text, [_source(article)], confidence)
+
+    def _same_intent(self, probs: torch.Tensor, articles: list[Article], chosen: int) -> float:
+        """Probability that what the chosen article is about is what the customer wants."""
+        about = [at for at, article in enumerate(articles) if article.intent == articles[chosen].intent]
+        return float(probs[about].sum() / probs.sum())
+
+    def _choices(self, probs: torch.Tensor, articles: list[Article]) -> list[Source]:
+        """Articles of the three likeliest intents, one each, for the customer to pick from."""
+        likeliest = np.argsort(-probs[:CANDIDATES].numpy(), kind="stable")
+        by_intent: dict[str, Article] = {}
+        for at in likeliest:
+            by_intent.setdefault(articles[at].intent, articles[at])
+        return [_source(article) for article in list(by_intent.values())[:3]]
+
+
+def open_service(runs: Path) -> SupportService:
+    """The service of the newest trained bot in `runs`.
+
+    Raises:
+        SteerError: it has not been trained yet.
+    """
+    run = Run(runs / CustomerService.name)
+    return SupportService(open_task(CustomerService, run), run)
+
+
+def checked(message: str) -> str:
+    """The message without invisible characters.
+
+    Raises:
+        SteerError: it is empty, too long, or mostly not text.
+    """
+    if len(message) > MAX_MESSAGE:
+        raise SteerError(
+            f"That message has {len(message):,} characters; please keep it under {MAX_MESSAGE:,}. "
+            "What matters most is what went wrong and your order number."
+        )
+    visible = "".join(c for c in message if c in "\n\t" or unicodedata.category(c)[0] != "C").strip()
+    if not visible:
+        raise SteerError("Please type a message first.")
+    if len(visible) < len(message) / 2 or visible.count("\ufffd") > len(visible) / 10:
+        raise SteerError("That does not look like text. Please describe your question in words.")
+    return visible
+
+
+def _source(article: Article) -> Source:
+    return Source(article.id, article.title, article.body)
+
+

@@ -1,0 +1,147 @@
+"""The support desk as a task: data, policy, reward and what to learn from."""
+
+from functools import cached_property
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from apps.customer_service.desk import DATA, load_desk
+from apps.customer_service.environment import (
+    ACTIONS,
+    ASK_BACK,
+    CANDIDATES,
+    DECLINE,
+    HAND_OVER,
+    STATE_FEATURES,
+    Episode,
+    StateMaker,
+    SupportEnv,
+    episodes,
+)
+from apps.customer_service.knowledge import Knowledge, Messages
+from apps.customer_service.rewards import weights
+from core.config import Settings
+from core.envs.episodes import EpisodeEnv
+from core.envs.observations import Observations, count
+from core.evaluation.play import Act
+from core.models.encoder import TextEncoder
+from core.models.heads import CandidateHead
+from core.models.policy import ActorCritic
+from core.rl.supervised import Demonstrations
+from core.task import Split, Task
+
+
+class ArticleTable(nn.Module):
+    """Frozen article vectors by row number."""
+
+    def __init__(self, vectors: np.ndarray) -> None:
+        super().__init__()
+        self.vectors: Tensor
+        self.register_buffer("vectors", torch.from_numpy(vectors), persistent=False)
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """Vectors of the articles at `rows`, shape (*rows.shape, width)."""
+        return self.vectors[rows]
+
+
+class CustomerService(Task):
+    """Answer from the help articles, ask back, hand over to a person, or say that it is no matter of the shop's."""
+
+    name: ClassVar[str] = "customer_service"
+    title: ClassVar[str] = "Customer service"
+    data_card: ClassVar[str] = (DATA / "README.md").read_text(encoding="utf-8")
+    presets: ClassVar = {
+        "quick": {
+            "supervised": {"iterations": 6, "batch_size": 32, "learning_rate": 1e-4, "patience": 3},
+            "rl": {
+                "algorithm": "ppo",
+                "iterations": 8,
+                "batch_size": 64,
+                "learning_rate": 3e-5,
+                "environments": 256,
+                "steps": 2,
+                "patience": 5,
+            },
+        },
+    }
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self.rewards = weights(settings.rewards)
+        self.desk = load_desk()
+
+    def data_fingerprint(self) -> str:
+        return self.desk.fingerprint
+
+    @cached_property
+    def maker(self) -> StateMaker:
+        """Retrieval over the desk's articles, shared by every environment."""
+        encoder = TextEncoder(self.settings.encoder.name, max_length=160)
+        return StateMaker(Knowledge(self.desk, encoder))
+
+    def policy(self, *, frozen: bool = False) -> ActorCritic:
+        e = self.settings.encoder
+        encoder = TextEncoder(
+            e.name,
+            adapt="frozen" if frozen else e.adapt,
+            layers=e.layers,
+            rank=e.rank,
+            max_length=e.max_length,
+            precision=e.precision,
+        )
+        articles = ArticleTable(self.maker.knowledge.vectors)
+        return ActorCritic(encoder, CandidateHead(encoder.width, articles, features=STATE_FEATURES, fixed=3))
+
+    def environment(self, split: Split, num_envs: int | None = None, *, shuffle: bool = False) -> EpisodeEnv:
+        customers = episodes(self.desk, split)
+        return SupportEnv(customers, self.maker, self.rewards, num_envs or len(customers), shuffle=shuffle)
+
+    def demonstrations(self, split: Split) -> Demonstrations:
+        conversations: list[Messages] = []
+        targets = []
+        for customer in episodes(self.desk, split):
+            for asks in range(2 if customer.vague else 1):
+                conversations.append(customer.messages[: asks + 1])
+                targets.append(self._best_actions(customer, conversations[-1]))
+        states = self.maker.states(conversations)
+        return Demonstrations(states, self._target_rows(targets, states))
+
+    def reward_table(self, states: Observations) -> np.ndarray:
+        """See `Task.reward_table`; assumes that whatever is right will be done after asking back."""
+        r = self.rewards
+        intents = self._candidate_intents(states)
+        table = np.full((count(states), ACTIONS, ACTIONS), r["wrong_answer"], dtype=np.float32)
+        same = intents[:, :, None] == intents[:, None, :]
+        table[:, :CANDIDATES, :CANDIDATES] = np.where(same, r["right_answer"], r["wrong_answer"])
+        table[:, :, HAND_OVER] = r["needless_hand_over"]
+        table[:, HAND_OVER, HAND_OVER] = r["right_hand_over"]
+        table[:, :, DECLINE] = r["wrong_decline"]
+        table[:, DECLINE, DECLINE] = r["right_decline"]
+        table[:, :, ASK_BACK] = r["ask_back"] + r["right_answer"]
+        return table
+
+    def rules(self) -> dict[str, Act]:
+        def always(action: int) -> Act:
+            return lambda states: np.full((count(states), 1), action)
+
+        return {"always_hand_over": always(HAND_OVER), "first_article_found": always(0)}
+
+    def _candidate_intents(self, states: Observations) -> np.ndarray:
+        intents = np.array([article.intent for article in self.maker.knowledge.articles])
+        return intents[np.asarray(states["candidates"])]
+
+    def _best_actions(self, customer: Episode, said: Messages) -> frozenset[str] | int:
+        """The one best fixed action, or the intents whose articles answer."""
+        if customer.wants != "answer":
+            return HAND_OVER if customer.wants == "person" else DECLINE
+        return ASK_BACK if customer.vague and len(said) == 1 else customer.intents
+
+    def _target_rows(self, targets: list[frozenset[str] | int], states: Observations) -> np.ndarray:
+        rows = np.zeros((len(targets), ACTIONS), dtype=np.float32)
+        for row, (target, intents) in enumerate(zip(targets, self._candidate_intents(states), strict=True)):
+            right = [target] if isinstance(target, int) else np.flatnonzero(np.isin(intents, list(target)))
+            # Retrieval found no article that answers: a person has to.
+            rows[row, right if len(right) else HAND_OVER] = 1.0 / max(len(right), 1)
+        return rows

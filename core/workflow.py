@@ -1,0 +1,104 @@
+"""The verbs of the command line, on one or several tasks."""
+
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from core.config import load_settings
+from core.errors import SteerError
+from core.evaluation.compare import compare
+from core.evaluation.report import comparison_figures, comparison_table, save_comparison
+from core.task import Task, load_task
+from core.training import STAGES, Run, fingerprint, train
+
+
+def train_tasks(
+    names: Sequence[str],
+    preset: str,
+    config: Path | None,
+    overrides: Sequence[str],
+    runs: Path,
+    console: Console,
+    *,
+    fresh: bool = False,
+) -> None:
+    """Train each task into `runs / its name`, with a progress bar for each stage.
+
+    Raises:
+        SteerError: unknown task or preset, wrong settings, or a run of other settings is in the way.
+    """
+    for name in names:
+        kind = load_task(name)
+        if preset not in kind.presets:
+            raise SteerError(f"{kind.name} has no preset {preset!r}; there are {', '.join(kind.presets)}")
+        task = kind(load_settings(kind.presets[preset], config, overrides))
+        run = Run(runs / kind.name)
+        if fresh:
+            shutil.rmtree(run.folder, ignore_errors=True)
+        _train_with_progress(task, run, console)
+
+
+def evaluate_tasks(names: Sequence[str], runs: Path, console: Console) -> dict[str, dict[str, Any]]:
+    """Compare each trained task with its baselines on the test split; print, save and return the figures.
+
+    Raises:
+        SteerError: a task has not been trained yet.
+    """
+    results: dict[str, dict[str, Any]] = {}
+    for name in names:
+        kind = load_task(name)
+        run = Run(runs / kind.name)
+        task = open_task(kind, run)
+        with console.status(f"evaluating {kind.title} on the test split"):
+            comparison = compare(task, run)
+        save_comparison(task, run, comparison)
+        console.print(comparison_table(comparison, kind.title))
+        results |= comparison_figures(comparison)
+    return results
+
+
+def open_task(kind: type[Task], run: Run) -> Task:
+    """The task with the settings that its run was trained with.
+
+    Raises:
+        SteerError: there is no such run.
+    """
+    settings = run.folder / "settings.yaml"
+    if not settings.is_file():
+        raise SteerError(f"{kind.name} has not been trained in {run.folder}; run `steer train {kind.name}` first")
+    return kind(load_settings({}, settings))
+
+
+def _train_with_progress(task: Task, run: Run, console: Console) -> None:
+    mark = fingerprint(task)
+    if all(run.is_finished(stage, mark) for stage in STAGES):
+        console.print(f"{task.title}: trained already ({run.folder})")
+        return
+    console.print(f"[bold]{task.title}[/]")
+    columns = (
+        TextColumn("  {task.description:<12}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[figures]}"),
+    )
+    started = time.perf_counter()
+    with Progress(*columns, console=console) as progress:
+        bars = {stage: progress.add_task(stage, total=None, start=False, figures="") for stage in STAGES}
+
+        def report(stage: Any, done: int, total: int, figures: dict[str, float]) -> None:
+            shown = {"reward": "validation_reward", "kl": "kl", "states/s": "states_a_second"}
+            text = "  ".join(f"{label} {figures[key]:.3g}" for label, key in shown.items() if key in figures)
+            progress.update(bars[stage], completed=done, total=total, figures=text)
+
+        def begin(stage: Any) -> None:
+            progress.start_task(bars[stage])
+
+        train(task, run, report, begin)
+    console.print(f"  done in {time.perf_counter() - started:.0f} s, in {run.folder}")

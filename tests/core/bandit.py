@@ -1,0 +1,61 @@
+"""A small real task: tell three kinds of sentence apart, with the pretrained encoder."""
+
+import numpy as np
+
+from core.config import Settings, load_settings
+from core.envs.text_choice import TextChoiceEnv
+from core.models.encoder import TextEncoder
+from core.models.heads import ChoiceHead
+from core.models.policy import ActorCritic
+from core.rl.supervised import Demonstrations
+from core.task import Task
+
+SENTENCES = {
+    0: ["the soup needs salt", "bake the bread for an hour", "fry the onions gently", "a recipe for apple cake",
+        "boil two eggs", "serve the curry with rice", "knead the dough twice", "the sauce is too thin"],
+    1: ["the striker scored twice", "she won the marathon", "the match ended in a draw", "the coach praised his team",
+        "a penalty in the last minute", "he broke the swimming record", "the goalkeeper was injured", "extra time begins"],
+    2: ["rain is expected tonight", "a cold front from the north", "sunny spells and light wind", "heavy snow in the hills",
+        "the storm will pass by noon", "fog on the motorway", "temperatures fall below zero", "a heatwave this week"],
+}  # fmt: skip
+ROWS = {"train": slice(0, 4), "validation": slice(4, 6), "test": slice(6, 8)}
+
+
+class Bandit(Task):
+    name = "bandit"
+    title = "Three kinds of sentence"
+    data_card = "Twenty-four sentences."
+    presets = {
+        "quick": {
+            "encoder": {"adapt": "top", "layers": 1},
+            "linear": {"iterations": 8, "batch_size": 4, "patience": 8},
+            "supervised": {"iterations": 4, "batch_size": 4, "patience": 4},
+            "rl": {"iterations": 4, "batch_size": 8, "environments": 12, "steps": 2},
+        }
+    }
+
+    def data_fingerprint(self) -> str:
+        return "1"
+
+    def policy(self, *, frozen: bool = False) -> ActorCritic:
+        encoder = TextEncoder(adapt="frozen" if frozen else self.settings.encoder.adapt, layers=1, precision="fp32")
+        return ActorCritic(encoder, ChoiceHead(encoder.width, (3,)))
+
+    def environment(self, split, num_envs=None, *, shuffle=False) -> TextChoiceEnv:
+        observations, rewards = self.all_rewards(split)
+        return TextChoiceEnv(list(observations["text"]), rewards, num_envs or len(rewards), shuffle=shuffle)
+
+    def demonstrations(self, split) -> Demonstrations:
+        observations, rewards = self.all_rewards(split)
+        return Demonstrations(observations, (rewards > 0).astype(np.float32))
+
+    def all_rewards(self, split):
+        labelled = [(text, label) for label, texts in SENTENCES.items() for text in texts[ROWS[split]]]
+        return {"text": tuple(text for text, _ in labelled)}, self.reward_table({})[[label for _, label in labelled]]
+
+    def reward_table(self, states):
+        return np.where(np.eye(3) > 0, 1.0, -1.0).astype(np.float32)
+
+
+def settings(*overrides: str) -> Settings:
+    return load_settings(Bandit.presets["quick"], overrides=overrides)

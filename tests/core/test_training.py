@@ -1,0 +1,187 @@
+"""Training on a small real task: it learns, resumes along the same curve, and survives what goes wrong."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from core.errors import SteerError
+from core.evaluation.compare import compare, verdict
+from core.evaluation.report import save_comparison
+from core.training import STAGES, Run, fingerprint, train, trained_policy
+from tests.core.bandit import Bandit, settings
+
+
+def quiet(*_):
+    pass
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> Run:
+    run = Run(tmp_path_factory.mktemp("runs") / "bandit")
+    train(Bandit(settings()), run, quiet, quiet)
+    return run
+
+
+def test_the_trained_policy_solves_the_task_and_its_card_says_so(finished):
+    task = Bandit(settings())
+    comparison = compare(task, finished)
+    save_comparison(task, finished, comparison)
+    assert comparison.reward("rl").value >= 0.6  # chance is -1/3
+    card = (finished.folder / "README.md").read_text()
+    assert str(comparison.reward("rl")) in card
+    assert (finished.folder / "rewards.png").stat().st_size > 1000
+    assert json.loads((finished.folder / "evaluation.json").read_text())["bandit.rl"]["value"] == pytest.approx(
+        comparison.reward("rl").value
+    )
+
+
+def test_rl_alone_raises_the_reward_of_an_untrained_policy(tmp_path):
+    # One supervised step at a negligible rate: what is learnt is learnt from rewards.
+    start = ("supervised.learning_rate=1e-9", "supervised.head_learning_rate=1e-9", "supervised.iterations=1")
+    for algorithm in ("ppo", "all_action"):
+        overrides = (*start, f"rl.algorithm={algorithm}", "rl.iterations=12", "rl.patience=12", "rl.kl=0")
+        task = Bandit(settings(*overrides, "rl.head_learning_rate=0.01"))
+        run = Run(tmp_path / algorithm)
+        train(task, run, quiet, quiet)
+        before = run.history("supervised")[0]["validation_reward"]
+        after = max(row["validation_reward"] for row in run.history("rl"))
+        assert after > before, algorithm
+        assert after == 1.0, algorithm
+
+
+def test_equal_seeds_give_equal_runs_and_other_seeds_do_not(finished, tmp_path):
+    again, other = Run(tmp_path / "again"), Run(tmp_path / "other")
+    train(Bandit(settings()), again, quiet, quiet)
+    train(Bandit(settings("seed=5")), other, quiet, quiet)
+    assert _curve(again) == _curve(finished)
+    assert _curve(other) != _curve(finished)
+
+
+def test_a_run_killed_again_and_again_ends_on_the_same_curve(finished, tmp_path):
+    script = textwrap.dedent(
+        f"""
+        import torch; torch.set_num_threads({torch.get_num_threads()})
+        from pathlib import Path
+        from core.training import Run, train
+        from tests.core.bandit import Bandit, settings
+        train(Bandit(settings()), Run(Path({str(tmp_path / "run")!r})), print, print)
+        """
+    )
+    run, kills = Run(tmp_path / "run"), 0
+    for iterations in (2, 5, 7, 9):
+        process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.DEVNULL, cwd=Path.cwd())
+        while process.poll() is None and _iterations(run) < iterations:
+            time.sleep(0.02)
+        if process.poll() is None:
+            os.kill(process.pid, signal.SIGKILL)
+            kills += 1
+        process.wait()
+    subprocess.run([sys.executable, "-c", script], check=True, stdout=subprocess.DEVNULL)
+    assert kills >= 2
+    # Another process batches frozen vectors otherwise, so the last bits of the loss may differ.
+    for resumed, undisturbed in zip(_curve(run), _curve(finished), strict=True):
+        assert np.allclose(resumed, undisturbed, atol=1e-5)
+
+
+def test_a_finished_run_is_not_trained_again_but_other_settings_are(finished):
+    begun = []
+    train(Bandit(settings()), finished, quiet, begun.append)
+    assert begun == []
+    assert fingerprint(Bandit(settings("seed=9"))) != fingerprint(Bandit(settings()))
+
+
+def test_a_full_disk_stops_training_with_advice_and_keeps_the_last_checkpoint(finished, tmp_path):
+    run = Run(tmp_path / "run")
+    shutil.copytree(finished.folder / "supervised", run.folder / "supervised")
+    (run.folder / "supervised" / "history.json").unlink()
+    before = (run.folder / "supervised" / "checkpoint" / "tensors.safetensors").read_bytes()
+    # A limit on the size of files is how a process meets a full disk without filling one.
+    script = textwrap.dedent(
+        f"""
+        import resource, signal
+        from pathlib import Path
+        from core.errors import SteerError
+        from core.rl.checkpoint import Progress, write_checkpoint
+        import torch
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+        try:
+            write_checkpoint(Path({str(run.folder / "supervised" / "checkpoint")!r}), Progress("x"),
+                             {{"policy": {{"w": torch.zeros(1_000_000)}}}})
+        except SteerError as error:
+            print(error)
+        """
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert "free some disk space" in done.stdout
+    assert (run.folder / "supervised" / "checkpoint" / "tensors.safetensors").read_bytes() == before
+    assert not list((run.folder / "supervised").glob(".checkpoint*"))
+
+
+def test_a_checkpoint_cut_short_is_named_and_not_guessed_at(finished, tmp_path):
+    run = Run(tmp_path / "run")
+    shutil.copytree(finished.folder, run.folder)
+    (run.folder / "rl" / "history.json").unlink()
+    tensors = run.folder / "rl" / "checkpoint" / "tensors.safetensors"
+    tensors.write_bytes(tensors.read_bytes()[:5000])
+    with pytest.raises(SteerError, match=r"rl/checkpoint is damaged .* delete that folder"):
+        train(Bandit(settings()), run, quiet, quiet)
+
+
+def test_a_checkpoint_of_other_settings_is_refused(finished, tmp_path):
+    run = Run(tmp_path / "run")
+    shutil.copytree(finished.folder, run.folder)
+    with pytest.raises(SteerError, match="other settings or data"):
+        train(Bandit(settings("linear.learning_rate=0.5")), run, quiet, quiet)
+
+
+def test_a_policy_file_of_another_model_is_refused(finished):
+    policy = Bandit(settings()).policy(frozen=True)
+    with pytest.raises(SteerError, match="belongs to another model"):
+        policy.load(finished.model("rl"))
+
+
+def test_a_reward_that_is_not_a_number_names_its_episode(tmp_path):
+    class Broken(Bandit):
+        def all_rewards(self, split):
+            observations, rewards = super().all_rewards(split)
+            return observations, np.where(rewards > 0, np.nan, rewards).astype(np.float32)
+
+    with pytest.raises(SteerError, match="reward of episode .* is not a finite number"):
+        train(Broken(settings()), Run(tmp_path / "run"), quiet, quiet)
+
+
+def test_an_untrained_stage_says_what_to_run(tmp_path):
+    with pytest.raises(SteerError, match="steer train bandit"):
+        trained_policy(Bandit(settings()), Run(tmp_path))
+
+
+def test_a_gain_is_claimed_only_when_its_interval_supports_it(finished):
+    comparison = compare(Bandit(settings()), finished)
+    assert verdict(comparison.gain("supervised")) in {"no gain", "better"}
+    played = comparison.played
+    played["supervised"].returns = played["rl"].returns.copy()
+    assert verdict(comparison.gain("supervised")) == "no gain"
+
+
+def _curve(run: Run) -> list[list[tuple[float, float]]]:
+    """Losses and validation rewards; speeds differ from run to run."""
+    return [[(row["loss"], row["validation_reward"]) for row in run.history(stage)] for stage in STAGES]
+
+
+def _iterations(run: Run) -> int:
+    files = run.folder.glob("*/checkpoint/progress.json")
+    try:
+        return sum(json.loads(file.read_text())["iteration"] for file in files)
+    except (OSError, ValueError):  # being replaced just now
+        return 0
