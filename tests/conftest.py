@@ -1,5 +1,69 @@
+"""What several tests share: one training of the three apps, and one server with their pages."""
+
 import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import pytest
 
 # The encoder's weights come from the cache; nothing in the suite may reach for a hub.
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+
+# Trains less than the quick preset: the tests need policies that work, not the best ones.
+SHORT = ["linear.iterations=2", "supervised.iterations=3", "rl.iterations=1"]
+
+
+@pytest.fixture(scope="session")
+def runs(tmp_path_factory) -> Path:
+    """Folder with a real, shortly trained run of each app; `STEER_TEST_RUNS` names one that exists already."""
+    if "STEER_TEST_RUNS" in os.environ:
+        return Path(os.environ["STEER_TEST_RUNS"])
+    folder = tmp_path_factory.mktemp("trained")
+    settings = [part for override in SHORT for part in ("--set", override)]
+    subprocess.run([sys.executable, "-m", "core", "train", "all", "--runs", str(folder), *settings], check=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def services(runs):
+    """The apps' services by name."""
+    from core.serving.server import installed_pages
+
+    return {page.name: page.open_service(runs) for page in installed_pages()}
+
+
+@pytest.fixture(scope="session")
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture(scope="session")
+def server(runs, free_port, tmp_path_factory):
+    """Address of a running `steer serve`."""
+    log = (tmp_path_factory.mktemp("server") / "log").open("w+")
+    command = [sys.executable, "-m", "core", "serve", "--runs", str(runs), "--port", str(free_port)]
+    process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+    address = f"http://127.0.0.1:{free_port}"
+    try:
+        for _ in range(240):
+            try:
+                with urlopen(f"{address}/health", timeout=2):
+                    break
+            except (URLError, OSError):
+                assert process.poll() is None, Path(log.name).read_text()
+                time.sleep(0.5)
+        else:
+            raise AssertionError("the server did not answer: " + Path(log.name).read_text())
+        yield address
+        assert "Traceback" not in Path(log.name).read_text()
+    finally:
+        process.terminate()
+        process.wait(timeout=20)

@@ -76,6 +76,16 @@ class CustomerService(Task):
         return self.desk.fingerprint
 
     @cached_property
+    def logged(self) -> list[Episode]:
+        """Customers of the training split whose right answer an agent wrote down: what supervision learns from."""
+        return episodes(self.desk, "train")[:: 2]
+
+    @cached_property
+    def live(self) -> list[Episode]:
+        """The other customers of the training split, who only show whether what the bot did was right: RL's."""
+        return episodes(self.desk, "train")[1::2]
+
+    @cached_property
     def maker(self) -> StateMaker:
         """Retrieval over the desk's articles, shared by every environment."""
         encoder = TextEncoder(self.settings.encoder.name, max_length=160)
@@ -95,13 +105,13 @@ class CustomerService(Task):
         return ActorCritic(encoder, CandidateHead(encoder.width, articles, features=STATE_FEATURES, fixed=3))
 
     def environment(self, split: Split, num_envs: int | None = None, *, shuffle: bool = False) -> EpisodeEnv:
-        customers = episodes(self.desk, split)
+        customers = self.live if split == "train" else episodes(self.desk, split)
         return SupportEnv(customers, self.maker, self.rewards, num_envs or len(customers), shuffle=shuffle)
 
     def demonstrations(self, split: Split) -> Demonstrations:
         conversations: list[Messages] = []
         targets = []
-        for customer in episodes(self.desk, split):
+        for customer in self.logged if split == "train" else episodes(self.desk, split):
             for asks in range(2 if customer.vague else 1):
                 conversations.append(customer.messages[: asks + 1])
                 targets.append(self._best_actions(customer, conversations[-1]))
@@ -109,7 +119,7 @@ class CustomerService(Task):
         return Demonstrations(states, self._target_rows(targets, states))
 
     def reward_table(self, states: Observations) -> np.ndarray:
-        """See `Task.reward_table`; assumes that whatever is right will be done after asking back."""
+        """See `Task.reward_table`; assumes that asking back leads to the right answer if, and only if, asking is right."""
         r = self.rewards
         intents = self._candidate_intents(states)
         table = np.full((count(states), ACTIONS, ACTIONS), r["wrong_answer"], dtype=np.float32)
@@ -119,7 +129,8 @@ class CustomerService(Task):
         table[:, HAND_OVER, HAND_OVER] = r["right_hand_over"]
         table[:, :, DECLINE] = r["wrong_decline"]
         table[:, DECLINE, DECLINE] = r["right_decline"]
-        table[:, :, ASK_BACK] = r["ask_back"] + r["right_answer"]
+        table[:, :, ASK_BACK] = r["ask_back"] + r["needless_hand_over"]
+        table[:, ASK_BACK, ASK_BACK] = r["ask_back"] + r["right_answer"]
         return table
 
     def rules(self) -> dict[str, Act]:

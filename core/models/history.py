@@ -27,7 +27,10 @@ class ItemTable(nn.Module):
 
     def forward(self, rows: Tensor) -> Tensor:
         """Vectors of the items at `rows`, shape (*rows.shape, width)."""
-        return self.project(self.texts[rows]) + self.dropout(self.own(rows))
+        # Many candidate lists name the same items: projecting each item once is then far cheaper.
+        repeated = rows.numel() > len(self.texts)
+        said = self.project(self.texts)[rows] if repeated else self.project(self.texts[rows])
+        return said + self.dropout(self.own(rows))
 
 
 class HistoryEncoder(nn.Module):

@@ -1,0 +1,1 @@
+"""Reading of the ratings; the data themselves are fetched, not shipped."""

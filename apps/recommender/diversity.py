@@ -1,0 +1,72 @@
+"""How different films are, and lists that trade relevance against that."""
+
+import numpy as np
+
+from apps.recommender.data.movielens import MovieLens
+
+
+class Distances:
+    """Distance of films between 0 (alike) and 1: half by genres (Jaccard), half by what their texts say (cosine).
+
+    Args:
+        data: the films.
+        texts: their unit-length text embeddings, float32 of shape (items, text width).
+    """
+
+    def __init__(self, data: MovieLens, texts: np.ndarray) -> None:
+        self.genres, self.texts = data.genres, texts
+
+    def within(self, rows: np.ndarray) -> np.ndarray:
+        """Distances between all films of each list.
+
+        Args:
+            rows: int64 of shape (lists, films).
+
+        Returns:
+            float32 of shape (lists, films, films).
+        """
+        texts, genres = self.texts[rows], self.genres[rows]
+        cosine = texts @ texts.transpose(0, 2, 1)
+        shared = genres @ genres.transpose(0, 2, 1)
+        count = genres.sum(axis=2)
+        either = np.maximum(count[:, :, None] + count[:, None, :] - shared, 1.0)
+        return 0.5 * (1.0 - shared / either) + 0.5 * (1.0 - cosine.clip(0.0, 1.0))
+
+
+def marginal_distances(distances: np.ndarray) -> np.ndarray:
+    """Mean distance of each position to those before it, 0 for the first.
+
+    Args:
+        distances: within lists, float32 of shape (lists, picks, picks).
+
+    Returns:
+        float32 of shape (lists, picks).
+    """
+    before = np.tril(np.ones(distances.shape[1:], dtype=np.float32), k=-1)
+    return (distances * before).sum(axis=2) / np.maximum(before.sum(axis=1), 1.0)
+
+
+def diverse_lists(relevance: np.ndarray, distances: np.ndarray, trade_off: float, picks: int) -> np.ndarray:
+    """Maximal marginal relevance (Carbonell & Goldstein 1998), with the mean distance to the picks so far.
+
+    Each position takes the candidate with the largest relevance + trade_off * mean distance to the picks before it.
+
+    Args:
+        relevance: float32 of shape (lists, candidates); -inf never gets picked.
+        distances: between candidates, float32 of shape (lists, candidates, candidates).
+        trade_off: what a distance of 1 is worth in units of relevance.
+        picks: length of a list.
+
+    Returns:
+        Columns of the picks in order, int64 of shape (lists, picks).
+    """
+    lists = np.arange(len(relevance))
+    open_ = relevance.copy()
+    total = np.zeros_like(relevance)
+    chosen = np.zeros((len(relevance), picks), dtype=np.int64)
+    for position in range(picks):
+        value = open_ + trade_off * total / max(position, 1)
+        chosen[:, position] = value.argmax(axis=1)
+        open_[lists, chosen[:, position]] = -np.inf
+        total += distances[lists, :, chosen[:, position]]
+    return chosen

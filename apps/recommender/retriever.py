@@ -1,0 +1,151 @@
+"""The first stage: a small causal transformer over liked films, and FAISS over its film vectors.
+
+SASRec (Kang & McAuley 2018) with cross-entropy over the whole catalogue instead of sampled negatives, which Klenitskiy
+& Vasilev (2023, "Turning Dross Into Gold Loss") found to be what makes it strong. Scores are scaled cosines, so that
+FAISS and the ranker's head read the same vectors in the same way.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from core.models.history import HistoryEncoder, ItemTable
+from core.models.precision import autocast
+from core.retrieval.dense import DenseIndex
+
+Report = Callable[[int, int], None]
+
+_BATCH = 256
+
+
+@dataclass(frozen=True)
+class RetrieverSettings:
+    """How a retriever is built and trained; a change of any of them makes a new one.
+
+    Attributes:
+        encoder: name of the text encoder.
+        seed: of everything random.
+        width: of the vectors.
+        window: films of a history that count.
+        epochs: passes over the histories.
+        batch_size: histories in a batch.
+        learning_rate: highest, of a one-cycle schedule.
+        weight_decay: of AdamW.
+        dropout: of the transformer.
+        scale: of the cosines.
+    """
+
+    encoder: str
+    seed: int
+    width: int = 64
+    window: int = 50
+    epochs: int = 8
+    batch_size: int = 16
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.01
+    dropout: float = 0.2
+    scale: float = 14.0
+
+
+class Retriever:
+    """Film texts, film vectors and the transformer that reads a history of films.
+
+    Args:
+        texts: unit-length text embeddings, float32 of shape (items, text width).
+        encoder: trained.
+    """
+
+    def __init__(self, texts: np.ndarray, encoder: HistoryEncoder) -> None:
+        self.texts, self.encoder = texts, encoder.eval().requires_grad_(False)
+        self.text_index = DenseIndex(texts)
+        self.vectors = _unit(encoder.items(torch.arange(len(texts)))).numpy()
+        self.index = DenseIndex(self.vectors)
+
+    @torch.no_grad()
+    def queries(self, histories: Sequence[np.ndarray]) -> np.ndarray:
+        """Where each history points among the film vectors, float32 unit vectors of shape (histories, width)."""
+        parts = [self.encoder(histories[at : at + _BATCH]) for at in range(0, len(histories), _BATCH)]
+        return _unit(torch.cat(parts)).numpy()
+
+    def candidates(self, histories: Sequence[np.ndarray], seen: Sequence[np.ndarray], count: int) -> np.ndarray:
+        """The `count` films nearest to each history that are not in `seen`, best first, int64 (histories, count)."""
+        return unseen(self.index, self.queries(histories), seen, count)
+
+
+def unseen(index: DenseIndex, queries: np.ndarray, seen: Sequence[np.ndarray], count: int) -> np.ndarray:
+    """Nearest rows of each query without those in `seen`, best first, int64 of shape (queries, count)."""
+    _, rows = index.search(queries, count + max(len(rows) for rows in seen))
+    return np.stack([row[~np.isin(row, known)][:count] for row, known in zip(rows, seen, strict=True)])
+
+
+def new_encoder(texts: np.ndarray, settings: RetrieverSettings) -> HistoryEncoder:
+    """An untrained transformer over films with the given text embeddings."""
+    items = ItemTable(texts, settings.width)
+    encoder = HistoryEncoder(items, settings.width, window=settings.window)
+    for module in encoder.transformer.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = settings.dropout
+    return encoder
+
+
+def train_encoder(
+    histories: Sequence[np.ndarray], texts: np.ndarray, settings: RetrieverSettings, report: Report
+) -> HistoryEncoder:
+    """Teach a fresh transformer to tell the next film after every film of every history.
+
+    Args:
+        histories: liked films of each user, oldest first.
+        texts: text embeddings, float32 of shape (items, text width).
+        settings: see `RetrieverSettings`.
+        report: told (epoch, epochs) after each.
+    """
+    torch.manual_seed(settings.seed)
+    generator = np.random.default_rng(settings.seed)
+    encoder = new_encoder(texts, settings)
+    epochs = [_pieces(histories, settings.window, generator) for _ in range(settings.epochs)]
+    steps = sum(-(-len(pieces) // settings.batch_size) for pieces in epochs)
+    optimizer = torch.optim.AdamW(encoder.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, settings.learning_rate, total_steps=steps + 1, pct_start=0.1
+    )
+    for done, pieces in enumerate(epochs, start=1):
+        for at in range(0, len(pieces), settings.batch_size):
+            loss = _loss(encoder, pieces[at : at + settings.batch_size], settings.scale)
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            nn.utils.clip_grad_norm_(encoder.parameters(), 1.0)
+            optimizer.step()
+            schedule.step()
+        report(done, settings.epochs)
+    return encoder
+
+
+def _pieces(histories: Sequence[np.ndarray], window: int, generator: np.random.Generator) -> list[np.ndarray]:
+    """Histories cut into pieces of at most `window` + 1 films at random places, in random order."""
+    pieces = []
+    for history in histories:
+        # Ends that move let every film be the newest of a piece in some epoch, as it is when the retriever is asked.
+        end = len(history) - int(generator.integers(0, max(1, min(window, len(history) - 2))))
+        ends = {len(history), *range(end, 1, -window)} if len(history) > 1 else set()
+        pieces += [history[max(0, at - window - 1) : at] for at in sorted(ends)]
+    return [pieces[at] for at in generator.permutation(len(pieces))]
+
+
+def _loss(encoder: HistoryEncoder, pieces: Sequence[np.ndarray], scale: float) -> Tensor:
+    """Cross-entropy of the next film over the whole catalogue, at every position."""
+    states = encoder.every_state([piece[:-1] for piece in pieces])
+    targets = torch.full(states.shape[:2], -1)
+    for row, piece in enumerate(pieces):
+        targets[row, 1 - len(piece) :] = torch.as_tensor(piece[1:])
+    known = targets >= 0
+    everything = torch.arange(len(encoder.items.texts))
+    with autocast(states.device, "auto"):
+        logits = scale * _unit(states[known]) @ _unit(encoder.items(everything)).T
+    return nn.functional.cross_entropy(logits.float(), targets[known])
+
+
+def _unit(vectors: Tensor) -> Tensor:
+    return nn.functional.normalize(vectors, dim=-1)

@@ -1,0 +1,78 @@
+"""Each user's events cut by time: what a policy may know, and what the user went on to like."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from apps.recommender.data.movielens import Events, MovieLens
+from core.task import Split
+
+NEXT = 5
+RETRIEVER_SHARE = 0.6
+_FEWEST_BEFORE = 5
+_MOST_WINDOWS = 12
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A user at one moment.
+
+    Attributes:
+        user: MovieLens' number.
+        liked: items liked before the moment, oldest first, int64.
+        seen: all items rated before the moment, int64.
+        relevant: the `NEXT` items that the user liked from this moment on, int64.
+    """
+
+    user: int
+    liked: np.ndarray
+    seen: np.ndarray
+    relevant: np.ndarray
+
+
+def moments(data: MovieLens, split: Split) -> list[Moment]:
+    """The moments of a split.
+
+    The last five likes of a user are the test, the five before them the validation; the newer part of the rest gives
+    windows of five likes for training a ranker. What a moment knows is everything before its first target.
+    """
+    return [_moment(user, events, first) for user, events in data.users.items() for first in _targets(events, split)]
+
+
+def retriever_histories(data: MovieLens) -> list[np.ndarray]:
+    """Each user's oldest likes, before any moment of any split: what a retriever may learn from."""
+    return [events.items[events.likes[: _first_window(events)]] for events in data.users.values()]
+
+
+def _is_split(events: Events) -> bool:
+    return len(events.likes) >= 2 * NEXT + _FEWEST_BEFORE
+
+
+def _first_window(events: Events) -> int:
+    """Which like begins the first training window; users with few likes have none."""
+    likes = len(events.likes)
+    return int(RETRIEVER_SHARE * (likes - 2 * NEXT)) if _is_split(events) else likes
+
+
+def _targets(events: Events, split: Split) -> list[int]:
+    """Which like is the first target of each moment."""
+    likes = len(events.likes)
+    if not _is_split(events):
+        return []
+    if split == "test":
+        return [likes - NEXT]
+    if split == "validation":
+        return [likes - 2 * NEXT]
+    # The newest windows look most like the moments to come, and a cap keeps heavy users from drowning the others.
+    windows = range(likes - 3 * NEXT, max(_first_window(events), 1) - 1, -NEXT)
+    return list(windows)[:_MOST_WINDOWS]
+
+
+def _moment(user: int, events: Events, first: int) -> Moment:
+    likes = events.likes
+    return Moment(
+        user,
+        events.items[likes[:first]],
+        events.items[: likes[first]],
+        events.items[likes[first : first + NEXT]],
+    )

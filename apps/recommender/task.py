@@ -1,0 +1,135 @@
+"""The recommender as a task: data, policy, reward and what to learn from."""
+
+import copy
+from functools import cached_property
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from apps.recommender.candidates import CO_OCCURRENCE, FEATURES, POPULARITY, CandidateMaker
+from apps.recommender.data.movielens import MovieLens, load_movielens
+from apps.recommender.diversity import diverse_lists
+from apps.recommender.environment import PICKS, recommender_env
+from apps.recommender.library import open_retriever
+from apps.recommender.retriever import RetrieverSettings
+from apps.recommender.rewards import ListReward, novelty
+from apps.recommender.splits import Moment, moments
+from core.config import Settings
+from core.envs.observations import Observations, take
+from core.envs.slate import SlateEnv
+from core.evaluation.play import Act, play
+from core.models.heads import CandidateHead
+from core.models.policy import ActorCritic
+from core.rl.supervised import Demonstrations
+from core.task import Split, Task
+
+_TRADE_OFFS = (0.0, *np.geomspace(0.25, 64.0, 17))
+
+
+class Recommender(Task):
+    """Order ten films for a user out of two hundred that a retriever found."""
+
+    name: ClassVar[str] = "recommender"
+    title: ClassVar[str] = "Recommender"
+    data_card: ClassVar[str] = (Path(__file__).parent / "data" / "README.md").read_text(encoding="utf-8")
+    presets: ClassVar = {
+        "quick": {
+            "linear": {"iterations": 8, "batch_size": 64, "head_learning_rate": 3e-3, "patience": 3},
+            "supervised": {
+                "iterations": 8,
+                "batch_size": 64,
+                "learning_rate": 3e-4,
+                "head_learning_rate": 3e-3,
+                "patience": 3,
+            },
+            "rl": {
+                "algorithm": "ppo",
+                "iterations": 20,
+                "batch_size": 256,
+                "learning_rate": 1e-4,
+                "head_learning_rate": 3e-3,
+                "environments": 512,
+                "steps": 2,
+                "epochs": 2,
+                "entropy": 0.0,
+                "kl": 0.0,
+                "patience": 8,
+            },
+        },
+    }
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self.data: MovieLens = load_movielens()
+        self._states: dict[Split, Observations] = {}
+
+    def data_fingerprint(self) -> str:
+        return self.data.fingerprint
+
+    @cached_property
+    def maker(self) -> CandidateMaker:
+        """The first stage, trained on first use and shared by every environment and policy."""
+        settings = RetrieverSettings(self.settings.encoder.name, self.settings.seed)
+        return CandidateMaker(self.data, open_retriever(self.data, settings, lambda text: print(f"  {text}")))
+
+    @cached_property
+    def reward(self) -> ListReward:
+        """What a list is worth."""
+        scarcity = novelty(self.maker.popularity, len(self.data.users))
+        return ListReward(self.maker.distances, scarcity, self.settings.rewards)
+
+    def policy(self, *, frozen: bool = False) -> ActorCritic:
+        encoder = copy.deepcopy(self.maker.retriever.encoder).requires_grad_(not frozen)
+        head = CandidateHead(encoder.width, encoder.items, features=len(FEATURES))
+        return ActorCritic(encoder, head, column="history", picks=PICKS)
+
+    def environment(self, split: Split, num_envs: int | None = None, *, shuffle: bool = False) -> SlateEnv:
+        users = moments(self.data, split)
+        return recommender_env(
+            users, self._states_of(split), len(self.data.items), self.reward, num_envs or len(users), shuffle=shuffle
+        )
+
+    def demonstrations(self, split: Split) -> Demonstrations:
+        """Each film that the user went on to like is an equally good first pick.
+
+        Training leaves out the moments whose candidates hold none of them.
+        """
+        states = self._states_of(split)
+        relevant = [moment.relevant for moment in moments(self.data, split)]
+        right = np.array([np.isin(row, films) for row, films in zip(states["candidates"], relevant, strict=True)])
+        targets = (right / np.maximum(right.sum(axis=1, keepdims=True), 1)).astype(np.float32)
+        rows = np.flatnonzero(right.any(axis=1)) if split == "train" else np.arange(len(right))
+        return Demonstrations(take(states, rows), targets[rows])
+
+    def cost_optimal(self, policy: ActorCritic) -> Act:
+        """Maximal marginal relevance over the supervised scores, its trade-off tuned on the validation reward.
+
+        The reward of a list is known up to what the user will like. Its diversity is exactly what maximal marginal
+        relevance adds at each position, so this is the greedy known-cost decision rule for lists; tuning the trade-off
+        takes the place of calibrating the probabilities.
+        """
+        validation = self.environment("validation")
+        rewards = [play(validation, self._varied(policy, trade_off)).returns.mean() for trade_off in _TRADE_OFFS]
+        return self._varied(policy, _TRADE_OFFS[int(np.argmax(rewards))])
+
+    def rules(self) -> dict[str, Act]:
+        return {"popularity": _best_by(POPULARITY), "item_to_item": _best_by(CO_OCCURRENCE)}
+
+    def _varied(self, policy: ActorCritic, trade_off: float) -> Act:
+        def act(states: Observations) -> np.ndarray:
+            distances = self.maker.distances.within(np.asarray(states["candidates"]))
+            return diverse_lists(policy.logits(states).numpy(), distances, trade_off, PICKS)
+
+        return act
+
+    def _states_of(self, split: Split) -> Observations:
+        if split not in self._states:
+            users: list[Moment] = moments(self.data, split)
+            self._states[split] = self.maker.states([user.liked for user in users], [user.seen for user in users])
+        return self._states[split]
+
+
+def _best_by(feature: int) -> Act:
+    """The candidates with the highest value of one feature."""
+    return lambda states: np.argsort(-np.asarray(states["features"])[:, :, feature], axis=1, kind="stable")[:, :PICKS]

@@ -1,0 +1,71 @@
+"""One list of options, judged position by position."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+from gymnasium.vector.utils import batch_space
+
+from core.envs.episodes import EpisodeEnv
+from core.envs.observations import Observations, count, take
+from core.errors import SteerError
+
+PickRewards = Callable[[np.ndarray, np.ndarray], np.ndarray]
+Outcomes = Callable[[np.ndarray, np.ndarray], list[str]]
+
+
+class SlateEnv(EpisodeEnv):
+    """The state is whatever `states` holds, the action a list of different options, and one list ends the episode.
+
+    `infos["pick_rewards"]` (environments, picks) splits the list's reward over its positions, so that an algorithm can
+    credit each pick with what came of it and of the picks after it.
+
+    Args:
+        states: one for each episode.
+        space: of one state.
+        options: number of options that a list can be made of.
+        picks: length of a list.
+        judge: maps episodes (n,) and lists (n, picks) to the reward of each position, float32 of shape (n, picks).
+        num_envs: environments side by side.
+        shuffle: see `EpisodeEnv`.
+        outcomes: names what came of each list, given the same as `judge`.
+    """
+
+    def __init__(
+        self,
+        states: Observations,
+        space: spaces.Dict,
+        *,
+        options: int,
+        picks: int,
+        judge: PickRewards,
+        num_envs: int,
+        shuffle: bool,
+        outcomes: Outcomes | None = None,
+    ) -> None:
+        if picks > options:
+            raise SteerError(f"a list of {picks} different picks cannot be made of {options} options")
+        super().__init__(num_envs, count(states), options, shuffle=shuffle)
+        self.states, self.picks, self.judge, self.outcomes = states, picks, judge, outcomes
+        self.single_observation_space = space
+        self.single_action_space = spaces.MultiDiscrete([options] * picks)
+        self.observation_space = batch_space(space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+
+    def begin(self, slots: np.ndarray) -> None:
+        """The row says everything."""
+
+    def observe(self) -> Observations:
+        return take(self.states, self.rows)
+
+    def act(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
+        if actions.shape[1] != self.picks:
+            raise SteerError(f"a list here has {self.picks} picks, and {actions.shape[1]} were made")
+        if (np.diff(np.sort(actions, axis=1), axis=1) == 0).any():
+            raise SteerError("a list holds the same option twice; draw its picks without replacement")
+        pick_rewards = self.judge(self.rows, actions)
+        infos: dict[str, Any] = {"pick_rewards": pick_rewards}
+        if self.outcomes is not None:
+            infos["outcome"] = self.outcomes(self.rows, actions)
+        return pick_rewards.sum(axis=1), np.ones(self.num_envs, dtype=bool), infos

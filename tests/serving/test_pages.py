@@ -1,0 +1,145 @@
+"""A real browser on the real pages."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+
+CHROMIUM = next((p for n in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(n))), None)
+OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+PICTURES = Path("docs/pictures")
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here; install one to run the page tests"),
+]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser, server):
+    """A fresh visitor; whatever the page asks of another host fails the test."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-GB", base_url=server)
+    context.set_default_timeout(30_000)
+    outside: list[str] = []
+    errors: list[str] = []
+    page = context.new_page()
+    page.on("request", lambda request: outside.append(request.url) if not _is_local(request.url, server) else None)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    yield page
+    context.close()
+    assert outside == []
+    assert errors == []
+
+
+def _is_local(url: str, server: str) -> bool:
+    return url.startswith((server, server.replace("http", "ws"), "data:", "blob:"))
+
+
+def ask(page: Page, question: str) -> None:
+    box = page.locator("#cs-message textarea, #cs-message input").first
+    box.fill(question)
+    box.press("Enter")
+
+
+def test_the_start_page_leads_to_every_app(page):
+    page.goto("/")
+    for path in ("support", "news", "films"):
+        expect(page.locator(f"#open-{path}")).to_be_visible()
+    page.locator("#open-support").click()
+    expect(page).to_have_url(re.compile("/support"))
+
+
+def test_a_question_is_answered_with_its_source(page):
+    page.goto("/support")
+    ask(page, "I forgot my password and the link to reset it never comes")
+    expect(page.locator("#cs-action")).to_contain_text("answered from an article")
+    expect(page.locator("#cs-sources")).to_contain_text("password")
+    expect(page.locator("#cs-chat")).to_contain_text("I forgot my password")
+    page.locator("#cs-undo").click()
+    expect(page.locator("#cs-chat")).not_to_contain_text("I forgot my password")
+
+
+def test_a_wish_for_a_person_is_always_obeyed(page):
+    page.goto("/support")
+    page.locator("#cs-person").click()
+    expect(page.locator("#cs-action")).to_contain_text("handed over to a person")
+
+
+def test_script_in_a_message_stays_text(page):
+    page.goto("/support")
+    alerts: list[str] = []
+    page.on("dialog", lambda dialog: (alerts.append(dialog.message), dialog.dismiss()))
+    text = "<img src=x onerror=alert(1)><script>alert(2)</script> where is my order"
+    ask(page, text)
+    expect(page.locator("#cs-chat")).to_contain_text("<script>alert(2)</script>")
+    assert alerts == []
+
+
+def test_bad_messages_get_a_clear_answer_and_no_traceback(page):
+    page.goto("/support")
+    ask(page, "x" * 100_000)
+    expect(page.get_by_text("please keep it under 4,000")).to_be_visible()
+    ask(page, "   ")
+    expect(page.get_by_text("Please type a message first")).to_be_visible()
+    expect(page.locator("body")).not_to_contain_text("Traceback")
+
+
+def test_two_visitors_never_see_each_other(browser, server, page):
+    page.goto("/support")
+    ask(page, "my private order is HP-77777")
+    expect(page.locator("#cs-chat")).to_contain_text("HP-77777")
+    other = browser.new_context(base_url=server).new_page()
+    other.goto("/support")
+    expect(other.locator("#cs-message")).to_be_visible()
+    expect(other.locator("body")).not_to_contain_text("HP-77777")
+    other.context.close()
+
+
+def test_the_replay_raises_an_alert_with_its_reason(page):
+    page.goto("/news")
+    page.locator("#fin-start").click()
+    expect(page.locator("#fin-stream")).to_contain_text(re.compile("negative|neutral|positive"), timeout=30_000)
+    expect(page.locator("#fin-alerts")).to_contain_text("negative stories", timeout=60_000)
+
+
+def test_script_in_a_headline_stays_text(page):
+    page.goto("/news")
+    page.locator("#fin-headline textarea, #fin-headline input").first.fill("<script>alert(3)</script> profit halves")
+    page.locator("#fin-read").click()
+    expect(page.locator("#fin-label")).to_contain_text(re.compile("negative|neutral|positive"))
+
+
+def test_liking_a_film_changes_the_list(page):
+    page.goto("/films")
+    expect(page.locator("#rec-card-0")).to_be_visible()
+    before = [page.locator(f"#rec-card-{at}").inner_text() for at in range(10)]
+    page.locator("#rec-like-0").click()
+    first = before[0].splitlines()[0]
+    expect(page.locator("#rec-history")).not_to_be_empty()
+    expect(page.locator("#rec-card-0")).not_to_have_text(first, timeout=20_000)
+    after = [page.locator(f"#rec-card-{at}").inner_text() for at in range(10)]
+    assert after != before
+    page.locator("#rec-undo").click()
+    expect(page.locator("#rec-card-0")).to_contain_text(first)
+
+
+@pytest.mark.parametrize("path", ["", "support", "news", "films"])
+def test_the_pages_fit_a_phone_in_chinese_and_dark(browser, server, path):
+    context = browser.new_context(
+        viewport={"width": 390, "height": 844}, locale="zh-CN", base_url=server, color_scheme="dark"
+    )
+    page = context.new_page()
+    page.goto(f"/{path}?__theme=dark")
+    expect(page.get_by_text(re.compile("[\u4e00-\u9fff]")).first).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    context.close()
