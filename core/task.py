@@ -17,6 +17,7 @@ from core.errors import SteerError
 from core.evaluation.cost_optimal import fit_temperature, minimum_expected_cost
 from core.evaluation.play import Act
 from core.models.policy import ActorCritic
+from core.rl.all_action import ActionValues
 from core.rl.supervised import Demonstrations
 
 Split = Literal["train", "validation", "test"]
@@ -70,6 +71,14 @@ class Task(ABC):
     def all_rewards(self, split: Split) -> tuple[Observations, np.ndarray]:
         """States of a one-decision task with the reward of every action, for the exact policy gradient."""
         raise SteerError(f"{self.name} cannot tell the reward of every action; set rl.algorithm=ppo")
+
+    def action_values(self) -> tuple[Observations, ActionValues]:
+        """Training states, and what every action in them is worth, for the exact policy gradient.
+
+        The default serves tasks of one decision, where that is the reward whatever the policy.
+        """
+        observations, rewards = self.all_rewards("train")
+        return observations, lambda policy: rewards
 
     def cost_optimal(self, policy: ActorCritic) -> Act:
         """The best decision rule over a supervised policy's probabilities; its temperature is fitted on validation."""

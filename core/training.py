@@ -120,5 +120,5 @@ def _prepare(task: Task, run: Run, stage: Stage) -> tuple[ActorCritic, Algorithm
     policy = trained_policy(task, run, "supervised")
     reference = copy.deepcopy(policy).requires_grad_(False).eval()
     if settings.rl.algorithm == "all_action":
-        return policy, AllAction(*task.all_rewards("train"), settings.rl, reference)
+        return policy, AllAction(*task.action_values(), settings.rl, reference)
     return policy, PPO(task.environment("train", settings.rl.environments, shuffle=True), settings.rl, reference)

@@ -121,8 +121,7 @@ class Knowledge:
         texts = [text for text, _ in logged]
         vectors = self.encoder.embed(texts)
         owners = [
-            rows[int((self.vectors[rows] @ vector).argmax())]
-            for vector, (_, rows) in zip(vectors, logged, strict=True)
+            rows[int((self.vectors[rows] @ vector).argmax())] for vector, (_, rows) in zip(vectors, logged, strict=True)
         ]
         return texts, np.array(owners)
 

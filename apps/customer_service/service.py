@@ -160,5 +160,3 @@ def checked(message: str) -> str:
 
 def _source(article: Article) -> Source:
     return Source(article.id, article.title, article.body)
-
-

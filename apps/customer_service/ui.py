@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
+from gradio.context import get_blocks_context
 
 from apps.customer_service.service import Reply, Source, SupportService, open_service
-from core.errors import SteerError
+from core.serving.errors import shown_errors
 from core.serving.page import Page, Texts
 
 CHOICES = 3
@@ -153,7 +154,7 @@ def build(service: SupportService) -> None:
 
     def note(data: gr.LikeData, so_far: Chat, request: gr.Request) -> None:
         index = data.index[0] if isinstance(data.index, list | tuple) else data.index
-        with _shown_errors():
+        with shown_errors():
             service.keep_feedback(bool(data.liked), _history(so_far[: index // 2 + 1]))
         gr.Info(TEXTS.say("thanks_up" if data.liked else "thanks_down", request))
 
@@ -164,21 +165,14 @@ def build(service: SupportService) -> None:
     person.click(ask_for_person, chat, view, **quiet)
     undo.click(take_back, chat, [*view, message], **quiet)
     restart.click(start_over, None, view, **quiet)
+    blocks = get_blocks_context()
+    assert blocks is not None  # the shell builds pages inside one
+    blocks.load(start_over, None, view, **quiet)
     bot.like(note, chat, None, **quiet)
 
 
-class _shown_errors:
-    """Shows a message that the user can act on instead of a traceback."""
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, SteerError):
-            raise gr.Error(str(error), duration=8, print_exception=False) from None
-
-
 def _with_reply(service: SupportService, so_far: Chat, text: str, request: gr.Request) -> Chat:
-    with _shown_errors():
+    with shown_errors():
         reply = service.reply(_unanswered(so_far), text)
     return [*so_far, Exchange(text.strip(), reply, reply.text or TEXTS.say(reply.action, request))]
 

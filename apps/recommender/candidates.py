@@ -75,6 +75,16 @@ class CandidateMaker:
         users = np.stack([self._likes[:, history[-RECENT:]].sum(axis=1) for history in histories])
         return users @ self._likes
 
+    def closeness(self, films: np.ndarray, others: np.ndarray) -> np.ndarray:
+        """How near films are to each other: mean of vector cosine and co-occurrence, float32 (films, others)."""
+        cosine = self.retriever.vectors[films] @ self.retriever.vectors[others].T
+        together = self._likes[:, films].T @ self._likes[:, others]
+        return 0.5 * (cosine + together)
+
+    def fame(self, film: int) -> float:
+        """Popularity of a film on a logarithmic scale from 0 (nobody) to 1 (the best-loved of all)."""
+        return float(self._log_popularity[film])
+
     def _batch(self, histories: Sequence[np.ndarray], seen: Sequence[np.ndarray]) -> Observations:
         return self.describe(histories, self.retriever.candidates(histories, seen, CANDIDATES))
 
@@ -106,7 +116,7 @@ class CandidateMaker:
 def _places(order: np.ndarray, like: np.ndarray) -> np.ndarray:
     """Discount of each candidate's place in a list, 0 for those that are not in it."""
     places = np.zeros_like(like)
-    discounts = 2.0 / np.log2(np.arange(order.shape[1]) + 2.0)
+    discounts = 6.0 / np.log2(np.arange(order.shape[1]) + 2.0)
     np.put_along_axis(places, order, np.broadcast_to(discounts, order.shape).astype(places.dtype), axis=1)
     return places
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from transformers import AutoModel, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
+from core.config import EncoderSettings
 from core.data.batches import bucketed
 from core.models.catalogue import DEFAULT_ENCODER
 from core.models.precision import autocast
@@ -55,6 +56,18 @@ class TextEncoder(nn.Module):
         self.width: int = backbone.config.hidden_size
         self._tokens: dict[str, list[int]] = {}
         self._frozen_vectors: dict[str, Tensor] = {}
+
+    @classmethod
+    def of(cls, settings: EncoderSettings, *, frozen: bool = False) -> "TextEncoder":
+        """The encoder that settings describe; `frozen` trains nothing of it."""
+        return cls(
+            settings.name,
+            adapt="frozen" if frozen else settings.adapt,
+            layers=settings.layers,
+            rank=settings.rank,
+            max_length=settings.max_length,
+            precision=settings.precision,
+        )
 
     @property
     def device(self) -> torch.device:

@@ -5,7 +5,7 @@ Maximises the expected reward sum_a pi(a|s) r(s, a) itself, so no action is samp
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,14 +18,16 @@ from core.envs.observations import Observations, count, take
 from core.models.policy import ActorCritic
 from core.rl.algorithm import Metrics
 
+ActionValues = Callable[[ActorCritic], np.ndarray]
+
 
 @dataclass
 class RewardedStates:
-    """One-decision states with the reward of every action.
+    """States with the value of every action.
 
     Attributes:
         observations: the states.
-        rewards: float32 of shape (states, actions).
+        rewards: or values where decisions follow, float32 of shape (states, actions).
         reference_log_probs: under the reference policy, (states, actions); None without one.
     """
 
@@ -39,7 +41,8 @@ class AllAction:
 
     Args:
         observations: training states.
-        rewards: float32 of shape (states, actions).
+        values: what each action in each state is worth under a policy, float32 of shape (states, actions); asked anew
+            in every iteration, since where decisions follow one another the later ones count too.
         settings: see `RLSettings`.
         reference: frozen policy to stay close to; None leaves the KL penalty out.
     """
@@ -47,23 +50,22 @@ class AllAction:
     def __init__(
         self,
         observations: Observations,
-        rewards: np.ndarray,
+        values: ActionValues,
         settings: RLSettings,
         reference: ActorCritic | None = None,
     ) -> None:
-        self.settings = settings
-        log_probs = reference.logits(observations) if reference is not None and settings.kl > 0 else None
-        self.states = RewardedStates(observations, rewards, log_probs)
+        self.observations, self.values, self.settings = observations, values, settings
+        self.reference = reference.logits(observations) if reference is not None and settings.kl > 0 else None
 
     def updates_an_iteration(self) -> int:
-        return math.ceil(count(self.states.observations) / self.settings.batch_size)
+        return math.ceil(count(self.observations) / self.settings.batch_size)
 
     def batches(self, policy: ActorCritic, seed: int) -> Iterator[RewardedStates]:
-        states = self.states
-        lengths = policy.lengths(states.observations)
+        values = self.values(policy)
+        lengths = policy.lengths(self.observations)
         for rows in shuffled(lengths, self.settings.batch_size, np.random.default_rng(seed)):
-            reference = None if states.reference_log_probs is None else states.reference_log_probs[rows]
-            yield RewardedStates(take(states.observations, rows), states.rewards[rows], reference)
+            reference = None if self.reference is None else self.reference[rows]
+            yield RewardedStates(take(self.observations, rows), values[rows], reference)
 
     def loss(self, policy: ActorCritic, batch: RewardedStates) -> tuple[Tensor, Metrics]:
         distribution = policy(batch.observations).distribution

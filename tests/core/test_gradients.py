@@ -36,7 +36,7 @@ def closed_form() -> torch.Tensor:
 
 def test_all_action_gradient_is_the_gradient_of_the_expected_reward():
     policy = ThreeActions()
-    algorithm = AllAction({"text": ("state",)}, np.zeros((1, 3)), RLSettings(entropy=0))
+    algorithm = AllAction({"text": ("state",)}, lambda _: np.zeros((1, 3)), RLSettings(entropy=0))
     loss, _ = algorithm.loss(policy, RewardedStates({"text": ("state",)}, REWARDS.numpy()[None]))
     (-loss).backward()
     assert torch.allclose(policy.theta.grad, closed_form(), rtol=1e-10)

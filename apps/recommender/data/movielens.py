@@ -14,7 +14,9 @@ LIKED = 3.5
 
 _NO_GENRES = "(no genres listed)"
 # The catalogue files "The Piano" as "Piano, The"; a card and a language model want it as people say it.
-_ARTICLE_LAST = re.compile(r"^(?P<title>.+?), (?P<article>The|A|An|Les|Le|La|L'|Il|Das|Der|Die|El|Los|Las)(?P<rest> \(|$)")
+_ARTICLE_LAST = re.compile(
+    r"^(?P<title>.+?), (?P<article>The|A|An|Les|Le|La|L'|Il|Das|Der|Die|El|Los|Las)(?P<rest> \(|$)"
+)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,131 @@
+"""How early, and how rarely for nothing, the monitor alerts: `python -m apps.finance_monitor.backtest --help`.
+
+The shipped news runs through the very code that serves, in order of time and without a look ahead. A planted surge is
+found when an alert for its company opens within it; any other alert is false.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from statistics import median
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from apps.finance_monitor.alerts import THRESHOLD
+from apps.finance_monitor.monitor import Monitor
+from apps.finance_monitor.newsroom import NEGATIVE, SENTIMENTS, Episode, Newsroom
+from apps.finance_monitor.service import FinanceService, open_service
+from core.files import write_json
+from core.paths import runs_dir
+from core.task import Split
+
+Fired = tuple[str, datetime]
+_SLACK = timedelta(hours=6)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a detector did on one split.
+
+    Attributes:
+        found, surges: surges alerted, of how many.
+        delay_hours, delay_headlines: medians over the found ones; None when there are none.
+        decoys: decoys that fired.
+        false_a_week: alerts outside surges, a week.
+    """
+
+    found: int
+    surges: int
+    delay_hours: float | None
+    delay_headlines: float | None
+    decoys: int
+    false_a_week: float
+
+
+def backtest(service: FinanceService, split: Split, threshold: float = THRESHOLD) -> dict[str, Outcome]:
+    """Outcomes of the surge detector, of a plain count, and of a dummy that alerts at every negative headline."""
+    items = service.history()
+    labels = service.labels(items)
+    monitor = Monitor(threshold)
+    monitor.take(items, labels, service.vectors(items))
+    bad = [
+        (item.company, item.time)
+        for item, label in zip(items, labels, strict=True)
+        if label.sentiment == SENTIMENTS[NEGATIVE]
+    ]
+    fired = {
+        "surge detector on stories": [(alert.company, alert.opened) for alert in monitor.alerts],
+        "five negative headlines in 24 h": _counts(bad, 5),
+        "every negative headline": bad,
+    }
+    return {name: score(service.newsroom, split, alerts) for name, alerts in fired.items()}
+
+
+def score(newsroom: Newsroom, split: Split, alerts: list[Fired]) -> Outcome:
+    """Compare alerts (company, time) with the episodes of a split."""
+    news = newsroom.of(split)
+    begin, end = news[0].time, news[-1].time
+    alerts = [alert for alert in alerts if begin <= alert[1] <= end]
+    surges = [episode for episode in newsroom.episodes if episode.split == split and episode.kind == "surge"]
+    decoys = [episode for episode in newsroom.episodes if episode.split == split and episode.kind != "surge"]
+    first = {surge.id: min((time for _, time in _within(alerts, surge)), default=None) for surge in surges}
+    found = [(surge, time) for surge in surges if (time := first[surge.id]) is not None]
+    true = sum(len(_within(alerts, surge)) for surge in surges)
+    headlines = [sum(item.episode == surge.id and item.time <= time for item in newsroom.news) for surge, time in found]
+    return Outcome(
+        len(found),
+        len(surges),
+        median((time - surge.start) / timedelta(hours=1) for surge, time in found) if found else None,
+        median(headlines) if found else None,
+        sum(bool(_within(alerts, decoy)) for decoy in decoys),
+        (len(alerts) - true) / ((end - begin) / timedelta(weeks=1)),
+    )
+
+
+def _within(alerts: list[Fired], episode: Episode) -> list[Fired]:
+    return [
+        (company, time)
+        for company, time in alerts
+        if company == episode.company and episode.start <= time <= episode.end + _SLACK
+    ]
+
+
+def _counts(bad: list[Fired], least: int) -> list[Fired]:
+    """Alerts of "so many negative headlines within a day", one until a day has passed without."""
+    recent: dict[str, list[datetime]] = {}
+    quiet: dict[str, bool] = {}
+    alerts = []
+    for company, time in bad:
+        window = [earlier for earlier in recent.get(company, []) if time - earlier <= timedelta(days=1)]
+        recent[company] = [*window, time]
+        if len(recent[company]) < least:
+            quiet[company] = True
+        elif quiet.get(company, True):
+            quiet[company] = False
+            alerts.append((company, time))
+    return alerts
+
+
+def main(
+    split: Annotated[str, typer.Option(help="train, validation or test")] = "test",
+    threshold: Annotated[float, typer.Option(help="of the surge detector")] = THRESHOLD,
+    runs: Annotated[Path | None, typer.Option(help="folder of runs [default: ./runs]")] = None,
+    json: Annotated[Path | None, typer.Option("--json", help="write the figures here as well")] = None,
+) -> None:
+    """Run the shipped news through the monitor and print delays and false alarms."""
+    outcomes = backtest(open_service(runs or runs_dir()), split, threshold)  # type: ignore[arg-type]
+    table = Table("detector", "surges found", "median delay", "headlines", "decoys fired", "false alarms a week")
+    for name, o in outcomes.items():
+        delay = "-" if o.delay_hours is None else f"{o.delay_hours:.1f} h"
+        headlines = "-" if o.delay_headlines is None else f"{o.delay_headlines:g}"
+        table.add_row(name, f"{o.found}/{o.surges}", delay, headlines, str(o.decoys), f"{o.false_a_week:.2f}")
+    Console().print(table)
+    if json is not None:
+        write_json(json, {name: vars(outcome) for name, outcome in outcomes.items()})
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,71 @@
+"""Headlines from a file that somebody else writes, one JSON object a line."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+
+from core.errors import SteerError
+
+MAX_FEED_BYTES = 50_000_000
+
+
+class Item(BaseModel):
+    """A dated headline about a company; the company is an id of the watchlist, or any name."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    time: AwareDatetime
+    company: str = Field(min_length=1, max_length=80)
+    headline: str = Field(min_length=1, max_length=500)
+
+
+@dataclass
+class FeedFile:
+    """Follows a JSON Lines file: each `poll` reads what was appended since the last.
+
+    Attributes:
+        path: of the file.
+        rejected: what was wrong with which line.
+    """
+
+    path: Path
+    rejected: list[str] = field(default_factory=list)
+    _offset: int = 0
+    _line: int = 0
+
+    def poll(self) -> list[Item]:
+        """New items; malformed lines are noted in `rejected` and left out, a half-written last line waits.
+
+        Raises:
+            SteerError: the file cannot be read, or is larger than `MAX_FEED_BYTES`.
+        """
+        items = []
+        for line in self._new_lines():
+            self._line += 1
+            if not line.strip():
+                continue
+            try:
+                items.append(Item.model_validate(json.loads(line.decode("utf-8"))))
+            except UnicodeDecodeError:
+                self.rejected.append(f"line {self._line}: not UTF-8 text")
+            except json.JSONDecodeError as error:
+                self.rejected.append(f"line {self._line}: not JSON ({error.msg})")
+            except ValidationError as error:
+                first = error.errors()[0]
+                self.rejected.append(f"line {self._line}: {'.'.join(map(str, first['loc']))}: {first['msg']}")
+        return items
+
+    def _new_lines(self) -> list[bytes]:
+        try:
+            if self.path.stat().st_size > MAX_FEED_BYTES:
+                raise SteerError(f"{self.path.name} is larger than {MAX_FEED_BYTES // 1_000_000} MB; split it")
+            with self.path.open("rb") as stream:
+                stream.seek(self._offset)
+                new = stream.read()
+        except OSError as error:
+            raise SteerError(f"cannot read the feed {self.path.name}: {error.strerror}") from error
+        end = new.rfind(b"\n") + 1
+        self._offset += end
+        return new[:end].splitlines()

@@ -1,0 +1,140 @@
+"""How films look: cards with generated covers (the data have no posters), and the strip of likes."""
+
+from collections.abc import Callable, Sequence
+from html import escape
+
+from apps.recommender.service import Film, Recommended
+
+Say = Callable[..., str]
+
+# Hues of the colour wheel by mood; the first two genres of a film make its cover's gradient.
+_HUES = {
+    "Action": 8,
+    "Adventure": 32,
+    "Animation": 190,
+    "Children": 48,
+    "Comedy": 42,
+    "Crime": 350,
+    "Documentary": 150,
+    "Drama": 255,
+    "Fantasy": 285,
+    "Film-Noir": 225,
+    "Horror": 0,
+    "IMAX": 205,
+    "Musical": 315,
+    "Mystery": 240,
+    "Romance": 335,
+    "Sci-Fi": 200,
+    "Thriller": 222,
+    "War": 80,
+    "Western": 24,
+}
+_PLAIN_HUE = 215
+_SMALL_WORDS = frozenset(("a", "an", "and", "at", "de", "for", "in", "la", "le", "les", "of", "on", "or", "the", "to"))
+
+CSS = """
+.rec-start { align-items: flex-start; }
+.rec-chips { gap: .35rem !important; flex-wrap: wrap; }
+.rec-chips button { flex: 0 1 auto !important; min-width: 0 !important; white-space: normal; text-align: left;
+  border-radius: 999px; font-weight: 500; }
+.rec-grid { display: grid !important; grid-template-columns: repeat(auto-fill, minmax(160px, 1fr));
+  gap: 1rem !important; }
+.rec-card { background: var(--block-background-fill); border: 1px solid var(--border-color-primary);
+  border-radius: 14px; overflow: hidden; gap: 0 !important; justify-content: space-between; min-width: 0 !important;
+  transition: box-shadow .15s, transform .15s; }
+.rec-card:hover, .rec-card:focus-within { box-shadow: 0 6px 20px #0000002e; transform: translateY(-2px); }
+.rec-cover { position: relative; height: 132px; display: flex; align-items: center; justify-content: center;
+  color: #fff; background: radial-gradient(circle at 78% 18%, hsl(var(--b) 75% 62% / .75), transparent 55%),
+  linear-gradient(150deg, hsl(var(--a) 52% 40%), hsl(var(--b) 58% 20%)); }
+.rec-cover b { font-size: 2.3rem; font-weight: 700; letter-spacing: .06em; color: #fff; text-shadow: 0 2px 10px #0006; }
+.rec-cover span { position: absolute; right: .6rem; bottom: .45rem; font-size: .78rem; color: #ffffffd9; }
+.rec-body { padding: .65rem .75rem .4rem; color: var(--body-text-color); }
+.rec-body h3 { margin: 0; font-size: .95rem; line-height: 1.3; font-weight: 650; color: var(--body-text-color);
+  overflow-wrap: anywhere; display: -webkit-box; -webkit-line-clamp: 3; -webkit-box-orient: vertical;
+  overflow: hidden; }
+.rec-genres { margin: .15rem 0 .45rem; font-size: .78rem; color: var(--body-text-color-subdued); }
+.rec-reason { font-size: .82rem; line-height: 1.35; margin: .5rem 0 0; overflow-wrap: anywhere; }
+.rec-match { height: 4px; border-radius: 4px; background: var(--border-color-primary); overflow: hidden; }
+.rec-match i { display: block; height: 100%; border-radius: 4px; background: var(--color-accent); }
+.rec-actions { padding: 0 .6rem .65rem; gap: .4rem !important; flex-wrap: nowrap !important; }
+.rec-actions button { min-width: 0 !important; padding-inline: .3rem; white-space: nowrap; }
+.rec-status { display: flex; flex-wrap: wrap; align-items: baseline; gap: .2rem .8rem; margin: .3rem 0 .2rem;
+  color: var(--body-text-color); }
+.rec-status h2 { margin: 0; font-size: 1.2rem; overflow-wrap: anywhere; color: var(--body-text-color); }
+.rec-status span { color: var(--body-text-color-subdued); overflow-wrap: anywhere; }
+.rec-empty { border: 1px dashed var(--border-color-primary); border-radius: 14px; padding: 3rem 1.5rem !important;
+  text-align: center; gap: .2rem !important; }
+.rec-empty h3 { margin: 0; }
+.rec-empty p { color: var(--body-text-color-subdued); }
+.rec-side { border: 1px solid var(--border-color-primary); border-radius: 14px; padding: .9rem 1rem;
+  background: var(--block-background-fill); color: var(--body-text-color); }
+.rec-side h4 { margin: 0 0 .6rem; font-size: .8rem; letter-spacing: .04em; text-transform: uppercase;
+  color: var(--body-text-color-subdued); }
+.rec-side ol { list-style: none; margin: 0; padding: 0; }
+.rec-side li { display: flex; align-items: center; gap: .6rem; padding: .28rem 0; font-size: .88rem; line-height: 1.3; }
+.rec-side li.rec-new { font-weight: 650; }
+.rec-side small { color: var(--body-text-color-subdued); }
+.rec-dot { flex: none; width: 1.7rem; height: 1.7rem; border-radius: 7px; color: #fff; font-size: .62rem;
+  font-weight: 700; display: grid; place-items: center;
+  background: linear-gradient(150deg, hsl(var(--a) 52% 40%), hsl(var(--b) 58% 22%)); }
+.rec-terms { margin: 1rem 0 0; font-size: .75rem; line-height: 1.5; color: var(--body-text-color-subdued); }
+"""
+
+
+def card(film: Recommended, say: Say) -> str:
+    """A card's picture and words; its buttons are the page's own."""
+    shown = film.film
+    genres = ", ".join(say(f"genre.{name}") for name in shown.genres[:3])
+    about = say(f"genre.{film.reason.about}") if film.reason.kind in ("genre", "different") else film.reason.about
+    reason = escape(say(f"reason.{film.reason.kind}", about=about))
+    share = round(100 * film.score)
+    return (
+        f'<article><div class="rec-cover" style="{_hues(shown)}" aria-hidden="true">'
+        f"<b>{escape(initials(shown.title))}</b><span>{shown.year}</span></div>"
+        f'<div class="rec-body"><h3>{escape(shown.title)}</h3><p class="rec-genres">{shown.year} · {escape(genres)}</p>'
+        f'<div class="rec-match" role="img" aria-label="{say("match")} {share}%" title="{say("match")} {share}%">'
+        f'<i style="width:{max(share, 3)}%"></i></div><p class="rec-reason">{reason}</p></div></article>'
+    )
+
+
+def status(headline: str, note: str) -> str:
+    """The line above the list: for whom it is, and what has just changed it."""
+    return (
+        f'<div class="rec-status" role="status"><h2>{escape(headline)}</h2>'
+        f"{f'<span>{escape(note)}</span>' if note else ''}</div>"
+    )
+
+
+def history_strip(likes: Sequence[Film], total: int, new: int, hidden: int, say: Say) -> str:
+    """The visitor's likes, newest first.
+
+    Args:
+        likes: those that are shown.
+        total: number of all likes.
+        new: how many of the newest were made in this visit.
+        hidden: films that the visitor does not want to see.
+        say: gives a text of the page.
+    """
+    rows = "".join(
+        f'<li class="{"rec-new" if at < new else ""}"><span class="rec-dot" style="{_hues(film)}" aria-hidden="true">'
+        f"{escape(initials(film.title))}</span><span>{escape(film.title)} <small>{film.year}</small></span></li>"
+        for at, film in enumerate(likes)
+    )
+    notes = [say("more", count=total - len(likes))] if total > len(likes) else []
+    notes += [say("hidden", count=hidden)] if hidden else []
+    body = f"<ol>{rows}</ol>" if rows else f"<small>{say('no_history')}</small>"
+    return f'<div class="rec-side"><h4>{say("history")}</h4>{body}<small>{" · ".join(notes)}</small></div>'
+
+
+def initials(title: str) -> str:
+    """Up to three initials of a title's main words: "The Lord of the Rings" gives LR."""
+    words = [word for word in title.split("(")[0].replace(":", " ").split() if word[0].isalnum()]
+    main = [word for word in words if word.lower() not in _SMALL_WORDS] or words or [title]
+    return "".join(word[0].upper() for word in main[:3])
+
+
+def _hues(film: Film) -> str:
+    hues = [_HUES.get(genre, _PLAIN_HUE) for genre in film.genres] or [_PLAIN_HUE]
+    # Films of the same genres shall not look all the same, so the row turns the wheel a little.
+    turn = film.row * 37 % 31 - 15
+    return f"--a:{hues[0] + turn};--b:{hues[min(1, len(hues) - 1)] + 40 + turn}"

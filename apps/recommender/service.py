@@ -1,0 +1,259 @@
+"""What the page and the API ask of the recommender: a list with reasons for a visitor."""
+
+import threading
+import unicodedata
+from collections import Counter
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from apps.recommender.candidates import CANDIDATES
+from apps.recommender.data.movielens import SOURCE, Item
+from apps.recommender.environment import PICKS
+from apps.recommender.reasons import Reason, Reasons
+from apps.recommender.task import Recommender
+from core.errors import SteerError
+from core.models.encoder import TextEncoder
+from core.task import Task
+from core.training import Run, trained_policy
+from core.workflow import open_task
+
+LIST_LENGTH = PICKS
+MAX_WORDS = 500
+SHOWN_USERS = 24
+
+_SEEDS = 5
+_SEED_LIKES = 10
+# The words are a second witness beside the policy: a deviation of similarity counts as much as this many nats.
+_WORDS_WEIGHT = 1.5
+
+
+@dataclass(frozen=True)
+class Film:
+    """A film as it is shown; `row` stands for it in a visitor's events."""
+
+    row: int
+    title: str
+    year: int
+    genres: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Recommended:
+    """A film of the list.
+
+    Attributes:
+        film: what is recommended.
+        score: how strongly, relative to the first of the list, between 0 and 1.
+        reason: why.
+    """
+
+    film: Film
+    score: float
+    reason: Reason
+
+
+@dataclass(frozen=True)
+class Event:
+    """What a visitor did with a film."""
+
+    kind: Literal["like", "hide"]
+    film: int
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """All that is known of a visitor; the page keeps it, the service never does.
+
+    Attributes:
+        user: number of a known user, whose history counts; None for somebody new.
+        words: what the visitor wrote about their taste.
+        events: likes and hides of this visit, oldest first.
+    """
+
+    user: int | None = None
+    words: str = ""
+    events: tuple[Event, ...] = ()
+
+    def with_event(self, kind: Literal["like", "hide"], film: int) -> "Visitor":
+        """The visitor after one more like or hide."""
+        return replace(self, events=(*self.events, Event(kind, film)))
+
+    def undone(self) -> "Visitor":
+        """The visitor before their last like or hide."""
+        return replace(self, events=self.events[:-1])
+
+
+@dataclass(frozen=True)
+class UserSummary:
+    """A known user: how many films they like, and of which genres most of all."""
+
+    user: int
+    likes: int
+    genres: tuple[str, ...]
+
+
+class RecommenderService:
+    """Lists by the trained policy; keeps nothing of any visitor.
+
+    Args:
+        task: with the settings that the policy was trained with.
+        run: the run that holds the policy.
+    """
+
+    def __init__(self, task: Task, run: Run) -> None:
+        assert isinstance(task, Recommender)
+        self.data, self.maker = task.data, task.maker
+        self.policy = trained_policy(task, run)
+        self.encoder = TextEncoder(task.settings.encoder.name, max_length=128)
+        self.reasons = Reasons(self.maker)
+        self.terms = SOURCE.licence
+        self._titles = [_plain(item.title) for item in self.data.items]
+        self._one_at_a_time = threading.Lock()
+
+    def users(self, count: int = SHOWN_USERS) -> list[UserSummary]:
+        """Some users, from those with few likes to those with many."""
+        known = sorted(self.data.users, key=lambda user: (len(self.data.users[user].likes), user))
+        picked = {known[at] for at in np.linspace(0, len(known) - 1, count).astype(int)}
+        return [self.summary(user) for user in sorted(picked)]
+
+    def summary(self, user: int) -> UserSummary:
+        """What a known user likes.
+
+        Raises:
+            SteerError: nobody has that number.
+        """
+        liked = self._likes_of(user)
+        genres = Counter(genre for film in liked for genre in self.data.items[film].genres)
+        return UserSummary(user, len(liked), tuple(genre for genre, _ in genres.most_common(3)))
+
+    def recommend(self, visitor: Visitor) -> list[Recommended]:
+        """Ten films with reasons; none for a visitor of whom nothing is known yet.
+
+        Raises:
+            SteerError: unknown user or film, or words that are too long or no text.
+        """
+        words = checked(visitor.words) if visitor.words else ""
+        liked, seen = self._liked(visitor), self._seen(visitor)
+        if not words and not len(liked):
+            return []
+        with self._one_at_a_time:
+            said = self._similarity(words) if words else None
+            history = liked if len(liked) or said is None else self._seeds(said, seen)
+            candidates = self._candidates(history, seen, said)
+            logits = self.policy.logits(self.maker.describe([history], candidates[None])).numpy()[0]
+        if said is not None:
+            logits = logits + _WORDS_WEIGHT * _standard(said[candidates])
+        order = np.argsort(-logits, kind="stable")[:PICKS]
+        films = candidates[order]
+        reasons = self.reasons.explain(films, liked, words, None if said is None else said[films])
+        scores = np.exp(logits[order] - logits[order[0]])
+        return [
+            Recommended(self.film(int(row)), float(score), reason)
+            for row, score, reason in zip(films, scores, reasons, strict=True)
+        ]
+
+    def history(self, visitor: Visitor, count: int = 12) -> tuple[list[Film], int]:
+        """The visitor's most recent likes, newest first, and the number of all."""
+        liked = self._liked(visitor)
+        return [self.film(int(row)) for row in liked[::-1][:count]], len(liked)
+
+    def search(self, title: str, count: int = 6) -> list[Film]:
+        """Films whose title holds every word of `title`, the best known first.
+
+        Raises:
+            SteerError: `title` is empty, too long or no text.
+        """
+        wanted = _plain(checked(title)).split()
+        found = [row for row, plain in enumerate(self._titles) if all(word in plain for word in wanted)]
+        begins = " ".join(wanted)
+        found.sort(key=lambda row: (not self._titles[row].startswith(begins), -self.maker.popularity[row], row))
+        return [self.film(row) for row in found[:count]]
+
+    def film(self, row: int) -> Film:
+        """The film of a row.
+
+        Raises:
+            SteerError: there is no such row.
+        """
+        if not 0 <= row < len(self.data.items):
+            raise SteerError(f"There is no film number {row}; there are films 0 to {len(self.data.items) - 1}.")
+        item: Item = self.data.items[row]
+        return Film(row, item.title, item.year, item.genres)
+
+    def _likes_of(self, user: int) -> np.ndarray:
+        events = self.data.users.get(user)
+        if events is None:
+            raise SteerError(
+                f"There is no user {user}; known users are {min(self.data.users)} to {max(self.data.users)}."
+            )
+        return events.items[events.likes]
+
+    def _liked(self, visitor: Visitor) -> np.ndarray:
+        """Likes of the user's past, then those of this visit, oldest first; a film hidden since no longer counts."""
+        past = self._likes_of(visitor.user).tolist() if visitor.user is not None else []
+        hidden = {event.film for event in visitor.events if event.kind == "hide"}
+        now = [self.film(event.film).row for event in visitor.events if event.kind == "like"]
+        liked = [film for film in past if film not in now] + list(dict.fromkeys(now))
+        return np.array([film for film in liked if film not in hidden], dtype=np.int64)
+
+    def _seen(self, visitor: Visitor) -> np.ndarray:
+        past = self.data.users[visitor.user].items.tolist() if visitor.user is not None else []
+        return np.array(past + [self.film(event.film).row for event in visitor.events], dtype=np.int64)
+
+    def _similarity(self, words: str) -> np.ndarray:
+        """Cosine of every film's text to the words, float32 of shape (items,)."""
+        return self.maker.retriever.texts @ self.encoder.embed([words])[0]
+
+    def _seeds(self, said: np.ndarray, seen: np.ndarray) -> np.ndarray:
+        """Well-liked films nearest to the words, least near first: they stand in for a history."""
+        fits = np.where(self.maker.popularity >= _SEED_LIKES, said, -1.0)
+        fits[seen] = -1.0
+        return np.argsort(-fits, kind="stable")[:_SEEDS][::-1].astype(np.int64)
+
+    def _candidates(self, history: np.ndarray, seen: np.ndarray, said: np.ndarray | None) -> np.ndarray:
+        """What the retriever finds; with words, half of the candidates are the films nearest to them."""
+        found = self.maker.retriever.candidates([history], [seen], CANDIDATES)[0]
+        if said is None:
+            return found
+        near = np.argsort(-said, kind="stable")
+        near = near[~np.isin(near, seen)][: CANDIDATES // 2]
+        return np.concatenate([near, found[~np.isin(found, near)]])[:CANDIDATES]
+
+
+def open_service(runs: Path) -> RecommenderService:
+    """The service of the trained recommender in `runs`.
+
+    Raises:
+        SteerError: it has not been trained yet.
+    """
+    run = Run(runs / Recommender.name)
+    return RecommenderService(open_task(Recommender, run), run)
+
+
+def checked(words: str) -> str:
+    """What a visitor typed, without invisible characters.
+
+    Raises:
+        SteerError: it is empty, too long, or mostly not text.
+    """
+    if len(words) > MAX_WORDS:
+        raise SteerError(f"That is {len(words):,} characters; please say it in at most {MAX_WORDS}.")
+    visible = "".join(" " if c in "\n\t" else c for c in words if c in "\n\t" or unicodedata.category(c)[0] != "C")
+    if not visible.strip():
+        raise SteerError("Please type a few words first.")
+    if len(visible) < len(words) / 2 or visible.count("\ufffd") > len(visible) / 10:
+        raise SteerError("That does not look like text. Please use words.")
+    return visible.strip()
+
+
+def _plain(text: str) -> str:
+    """Lower case, without accents and punctuation, so that `amelie` finds Amélie."""
+    letters = unicodedata.normalize("NFKD", text.casefold())
+    return " ".join("".join(c if c.isalnum() else " " for c in letters if not unicodedata.combining(c)).split())
+
+
+def _standard(values: np.ndarray) -> np.ndarray:
+    return (values - values.mean()) / max(float(values.std()), 1e-6)

@@ -1,0 +1,78 @@
+"""The page's texts in English and Chinese."""
+
+from core.serving.page import Texts
+
+_GENRES = {
+    "Action": "动作",
+    "Adventure": "冒险",
+    "Animation": "动画",
+    "Children": "儿童",
+    "Comedy": "喜剧",
+    "Crime": "犯罪",
+    "Documentary": "纪录",
+    "Drama": "剧情",
+    "Fantasy": "奇幻",
+    "Film-Noir": "黑色电影",
+    "Horror": "恐怖",
+    "IMAX": "IMAX",
+    "Musical": "音乐剧",
+    "Mystery": "悬疑",
+    "Romance": "爱情",
+    "Sci-Fi": "科幻",
+    "Thriller": "惊悚",
+    "War": "战争",
+    "Western": "西部",
+}
+
+TEXTS = Texts(
+    "recommender",
+    {
+        "title": ("Recommender", "推荐系统"),
+        "summary": (
+            "Ten films for a visitor, varied and with a reason for each; every like changes the list at once.",
+            "为访客推荐十部电影：内容多样，并说明理由；每次点赞都会立即更新列表。",
+        ),
+        "user": ("Choose a visitor", "选择访客"),
+        "user_hint": ("Known visitors with what they like; or type a number", "已知访客及其喜好；也可输入编号"),
+        "taste": ("or describe your taste", "或描述您的口味"),
+        "taste_hint": ("In English, as you would tell a friend", "请用英文，像对朋友说的那样"),
+        "search": ("or pick films that you like", "或挑选您喜欢的电影"),
+        "search_hint": ("Words of a title, then Enter", "输入英文片名中的词，然后按回车"),
+        "search_placeholder": ("matrix", "matrix"),
+        "like": ("Like", "喜欢"),
+        "hide": ("Not for me", "不感兴趣"),
+        "undo": ("Undo", "撤销"),
+        "restart": ("Start over", "重新开始"),
+        "history": ("What you like", "您喜欢的电影"),
+        "no_history": ("Films that you like appear here.", "您喜欢的电影会显示在这里。"),
+        "more": ("and {count} more", "以及另外 {count} 部"),
+        "hidden": ("{count} hidden", "已隐藏 {count} 部"),
+        "empty_title": ("### Ten films for you, in a moment", "### 马上为您推荐十部电影"),
+        "empty": (
+            "Choose a visitor, describe your taste in a sentence, or search for a film that you like.",
+            "请选择一位访客、用一句话描述您的口味，或搜索一部您喜欢的电影。",
+        ),
+        "for_user": ("For visitor {user}", "为访客 {user} 推荐"),
+        "for_words": ("For “{words}”", "根据“{words}”推荐"),
+        "for_likes": ("For you", "为您推荐"),
+        "after_like": ("Updated because you liked {title}", "已更新：您喜欢了《{title}》"),
+        "after_hide": ("Updated: you will not see {title} again", "已更新：不再显示《{title}》"),
+        "none_found": ("No film has “{title}” in its title.", "没有片名包含“{title}”的电影。"),
+        "not_a_user": (
+            "“{typed}” is not a visitor's number; type a whole number such as 15.",
+            "“{typed}”不是访客编号；请输入整数，例如 15。",
+        ),
+        "match": ("match", "匹配度"),
+        "reason.liked": ("Because you liked {about}", "因为您喜欢《{about}》"),
+        "reason.words": ("Matches “{about}”", "符合“{about}”"),
+        "reason.described": ("Close to what you described", "与您的描述相近"),
+        "reason.genre": ("For your taste in {about}", "符合您对{about}片的喜好"),
+        "reason.popular": ("Popular with people like you", "深受口味相近者喜爱"),
+        "reason.different": ("Something different: {about}", "换换口味：{about}"),
+        "terms": (
+            "Ratings: MovieLens. Visitors are numbers only; covers are drawn by this page.",
+            "评分数据：MovieLens。访客仅以编号表示；封面由本页面生成。",
+        ),
+        **{f"genre.{name}": (name, chinese) for name, chinese in _GENRES.items()},
+    },
+)
