@@ -55,17 +55,15 @@ class CustomerService(Task):
     data_card: ClassVar[str] = (DATA / "README.md").read_text(encoding="utf-8")
     presets: ClassVar = {
         "quick": {
-            "encoder": {"adapt": "top", "layers": 4},
-            "supervised": {"iterations": 6, "batch_size": 32, "learning_rate": 1e-4, "patience": 3},
+            "supervised": {"iterations": 5, "batch_size": 32, "learning_rate": 1e-4, "patience": 3},
             "rl": {
-                "algorithm": "all_action",
-                "iterations": 6,
-                "batch_size": 32,
-                "learning_rate": 5e-5,
-                "kl": 0.0,
-                "entropy": 0.0,
-                "dropout": 0.1,
-                "patience": 3,
+                "algorithm": "ppo",
+                "iterations": 8,
+                "batch_size": 64,
+                "learning_rate": 3e-5,
+                "environments": 256,
+                "steps": 2,
+                "patience": 5,
             },
         },
     }

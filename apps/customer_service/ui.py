@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
-from gradio.context import get_blocks_context
+from gradio.context import Context
 
 from apps.customer_service.service import Reply, Source, SupportService, open_service
 from core.serving.errors import shown_errors
@@ -165,7 +165,7 @@ def build(service: SupportService) -> None:
     person.click(ask_for_person, chat, view, **quiet)
     undo.click(take_back, chat, [*view, message], **quiet)
     restart.click(start_over, None, view, **quiet)
-    blocks = get_blocks_context()
+    blocks = Context.root_block
     assert blocks is not None  # the shell builds pages inside one
     blocks.load(start_over, None, view, **quiet)
     bot.like(note, chat, None, **quiet)

@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 import plotly.graph_objects as go
-from gradio.context import get_blocks_context
+from gradio.context import Context
 
 from apps.finance_monitor.service import FinanceService, Session, open_service
 from core.errors import SteerError
@@ -194,7 +194,7 @@ def build(service: FinanceService) -> None:
     acknowledge.click(acknowledge_all, [session, *shown], view, **quiet)
     upload.change(replay_upload, [upload, *shown], [*view, running, timer], **quiet)
     gr.on([company.change, topic.change], show, [session, *shown], view, **quiet)
-    blocks = get_blocks_context()
+    blocks = Context.root_block
     assert blocks is not None  # the shell builds pages inside one
     blocks.load(show, [session, *shown], view, **quiet)
     gr.on([read.click, headline.submit], read_one, [about, headline], label, **quiet)

@@ -1,7 +1,5 @@
 """The page on which a visitor gets ten films and changes the list by liking and hiding."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from html import escape
 from typing import Any, Literal
@@ -11,7 +9,7 @@ import gradio as gr
 from apps.recommender.cards import CSS, card, history_strip, status
 from apps.recommender.service import LIST_LENGTH, RecommenderService, UserSummary, Visitor, checked, open_service
 from apps.recommender.texts import TEXTS
-from core.errors import SteerError
+from core.serving.errors import shown_errors
 from core.serving.page import Page
 
 FOUND = 6
@@ -52,7 +50,7 @@ def build(service: RecommenderService) -> None:
         return [*show(Visitor(user=_user_number(typed, request)), request), ""]
 
     def describe(words: str, now: Visitor, request: gr.Request) -> list[Any]:
-        with _shown_errors():
+        with shown_errors():
             words = checked(words)
         return [*show(Visitor(words=words, events=now.events if now.user is None else ()), request), None, words]
 
@@ -63,7 +61,7 @@ def build(service: RecommenderService) -> None:
         return show(now.undone(), request)
 
     def search(words: str, request: gr.Request) -> list[Any]:
-        with _shown_errors():
+        with shown_errors():
             films = service.search(words, FOUND)
         if not films:
             gr.Info(escape(TEXTS.say("none_found", request, title=words)))
@@ -142,7 +140,7 @@ def _grid() -> tuple[gr.Row, list[gr.HTML], list[gr.Button], list[gr.Button]]:
 def _view(service: RecommenderService, visitor: Visitor, request: gr.Request) -> list[Any]:
     """Values of the page's state and view: visitor, shown films, empty state, headline, grid, history, undo, cards."""
     say = partial(TEXTS.say, request=request)
-    with _shown_errors():
+    with shown_errors():
         films = service.recommend(visitor)
         likes, total = service.history(visitor)
     new = sum(event.kind == "like" for event in visitor.events)
@@ -179,15 +177,6 @@ def _user_number(typed: str, request: gr.Request) -> int:
 
 def _user_label(summary: UserSummary) -> str:
     return f"{summary.user} · {', '.join(summary.genres)} · {summary.likes} ♥"
-
-
-@contextmanager
-def _shown_errors() -> Iterator[None]:
-    """Shows a message that the user can act on instead of a traceback."""
-    try:
-        yield
-    except SteerError as error:
-        raise gr.Error(escape(str(error)), duration=8, print_exception=False) from None
 
 
 page = Page("recommender", "recommend", TEXTS, open_service, build)

@@ -1,5 +1,7 @@
 """A small real task: tell three kinds of sentence apart, with the pretrained encoder."""
 
+from typing import ClassVar
+
 import numpy as np
 
 from core.config import Settings, load_settings
@@ -14,8 +16,8 @@ SENTENCES = {
     0: ["the soup needs salt", "bake the bread for an hour", "fry the onions gently", "a recipe for apple cake",
         "boil two eggs", "serve the curry with rice", "knead the dough twice", "the sauce is too thin"],
     1: ["the striker scored twice", "she won the marathon", "the match ended in a draw", "the coach praised his team",
-        "a penalty in the last minute", "he broke the swimming record", "the goalkeeper was injured", "extra time begins"],
-    2: ["rain is expected tonight", "a cold front from the north", "sunny spells and light wind", "heavy snow in the hills",
+        "a penalty in the last minute", "he broke the swimming record", "the goalkeeper is hurt", "extra time begins"],
+    2: ["rain is expected tonight", "a cold front from the north", "sunny spells, light wind", "snow in the hills",
         "the storm will pass by noon", "fog on the motorway", "temperatures fall below zero", "a heatwave this week"],
 }  # fmt: skip
 ROWS = {"train": slice(0, 4), "validation": slice(4, 6), "test": slice(6, 8)}
@@ -25,7 +27,7 @@ class Bandit(Task):
     name = "bandit"
     title = "Three kinds of sentence"
     data_card = "Twenty-four sentences."
-    presets = {
+    presets: ClassVar = {
         "quick": {
             "encoder": {"adapt": "top", "layers": 1},
             "linear": {"iterations": 8, "batch_size": 4, "patience": 8},

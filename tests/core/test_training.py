@@ -157,7 +157,7 @@ def test_a_reward_that_is_not_a_number_names_its_episode(tmp_path):
             observations, rewards = super().all_rewards(split)
             return observations, np.where(rewards > 0, np.nan, rewards).astype(np.float32)
 
-    with pytest.raises(SteerError, match="reward of episode .* is not a finite number"):
+    with pytest.raises(SteerError, match=r"reward of episode .* is not a finite number"):
         train(Broken(settings()), Run(tmp_path / "run"), quiet, quiet)
 
 

@@ -53,7 +53,7 @@ def ask(page: Page, question: str) -> None:
 
 def test_the_start_page_leads_to_every_app(page):
     page.goto("/")
-    for path in ("support", "news", "films"):
+    for path in ("support", "news", "recommend"):
         expect(page.locator(f"#open-{path}")).to_be_visible()
     page.locator("#open-support").click()
     expect(page).to_have_url(re.compile("/support"))
@@ -120,8 +120,10 @@ def test_script_in_a_headline_stays_text(page):
 
 
 def test_liking_a_film_changes_the_list(page):
-    page.goto("/films")
-    expect(page.locator("#rec-card-0")).to_be_visible()
+    page.goto("/recommend")
+    page.locator("#rec-user input").click()
+    page.get_by_role("option").first.click()
+    expect(page.locator("#rec-card-9")).to_be_visible()
     before = [page.locator(f"#rec-card-{at}").inner_text() for at in range(10)]
     page.locator("#rec-like-0").click()
     first = before[0].splitlines()[0]
@@ -133,7 +135,7 @@ def test_liking_a_film_changes_the_list(page):
     expect(page.locator("#rec-card-0")).to_contain_text(first)
 
 
-@pytest.mark.parametrize("path", ["", "support", "news", "films"])
+@pytest.mark.parametrize("path", ["", "support", "news", "recommend"])
 def test_the_pages_fit_a_phone_in_chinese_and_dark(browser, server, path):
     context = browser.new_context(
         viewport={"width": 390, "height": 844}, locale="zh-CN", base_url=server, color_scheme="dark"

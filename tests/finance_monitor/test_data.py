@@ -1,0 +1,66 @@
+"""The shipped news: complete, split by time without leaks, neither trivial nor random for a bag of words."""
+
+import pytest
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+
+from apps.finance_monitor.newsroom import DATA, TOPICS, load_newsroom
+from core.data.near_duplicates import near_duplicate_pairs
+from core.errors import SteerError
+
+
+@pytest.fixture(scope="module")
+def newsroom():
+    return load_newsroom()
+
+
+def test_the_stream_is_as_large_as_promised(newsroom):
+    assert len(newsroom.news) >= 3000
+    assert len(newsroom.companies) >= 25
+    assert {item.topic for item in newsroom.news} == set(TOPICS)
+    assert len([episode for episode in newsroom.episodes if episode.kind == "surge"]) >= 6
+    assert len([episode for episode in newsroom.episodes if episode.kind != "surge"]) >= 4
+
+
+def test_news_has_a_daily_and_weekly_rhythm(newsroom):
+    hours = [item.time.hour for item in newsroom.news]
+    days = [item.time.weekday() for item in newsroom.news]
+    assert sum(7 <= hour <= 17 for hour in hours) > 4 * sum(hour >= 20 or hour <= 4 for hour in hours)
+    assert sum(day < 5 for day in days) / 5 > 2 * sum(day >= 5 for day in days) / 2
+
+
+def test_splits_follow_one_another_in_time(newsroom):
+    train, validation, test = (newsroom.of(split) for split in ("train", "validation", "test"))
+    assert train[-1].time < validation[0].time
+    assert validation[-1].time < test[0].time
+    for split in ("train", "validation", "test"):
+        kinds = [episode.kind == "surge" for episode in newsroom.episodes if episode.split == split]
+        assert any(kinds)
+        assert not all(kinds)
+
+
+def test_near_duplicates_never_cross_splits(newsroom):
+    pairs = near_duplicate_pairs([item.headline for item in newsroom.news])
+    assert [(a, b) for a, b in pairs if newsroom.news[a].split != newsroom.news[b].split] == []
+
+
+@pytest.mark.parametrize("label", ["sentiment", "topic"])
+def test_a_bag_of_words_scores_what_the_data_card_says(newsroom, label):
+    train, test = newsroom.of("train"), newsroom.of("test")
+    model = make_pipeline(
+        TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True), LogisticRegression(C=10, max_iter=2000)
+    )
+    model.fit([item.headline for item in train], [getattr(item, label) for item in train])
+    accuracy = model.score([item.headline for item in test], [getattr(item, label) for item in test])
+    assert 0.45 < accuracy < 0.85
+    assert f"{label} accuracy" in " ".join((DATA / "README.md").read_text().split())
+    assert f"{accuracy:.3f}" in (DATA / "README.md").read_text()
+
+
+def test_a_malformed_row_is_refused_with_its_line(tmp_path):
+    for name in ("companies", "episodes"):
+        (tmp_path / f"{name}.jsonl").write_bytes((DATA / f"{name}.jsonl").read_bytes())
+    (tmp_path / "news.jsonl").write_text('{"id": "n1", "time": "soon"}\n')
+    with pytest.raises(SteerError, match=r"news.jsonl is malformed: line 1: time"):
+        load_newsroom(tmp_path)
