@@ -37,7 +37,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	touch $@
 
 lock: $(INSTALLED)
-	$(BIN)/python -m pip freeze --exclude-editable --exclude torch | grep -v '^nvidia\|^triton' > constraints.txt
+	$(BIN)/python -m pip freeze --exclude-editable --exclude torch | grep -v '^nvidia\|^triton\|^pip=\|^setuptools=' > constraints.txt
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .coverage
