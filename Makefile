@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test check format lock clean
+.PHONY: demo test check format figures lock clean
 
 demo: $(INSTALLED)
 	$(BIN)/steer demo --port $(PORT)
@@ -35,6 +35,12 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(BIN)/python -c 'import torch' 2>/dev/null || $(BIN)/python -m pip install --quiet $(TORCH_INDEX) torch==2.13.0
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
+
+# The committed figures of the three apps, and the page that shows them.
+figures: $(INSTALLED)
+	$(BIN)/steer train all
+	$(BIN)/steer evaluate all --json benchmarks/results/evaluate.json
+	$(BIN)/python benchmarks/page.py
 
 lock: $(INSTALLED)
 	$(BIN)/python -m pip freeze --exclude-editable --exclude torch | grep -v '^nvidia\|^triton\|^pip=\|^setuptools=' > constraints.txt
