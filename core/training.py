@@ -35,7 +35,8 @@ class Run:
     """The folder of one run.
 
     Attributes:
-        folder: holds `settings.yaml` and, for each stage, `model/`, `history.json`, `checkpoint/`, `tensorboard/`.
+        folder: holds `settings.yaml`, `fingerprint` and, for each stage, `model/`, `history.json`, `checkpoint/` and
+            `tensorboard/`.
     """
 
     folder: Path
@@ -47,6 +48,18 @@ class Run:
     def history(self, stage: Stage) -> list[dict[str, float]]:
         """Figures of each iteration of a finished stage."""
         return json.loads((self.folder / stage / "history.json").read_text(encoding="utf-8"))["history"]
+
+    def belongs_to(self, fingerprint: str) -> bool:
+        """Whether the folder is new, or was begun with the settings and data of `fingerprint`."""
+        mark = self.folder / "fingerprint"
+        return not self.folder.exists() or (mark.is_file() and mark.read_text(encoding="utf-8") == fingerprint)
+
+    def move_aside(self) -> Path:
+        """Rename the folder to the first free `NAME.before-1`, `NAME.before-2`, ... and say which."""
+        number = 1
+        while (aside := self.folder.with_name(f"{self.folder.name}.before-{number}")).exists():
+            number += 1
+        return self.folder.rename(aside)
 
     def is_finished(self, stage: Stage, fingerprint: str) -> bool:
         """Whether the stage was trained to the end with the settings and data of `fingerprint`."""
@@ -72,6 +85,7 @@ def train(task: Task, run: Run, report: Report, begin: Begin) -> None:
         begin: told the stage that begins.
     """
     mark = fingerprint(task)
+    write_text(run.folder / "fingerprint", mark)
     write_text(run.folder / "settings.yaml", yaml.safe_dump(task.settings.model_dump(mode="json"), sort_keys=False))
     for stage in STAGES:
         if not run.is_finished(stage, mark):

@@ -1,6 +1,5 @@
 """The verbs of the command line, on one or several tasks."""
 
-import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,8 +28,10 @@ def train_tasks(
 ) -> None:
     """Train each task into `runs / its name`, with a progress bar for each stage.
 
+    A run of other settings or data is moved aside, never overwritten.
+
     Raises:
-        SteerError: unknown task or preset, wrong settings, or a run of other settings is in the way.
+        SteerError: unknown task or preset, or wrong settings.
     """
     for name in names:
         kind = load_task(name)
@@ -38,8 +39,8 @@ def train_tasks(
             raise SteerError(f"{kind.name} has no preset {preset!r}; there are {', '.join(kind.presets)}")
         task = kind(load_settings(kind.presets[preset], config, overrides))
         run = Run(runs / kind.name)
-        if fresh:
-            shutil.rmtree(run.folder, ignore_errors=True)
+        if run.folder.exists() and (fresh or not run.belongs_to(fingerprint(task))):
+            console.print(f"{kind.title}: an earlier run of other settings or data is kept in {run.move_aside()}")
         _train_with_progress(task, run, console)
 
 

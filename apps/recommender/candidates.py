@@ -116,7 +116,7 @@ class CandidateMaker:
 def _places(order: np.ndarray, like: np.ndarray) -> np.ndarray:
     """Discount of each candidate's place in a list, 0 for those that are not in it."""
     places = np.zeros_like(like)
-    discounts = 6.0 / np.log2(np.arange(order.shape[1]) + 2.0)
+    discounts = 20.0 / np.log2(np.arange(order.shape[1]) + 2.0)
     np.put_along_axis(places, order, np.broadcast_to(discounts, order.shape).astype(places.dtype), axis=1)
     return places
 

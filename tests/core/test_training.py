@@ -145,6 +145,16 @@ def test_a_checkpoint_of_other_settings_is_refused(finished, tmp_path):
         train(Bandit(settings("linear.learning_rate=0.5")), run, quiet, quiet)
 
 
+def test_a_run_of_other_settings_is_kept_beside_the_new_one(finished, tmp_path):
+    run = Run(tmp_path / "bandit")
+    shutil.copytree(finished.folder, run.folder)
+    assert run.belongs_to(fingerprint(Bandit(settings())))
+    assert not run.belongs_to(fingerprint(Bandit(settings("seed=3"))))
+    assert run.move_aside() == tmp_path / "bandit.before-1"
+    assert not run.folder.exists()
+    assert Run(tmp_path / "bandit.before-1").history("rl") == finished.history("rl")
+
+
 def test_a_policy_file_of_another_model_is_refused(finished):
     policy = Bandit(settings()).policy(frozen=True)
     with pytest.raises(SteerError, match="belongs to another model"):
