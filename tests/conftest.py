@@ -16,7 +16,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 
 # Trains less than the quick preset: the tests need policies that work, not the best ones.
-SHORT = ["linear.iterations=2", "supervised.iterations=3", "rl.iterations=1"]
+SHORT = ["linear.iterations=2", "supervised.iterations=3", "rl.iterations=1", "encoder.adapt=top", "encoder.layers=3"]
 
 
 @pytest.fixture(scope="session")

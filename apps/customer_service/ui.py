@@ -103,7 +103,7 @@ Chat = list[Exchange]
 def build(service: SupportService) -> None:
     """Lay out the page; the whole conversation lives in the visitor's own session."""
     chat = gr.State([])
-    gr.HTML(f"<style>{CSS}</style>", padding=False)
+    gr.HTML(f"<style>{CSS}</style>", apply_default_css=False)
     with gr.Row():
         with gr.Column(scale=3, min_width=340):
             bot = gr.Chatbot(
@@ -131,8 +131,8 @@ def build(service: SupportService) -> None:
                 undo = gr.Button(TEXTS.label("undo"), size="sm", elem_id="cs-undo")
                 restart = gr.Button(TEXTS.label("restart"), size="sm", elem_id="cs-restart")
         with gr.Column(scale=2, min_width=300):
-            decision = gr.HTML(elem_id="cs-action", padding=False)
-            sources = gr.HTML(elem_id="cs-sources", padding=False)
+            decision = gr.HTML(elem_id="cs-action", apply_default_css=False)
+            sources = gr.HTML(elem_id="cs-sources", apply_default_css=False)
             gr.Markdown(TEXTS.label("try"))
             examples = [gr.Button(text, size="sm", elem_classes="cs-example") for text in EXAMPLES]
 

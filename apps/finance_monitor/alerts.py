@@ -3,7 +3,7 @@
 For each company, negative stories are taken for a Poisson process. A CUSUM of the log-likelihood ratio of "`RATIO`
 times the usual rate" against "the usual rate" (Page 1954; for point processes Lucas 1985) rises with each negative
 story and sinks with quiet hours; the usual rate is an exponentially weighted mean of the company's own past. Crossing
-`threshold` opens an alert; it is resolved when the statistic has sunk to `RESET` of the threshold.
+`threshold` opens an alert; it is resolved once `QUIET` has passed without another negative story.
 """
 
 import math
@@ -13,7 +13,7 @@ from typing import Literal
 
 RATIO = 8.0
 THRESHOLD = 7.0
-RESET = 0.25
+QUIET = timedelta(hours=36)
 _MEMORY_HOURS = 28 * 24.0
 # Before a company has a past of its own: one negative story a week, believed as much as four weeks of watching.
 _PRIOR_STORIES, _PRIOR_HOURS = 4.0, 28 * 24.0
@@ -135,7 +135,7 @@ class SurgeDetector:
         watched.statistic = max(watched.statistic - (RATIO - 1) * watched.rate * hours, 0.0)
         if watched.statistic == 0.0:
             watched.causes.clear()
-        if watched.alert is not None and watched.statistic <= RESET * self.threshold:
+        if watched.alert is not None and watched.last - watched.alert.causes[-1].time >= QUIET:
             watched.alert.state, watched.alert.resolved = "resolved", watched.last
             watched.alert = None
             watched.statistic = 0.0

@@ -14,7 +14,7 @@ from core.errors import SteerError
 from core.serving.errors import shown_errors
 from core.serving.page import Page, Texts
 
-START = datetime(2025, 2, 24, 6, tzinfo=UTC)
+START = datetime(2025, 3, 1, 6, tzinfo=UTC)
 FIRST_DAY, LAST_DAY = datetime(2025, 1, 20, tzinfo=UTC), datetime(2025, 7, 6, tzinfo=UTC)
 SPEEDS = {"3 h": 3, "12 h": 12, "1 d": 24, "3 d": 72}
 SHOWN_ITEMS, SHOWN_COMPANIES = 30, 28
@@ -88,9 +88,10 @@ CSS = """
 .fin-alert.fin-resolved { border-color: #94a3b8; background: transparent; }
 .fin-alert summary { cursor: pointer; color: var(--body-text-color-subdued); }
 .fin-alert ul { margin: .3rem 0 0; padding-left: 1.1rem; }
-.fin-table { width: 100%; border-collapse: collapse; font-size: .88rem; }
+.fin-table { width: 100%; border-collapse: collapse; font-size: .88rem; margin: 0 !important; }
 .fin-table th { text-align: left; font-weight: 500; color: var(--body-text-color-subdued); }
-.fin-table td, .fin-table th { padding: .25rem .4rem; border-top: 1px solid var(--border-color-primary); }
+.fin-table td, .fin-table th { padding: .25rem .4rem !important; border: 0 !important;
+  border-top: 1px solid var(--border-color-primary) !important; }
 .fin-spark { display: inline-flex; align-items: flex-end; gap: 1px; height: 18px; }
 .fin-spark i { width: 5px; background: #dc2626; min-height: 1px; border-radius: 1px; }
 .fin-bar { height: 8px; border-radius: 4px; margin: .15rem 0 .5rem; }
@@ -103,17 +104,17 @@ def build(service: FinanceService) -> None:
     session = gr.State(None)
     running = gr.State(False)
     timer = gr.Timer(1.0, active=False)
-    gr.HTML(f"<style>{CSS}</style>", padding=False)
+    gr.HTML(f"<style>{CSS}</style>", apply_default_css=False)
     with gr.Row(equal_height=True):
         start = gr.Button(TEXTS.label("start"), variant="primary", elem_id="fin-start", min_width=180)
         speed = gr.Radio(list(SPEEDS), value="12 h", label=TEXTS.label("speed"), elem_id="fin-speed")
         day = gr.DateTime(
             START.strftime("%Y-%m-%d"), include_time=False, type="string", label=TEXTS.label("day"), elem_id="fin-day"
         )
-    clock = gr.HTML(elem_id="fin-clock", padding=False)
+    clock = gr.HTML(elem_id="fin-clock", apply_default_css=False)
     with gr.Row():
         with gr.Column(scale=3, min_width=340):
-            stream = gr.HTML(elem_id="fin-stream", padding=False)
+            stream = gr.HTML(elem_id="fin-stream", apply_default_css=False)
             with gr.Row():
                 company = gr.Dropdown(
                     [(TEXTS.label("everything"), ""), *names], value="", label=TEXTS.label("trend_company")
@@ -123,16 +124,16 @@ def build(service: FinanceService) -> None:
                 )
             trend = gr.Plot(show_label=False, elem_id="fin-trend")
         with gr.Column(scale=2, min_width=320):
-            alerts = gr.HTML(elem_id="fin-alerts", padding=False)
+            alerts = gr.HTML(elem_id="fin-alerts", apply_default_css=False)
             acknowledge = gr.Button(TEXTS.label("ack"), size="sm", elem_id="fin-ack")
-            watchlist = gr.HTML(elem_id="fin-watchlist", padding=False)
+            watchlist = gr.HTML(elem_id="fin-watchlist", apply_default_css=False)
     with gr.Row():
         with gr.Column(min_width=320):
             gr.Markdown(TEXTS.label("try"))
             about = gr.Dropdown(names, value=names[0][1], label=TEXTS.label("company"))
             headline = gr.Textbox(label=TEXTS.label("headline"), elem_id="fin-headline", max_lines=2)
             read = gr.Button(TEXTS.label("read"), elem_id="fin-read")
-            label = gr.HTML(elem_id="fin-label", padding=False)
+            label = gr.HTML(elem_id="fin-label", apply_default_css=False)
         with gr.Column(min_width=320):
             upload = gr.File(label=TEXTS.label("upload"), file_types=[".jsonl"], elem_id="fin-upload", height=140)
 

@@ -21,7 +21,7 @@ Kind = Literal["like", "hide"]
 def build(service: RecommenderService) -> None:
     """Lay out the page; all that is known of a visitor lives in their own session."""
     visitor, shown, found = gr.State(Visitor()), gr.State([]), gr.State([])
-    gr.HTML(f"<style>{CSS}</style>", padding=False)
+    gr.HTML(f"<style>{CSS}</style>", apply_default_css=False)
     with gr.Row(elem_classes="rec-start"):
         user = _user_picker(service)
         taste, examples = _taste_box()
@@ -31,15 +31,15 @@ def build(service: RecommenderService) -> None:
             with gr.Column(elem_classes="rec-empty", elem_id="rec-empty") as empty:
                 gr.Markdown(TEXTS.label("empty_title"))
                 gr.Markdown(TEXTS.label("empty"))
-            headline = gr.HTML(elem_id="rec-status", padding=False)
+            headline = gr.HTML(elem_id="rec-status", apply_default_css=False)
             grid, cards, likes, hides = _grid()
         with gr.Column(scale=1, min_width=230):
-            history = gr.HTML(elem_id="rec-history", padding=False)
+            history = gr.HTML(elem_id="rec-history", apply_default_css=False)
             with gr.Row():
                 undo = gr.Button(TEXTS.label("undo"), size="sm", interactive=False, elem_id="rec-undo")
                 restart = gr.Button(TEXTS.label("restart"), size="sm", elem_id="rec-restart")
     gr.Markdown(TEXTS.label("terms"), elem_classes="rec-terms")
-    gr.HTML(f'<p class="rec-terms" id="rec-terms">{escape(service.terms)}</p>', padding=False)
+    gr.HTML(f'<p class="rec-terms" id="rec-terms">{escape(service.terms)}</p>', apply_default_css=False)
 
     view = [visitor, shown, empty, headline, grid, history, undo, *cards]
     show = partial(_view, service)
@@ -130,7 +130,7 @@ def _grid() -> tuple[gr.Row, list[gr.HTML], list[gr.Button], list[gr.Button]]:
     with gr.Row(visible=False, elem_classes="rec-grid", elem_id="rec-grid") as grid:
         for at in range(LIST_LENGTH):
             with gr.Column(elem_classes="rec-card", min_width=150):
-                cards.append(gr.HTML(elem_id=f"rec-card-{at}", padding=False))
+                cards.append(gr.HTML(elem_id=f"rec-card-{at}", apply_default_css=False))
                 with gr.Row(elem_classes="rec-actions"):
                     likes.append(gr.Button(TEXTS.label("like"), size="sm", variant="primary", elem_id=f"rec-like-{at}"))
                     hides.append(gr.Button(TEXTS.label("hide"), size="sm", elem_id=f"rec-hide-{at}"))

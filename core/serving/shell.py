@@ -29,7 +29,7 @@ CSS = """
 .steer-hero p { color: var(--body-text-color-subdued); font-size: 1.05rem; margin: 0 0 1.2rem; }
 .steer-card { border: 1px solid var(--border-color-primary); border-radius: 14px; padding: 1.2rem 1.3rem 1.3rem;
   background: var(--block-background-fill); min-height: 9.5rem; }
-.steer-card h3 { margin: 0 0 .4rem; font-size: 1.1rem; }
+.steer-card-title p { font-size: 1.15rem; font-weight: 650; color: var(--body-text-color) !important; }
 .steer-card p { color: var(--body-text-color-subdued); line-height: 1.5; margin: 0; }
 footer { display: none !important; }
 """

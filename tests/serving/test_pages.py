@@ -2,14 +2,12 @@
 
 import re
 import shutil
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
 CHROMIUM = next((p for n in ("chromium", "chromium-browser", "google-chrome") if (p := shutil.which(n))), None)
 OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-PICTURES = Path("docs/pictures")
 
 pytestmark = [
     pytest.mark.slow,
@@ -109,7 +107,11 @@ def test_the_replay_raises_an_alert_with_its_reason(page):
     page.goto("/news")
     page.locator("#fin-start").click()
     expect(page.locator("#fin-stream")).to_contain_text(re.compile("negative|neutral|positive"), timeout=30_000)
-    expect(page.locator("#fin-alerts")).to_contain_text("negative stories", timeout=60_000)
+    expect(page.locator("#fin-alerts")).not_to_contain_text("Corvane")
+    expect(page.locator("#fin-alerts")).to_contain_text("Corvane", timeout=90_000)
+    expect(page.locator("#fin-alerts")).to_contain_text(re.compile(r"\d+ negative stories in \d+ h, usual"))
+    page.locator("#fin-ack").click()
+    expect(page.locator("#fin-alerts")).to_contain_text("acknowledged")
 
 
 def test_script_in_a_headline_stays_text(page):
