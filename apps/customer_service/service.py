@@ -3,7 +3,6 @@
 import json
 import os
 import threading
-import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +16,7 @@ from apps.customer_service.environment import ASK_BACK, CANDIDATES, DECLINE, HAN
 from apps.customer_service.sentences import best_sentences
 from apps.customer_service.task import CustomerService
 from core.errors import SteerError
+from core.serving.typed import typed_text
 from core.task import Task
 from core.training import Run, trained_policy
 from core.workflow import open_task
@@ -76,7 +76,7 @@ class SupportService:
         Raises:
             SteerError: the message is empty, too long, or not text.
         """
-        message = checked(message)
+        message = typed_text(message, most=MAX_MESSAGE, what="a message")
         asks = len(earlier)
         with self._one_at_a_time:
             states = self.task.maker.states([(*earlier[-MAX_ASKS:], message)])
@@ -137,25 +137,6 @@ def open_service(runs: Path) -> SupportService:
     """
     run = Run(runs / CustomerService.name)
     return SupportService(open_task(CustomerService, run), run)
-
-
-def checked(message: str) -> str:
-    """The message without invisible characters.
-
-    Raises:
-        SteerError: it is empty, too long, or mostly not text.
-    """
-    if len(message) > MAX_MESSAGE:
-        raise SteerError(
-            f"That message has {len(message):,} characters; please keep it under {MAX_MESSAGE:,}. "
-            "What matters most is what went wrong and your order number."
-        )
-    visible = "".join(c for c in message if c in "\n\t" or unicodedata.category(c)[0] != "C").strip()
-    if not visible:
-        raise SteerError("Please type a message first.")
-    if len(visible) < len(message) / 2 or visible.count("\ufffd") > len(visible) / 10:
-        raise SteerError("That does not look like text. Please describe your question in words.")
-    return visible
 
 
 def _source(article: Article) -> Source:

@@ -2,7 +2,6 @@
 
 import os
 import threading
-import unicodedata
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,6 +14,7 @@ from apps.finance_monitor.newsroom import SENTIMENTS, TOPICS, Company
 from apps.finance_monitor.task import FinanceMonitor
 from core.errors import SteerError
 from core.models.encoder import TextEncoder
+from core.serving.typed import typed_text
 from core.task import Task
 from core.training import Run, trained_policy
 from core.workflow import open_task
@@ -154,13 +154,7 @@ class FinanceService:
         Raises:
             SteerError: it is empty, too long, or not text.
         """
-        if len(headline) > MAX_HEADLINE:
-            raise SteerError(f"A headline may have {MAX_HEADLINE} characters; this one has {len(headline):,}.")
-        visible = "".join(c for c in headline if unicodedata.category(c)[0] != "C").strip()
-        if not visible:
-            raise SteerError("Please type a headline first.")
-        if visible.count("\ufffd") > len(visible) / 10:
-            raise SteerError("That does not look like text.")
+        visible = typed_text(headline, most=MAX_HEADLINE, what="a headline")
         item = Item(time=datetime.now().astimezone(), company=company or "-", headline=visible)
         return self.labels([item])[0]
 

@@ -16,6 +16,7 @@ from apps.recommender.reasons import Reason, Reasons
 from apps.recommender.task import Recommender
 from core.errors import SteerError
 from core.models.encoder import TextEncoder
+from core.serving.typed import typed_text
 from core.task import Task
 from core.training import Run, trained_policy
 from core.workflow import open_task
@@ -234,19 +235,12 @@ def open_service(runs: Path) -> RecommenderService:
 
 
 def checked(words: str) -> str:
-    """What a visitor typed, without invisible characters.
+    """What a visitor typed, on one line and without invisible characters.
 
     Raises:
         SteerError: it is empty, too long, or mostly not text.
     """
-    if len(words) > MAX_WORDS:
-        raise SteerError(f"That is {len(words):,} characters; please say it in at most {MAX_WORDS}.")
-    visible = "".join(" " if c in "\n\t" else c for c in words if c in "\n\t" or unicodedata.category(c)[0] != "C")
-    if not visible.strip():
-        raise SteerError("Please type a few words first.")
-    if len(visible) < len(words) / 2 or visible.count("\ufffd") > len(visible) / 10:
-        raise SteerError("That does not look like text. Please use words.")
-    return visible.strip()
+    return " ".join(typed_text(words, most=MAX_WORDS, what="a few words").split())
 
 
 def _plain(text: str) -> str:

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from apps.customer_service.service import MAX_MESSAGE, checked
+from apps.customer_service.service import MAX_MESSAGE
 from core.errors import SteerError
 
 
@@ -32,19 +32,19 @@ def test_what_was_asked_before_changes_the_decision(service):
 
 
 @pytest.mark.parametrize("message", ["", "   \n\t ", "\x00\x01\x02", "\u200b\u200b"])
-def test_nothing_to_read_gets_a_friendly_request(message):
+def test_nothing_to_read_gets_a_friendly_request(service, message):
     with pytest.raises(SteerError, match="type a message"):
-        checked(message)
+        service.reply([], message)
 
 
-def test_a_message_of_a_hundred_thousand_characters_is_refused_at_once():
+def test_a_message_of_a_hundred_thousand_characters_is_refused_at_once(service):
     with pytest.raises(SteerError, match=f"100,000 characters; please keep it under {MAX_MESSAGE:,}"):
-        checked("x" * 100_000)
+        service.reply([], "x" * 100_000)
 
 
-def test_binary_bytes_are_not_taken_for_text():
+def test_binary_bytes_are_not_taken_for_text(service):
     with pytest.raises(SteerError, match="does not look like text"):
-        checked(bytes(range(256)).decode("utf-8", errors="replace") * 4)
+        service.reply([], bytes(range(256)).decode("utf-8", errors="replace") * 4)
 
 
 def test_markup_and_orders_in_a_message_are_only_text(service):

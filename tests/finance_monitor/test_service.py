@@ -97,7 +97,7 @@ def test_a_feed_that_disappears_is_named(tmp_path):
 
 @pytest.mark.parametrize(
     ("headline", "message"),
-    [("", "type a headline"), ("\x00\x01", "type a headline"), ("x" * 100_000, "may have 500 characters")],
+    [("", "type a headline"), ("\x00\x01", "type a headline"), ("x" * 100_000, "keep it under 500")],
 )
 def test_a_bad_headline_gets_a_clear_message(service, headline, message):
     with pytest.raises(SteerError, match=message):
