@@ -99,6 +99,9 @@ def _train_with_progress(task: Task, run: Run, console: Console) -> None:
             progress.update(bars[stage], completed=done, total=total, figures=text)
 
         def begin(stage: Any) -> None:
+            for bar in progress.tasks:
+                if bar.started and not bar.finished:  # a stage that stopped early
+                    progress.stop_task(bar.id)
             progress.start_task(bars[stage])
 
         train(task, run, report, begin)

@@ -55,15 +55,17 @@ class CustomerService(Task):
     data_card: ClassVar[str] = (DATA / "README.md").read_text(encoding="utf-8")
     presets: ClassVar = {
         "quick": {
+            "encoder": {"adapt": "top", "layers": 4},
             "supervised": {"iterations": 5, "batch_size": 32, "learning_rate": 1e-4, "patience": 3},
             "rl": {
-                "algorithm": "ppo",
+                "algorithm": "all_action",
                 "iterations": 8,
-                "batch_size": 64,
-                "learning_rate": 3e-5,
-                "environments": 256,
-                "steps": 2,
-                "patience": 5,
+                "batch_size": 32,
+                "learning_rate": 4e-5,
+                "dropout": 0.1,
+                "kl": 0.0,
+                "entropy": 0.0,
+                "patience": 4,
             },
         },
     }

@@ -26,8 +26,8 @@ class FinanceMonitor(Task):
     data_card: ClassVar[str] = (DATA / "README.md").read_text(encoding="utf-8")
     presets: ClassVar = {
         "quick": {
-            "encoder": {"adapt": "top", "layers": 4, "max_length": 48},
-            "supervised": {"iterations": 5, "batch_size": 32, "learning_rate": 1.5e-4, "patience": 3},
+            "encoder": {"adapt": "top", "layers": 3, "max_length": 48},
+            "supervised": {"iterations": 4, "batch_size": 32, "learning_rate": 1.5e-4, "patience": 3},
             "rl": {
                 "algorithm": "all_action",
                 "iterations": 4,
