@@ -207,7 +207,8 @@ def _render(so_far: Chat, request: gr.Request) -> list[Any]:
     ]
     return [
         so_far,
-        _history(so_far),
+        # The chat takes contents for markup, even with Markdown off.
+        [{**turn, "content": html.escape(turn["content"], quote=False)} for turn in _history(so_far)],
         _decision(reply, request),
         _sources(reply, request),
         gr.Row(visible=bool(options)),

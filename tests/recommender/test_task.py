@@ -7,6 +7,8 @@ from apps.recommender.environment import PICKS
 from apps.recommender.library import open_retriever
 from apps.recommender.retriever import new_encoder
 from apps.recommender.splits import moments
+from apps.recommender.task import Recommender
+from core.config import load_settings
 from core.envs.observations import take
 from core.evaluation.play import play
 from core.rl.ppo import PPO
@@ -79,6 +81,7 @@ def test_states_lie_in_the_observation_space(task):
     env = task.environment("validation", 2)
     states, _ = env.reset(seed=0)
     first = {name: column[0] for name, column in states.items()}
+    first["history"] = tuple(first["history"])  # Gymnasium's sequences are tuples
     assert env.single_observation_space.contains(first)
 
 
@@ -104,7 +107,10 @@ def test_frozen_policies_train_the_head_alone(task):
     assert any(name.startswith("encoder") for name in task.policy().state())
 
 
-def test_ppo_teaches_the_policy_to_vary_its_lists(task):
+def test_ppo_teaches_the_policy_to_vary_its_lists_when_variety_alone_pays(small, maker):
+    variety_alone = ["rewards.relevance=0", "rewards.diversity=1", "rewards.novelty=0"]
+    task = Recommender(load_settings(Recommender.presets["quick"], overrides=variety_alone))
+    task.data, task.maker = small, maker
     torch.manual_seed(0)
     policy, env = task.policy(), task.environment("train", 128, shuffle=True)
     before = play(task.environment("validation"), greedy(policy.eval())).returns.mean()
@@ -118,7 +124,7 @@ def test_ppo_teaches_the_policy_to_vary_its_lists(task):
             loss.backward()
             optimizer.step()
     after = play(task.environment("validation"), greedy(policy.eval())).returns.mean()
-    assert after > before + 0.003
+    assert after > before + 0.01
 
 
 @pytest.mark.parametrize("name", ["popularity", "item_to_item"])
