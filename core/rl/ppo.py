@@ -76,7 +76,6 @@ class PPO:
         loss = policy_loss + s.value_weight * value_loss - s.entropy * entropy
         self._moved = (ratio - 1 - log_ratio).mean().item()  # low-variance estimate of KL(old || new)
         metrics = {
-            "loss": loss.item(),
             "value_loss": value_loss.item(),
             "entropy": entropy.item(),
             "kl_step": self._moved,
@@ -87,4 +86,5 @@ class PPO:
             kl = output.distribution.kl(batch.reference_log_probs.to(device)).mean()
             loss = loss + s.kl * kl
             metrics["kl"] = kl.item()
+        metrics["loss"] = loss.item()
         return loss, metrics
