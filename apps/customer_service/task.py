@@ -24,7 +24,7 @@ from apps.customer_service.knowledge import Knowledge, Messages
 from apps.customer_service.rewards import weights
 from core.config import Settings
 from core.envs.episodes import EpisodeEnv
-from core.envs.observations import Observations, count, join
+from core.envs.observations import Observations, count, join, take
 from core.evaluation.play import Act
 from core.models.encoder import TextEncoder
 from core.models.heads import CandidateHead
@@ -118,7 +118,7 @@ class CustomerService(Task):
         return Demonstrations(states, self._target_rows(targets, states))
 
     def action_values(self) -> tuple[Observations, ActionValues]:
-        """The live customers before and after a question back, and what each action is then worth.
+        """The live customers, those with a vague opening also after a question back, and what each action is worth.
 
         Asking back is worth its price and what the policy makes of the customer's next message. After one question
         the next move is taken for a hand-over, which is always possible and so a lower bound.
@@ -135,10 +135,12 @@ class CustomerService(Task):
             before = first_rewards.copy()
             before[:, ASK_BACK] = r["ask_back"] + after
             # The second state counts as often as the policy gets there.
-            reached = policy.logits(first).exp().numpy()[:, ASK_BACK, None]
-            return np.concatenate([before, reached * second_rewards]).astype(np.float32)
+            reached = policy.logits(take(first, vague)).exp().numpy()[:, ASK_BACK, None]
+            return np.concatenate([before, reached * second_rewards[vague]]).astype(np.float32)
 
-        return join([first, second]), values
+        # Clear customers are seldom asked back, so their second state would teach next to nothing.
+        vague = np.flatnonzero([customer.vague for customer in self.live])
+        return join([first, take(second, vague)]), values
 
     def reward_table(self, states: Observations) -> np.ndarray:
         """See `Task.reward_table`; takes asking back to bring the right answer when, and only when, asking is right."""

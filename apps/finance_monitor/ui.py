@@ -37,7 +37,7 @@ TEXTS = Texts(
         "no_alerts": ("No surge of bad news so far.", "暂无负面消息激增。"),
         "reason": (
             "{stories} negative stories in {hours:.0f} h, usual {usual:.1f}",
-            "{hours:.0f} 小时内 {stories} 条负面报道 (negative stories)，通常 {usual:.1f} 条",
+            "{hours:.0f} 小时内 {stories} 条负面报道，通常 {usual:.1f} 条",
         ),
         "opened": ("opened {time:%d %b %H:%M}", "{time:%m-%d %H:%M} 触发"),
         "headlines": ("headlines behind it", "相关新闻"),
@@ -94,6 +94,7 @@ CSS = """
   border-top: 1px solid var(--border-color-primary) !important; }
 .fin-spark { display: inline-flex; align-items: flex-end; gap: 1px; height: 18px; }
 .fin-spark i { width: 5px; background: #dc2626; min-height: 1px; border-radius: 1px; }
+#fin-trend { min-width: 0; max-width: calc(100vw - 2rem); overflow: hidden; }
 .fin-bar { height: 8px; border-radius: 4px; margin: .15rem 0 .5rem; }
 """
 
