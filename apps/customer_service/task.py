@@ -59,7 +59,7 @@ class CustomerService(Task):
             "supervised": {"iterations": 5, "batch_size": 32, "learning_rate": 1e-4, "patience": 3},
             "rl": {
                 "algorithm": "all_action",
-                "iterations": 8,
+                "iterations": 7,
                 "batch_size": 32,
                 "learning_rate": 4e-5,
                 "dropout": 0.1,

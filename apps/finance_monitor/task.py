@@ -27,10 +27,10 @@ class FinanceMonitor(Task):
     presets: ClassVar = {
         "quick": {
             "encoder": {"adapt": "top", "layers": 3, "max_length": 48},
-            "supervised": {"iterations": 4, "batch_size": 32, "learning_rate": 1.5e-4, "patience": 3},
+            "supervised": {"iterations": 3, "batch_size": 32, "learning_rate": 1.5e-4, "patience": 3},
             "rl": {
                 "algorithm": "all_action",
-                "iterations": 4,
+                "iterations": 3,
                 "batch_size": 32,
                 "learning_rate": 5e-5,
                 "kl": 0.05,

@@ -45,7 +45,7 @@ class Recommender(Task):
             },
             "rl": {
                 "algorithm": "ppo",
-                "iterations": 20,
+                "iterations": 16,
                 "batch_size": 256,
                 "learning_rate": 1e-4,
                 "head_learning_rate": 3e-3,
