@@ -14,7 +14,7 @@ def test_each_adaptation_starts_from_the_same_pretrained_vectors(adapt):
     frozen = TextEncoder(precision="fp32").embed(TEXTS)
     adapted = TextEncoder(adapt=adapt, precision="fp32").eval().embed(TEXTS)
     assert np.allclose(frozen, adapted, atol=1e-4)
-    assert frozen[0] @ frozen[1] > 0.5 > frozen[0] @ frozen[2]
+    assert frozen[0] @ frozen[1] > frozen[0] @ frozen[2] + 0.2
 
 
 @pytest.mark.parametrize(("adapt", "share"), [("frozen", 0), ("top", 0.16), ("full", 0.48), ("lora", 0.05)])
