@@ -14,19 +14,28 @@ from core.task import Task
 
 SENTENCES = {
     0: ["the soup needs salt", "bake the bread for an hour", "fry the onions gently", "a recipe for apple cake",
-        "boil two eggs", "serve the curry with rice", "knead the dough twice", "the sauce is too thin"],
+        "boil two eggs", "serve the curry with rice", "knead the dough twice", "the sauce is too thin",
+        "chop the garlic and the parsley", "roast the chicken with lemon", "whisk the cream and sugar",
+        "simmer the stew until tender", "a pinch of pepper in the gravy", "spread butter on the toast",
+        "grill the fish with herbs", "stir the noodles into the broth"],
     1: ["the striker scored twice", "she won the marathon", "the match ended in a draw", "the coach praised his team",
-        "a penalty in the last minute", "he broke the swimming record", "the goalkeeper is hurt", "extra time begins"],
+        "a penalty in the last minute", "he broke the swimming record", "the goalkeeper is hurt", "extra time begins",
+        "the tennis final went to five sets", "the club signed a new defender", "the referee showed a red card",
+        "they lost the cup on goal difference", "the sprinter won the gold medal", "a home run in the ninth inning",
+        "the league starts in August", "the quarterback threw a long pass"],
     2: ["rain is expected tonight", "a cold front from the north", "sunny spells, light wind", "snow in the hills",
-        "the storm will pass by noon", "fog on the motorway", "temperatures fall below zero", "a heatwave this week"],
+        "the storm will pass by noon", "fog on the motorway", "temperatures fall below zero", "a heatwave this week",
+        "thunder and hail in the afternoon", "clouds clear towards the evening", "frost on the ground at dawn",
+        "gales along the coast", "a mild and cloudy morning", "showers turn to sleet overnight",
+        "humid air from the south", "drizzle followed by sunshine"],
 }  # fmt: skip
-ROWS = {"train": slice(0, 4), "validation": slice(4, 6), "test": slice(6, 8)}
+ROWS = {"train": slice(0, 8), "validation": slice(8, 12), "test": slice(12, 16)}
 
 
 class Bandit(Task):
     name = "bandit"
     title = "Three kinds of sentence"
-    data_card = "Twenty-four sentences."
+    data_card = "Forty-eight sentences."
     presets: ClassVar = {
         "quick": {
             "encoder": {"adapt": "top", "layers": 1},
