@@ -83,7 +83,7 @@ def demo(host: Host = "127.0.0.1", port: Port = 7860, preset: Preset = "quick", 
     check_port(host, port)  # before minutes of training, not after
     folder = runs or runs_dir()
     train_tasks(_names("all"), preset, None, [], folder, console)
-    evaluate_tasks(_names("all"), folder, console)
+    evaluate_tasks(_names("all"), folder, console, again=False)
     start(folder, host, port, console)
 
 

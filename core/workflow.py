@@ -10,8 +10,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from core.config import load_settings
 from core.errors import SteerError
-from core.evaluation.compare import compare
-from core.evaluation.report import comparison_figures, comparison_table, save_comparison
+from core.evaluation.compare import Comparison, compare
+from core.evaluation.report import comparison_figures, comparison_table, episodes_file, save_comparison
 from core.task import Task, load_task
 from core.training import STAGES, Run, fingerprint, train
 
@@ -44,8 +44,16 @@ def train_tasks(
         _train_with_progress(task, run, console)
 
 
-def evaluate_tasks(names: Sequence[str], runs: Path, console: Console) -> dict[str, dict[str, Any]]:
+def evaluate_tasks(
+    names: Sequence[str], runs: Path, console: Console, *, again: bool = True
+) -> dict[str, dict[str, Any]]:
     """Compare each trained task with its baselines on the test split; print, save and return the figures.
+
+    Args:
+        names: of the tasks.
+        runs: folder of the runs.
+        console: to print on.
+        again: play the episodes even where the run folder holds them already.
 
     Raises:
         SteerError: a task has not been trained yet.
@@ -55,9 +63,11 @@ def evaluate_tasks(names: Sequence[str], runs: Path, console: Console) -> dict[s
         kind = load_task(name)
         run = Run(runs / kind.name)
         task = open_task(kind, run)
-        with console.status(f"evaluating {kind.title} on the test split"):
-            comparison = compare(task, run)
-        save_comparison(task, run, comparison)
+        comparison = None if again else Comparison.saved(episodes_file(run), fingerprint(task))
+        if comparison is None:
+            with console.status(f"evaluating {kind.title} on the test split"):
+                comparison = compare(task, run)
+            save_comparison(task, run, comparison)
         console.print(comparison_table(comparison, kind.title))
         results |= comparison_figures(comparison)
     return results

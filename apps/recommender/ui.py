@@ -1,5 +1,6 @@
 """The page on which a visitor gets ten films and changes the list by liking and hiding."""
 
+from collections.abc import Callable
 from functools import partial
 from html import escape
 from typing import Any, Literal
@@ -54,8 +55,11 @@ def build(service: RecommenderService) -> None:
             words = checked(words)
         return [*show(Visitor(words=words, events=now.events if now.user is None else ()), request), None, words]
 
-    def react(kind: Kind, at: int, now: Visitor, films: list[int], request: gr.Request) -> list[Any]:
-        return show(now.with_event(kind, films[at]), request)
+    def reaction(kind: Kind, at: int) -> Callable[..., list[Any]]:
+        def react(now: Visitor, films: list[int], request: gr.Request) -> list[Any]:
+            return show(now.with_event(kind, films[at]), request)
+
+        return react
 
     def take_back(now: Visitor, request: gr.Request) -> list[Any]:
         return show(now.undone(), request)
@@ -79,10 +83,10 @@ def build(service: RecommenderService) -> None:
         example.click(describe, [example, visitor], [*view, user, taste], **quiet)
     title.submit(search, title, [found, *finds], **quiet)
     for at, find in enumerate(finds):
-        find.click(partial(react, "like", at), [visitor, found], view, **quiet)
+        find.click(reaction("like", at), [visitor, found], view, **quiet)
     for at in range(LIST_LENGTH):
-        likes[at].click(partial(react, "like", at), [visitor, shown], view, **quiet)
-        hides[at].click(partial(react, "hide", at), [visitor, shown], view, **quiet)
+        likes[at].click(reaction("like", at), [visitor, shown], view, **quiet)
+        hides[at].click(reaction("hide", at), [visitor, shown], view, **quiet)
     undo.click(take_back, visitor, view, **quiet)
     restart.click(start_over, None, [*view, user, taste, title, found, *finds], **quiet)
 

@@ -1,11 +1,14 @@
 """A policy beside its baselines, on the same episodes."""
 
-from dataclasses import dataclass, field
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 
 import numpy as np
 
 from core.evaluation.bootstrap import Estimate, bootstrap_mean, paired_gain
 from core.evaluation.play import Played, play
+from core.files import write_json
 from core.task import Split, Task, greedy
 from core.training import Run, trained_policy
 
@@ -44,6 +47,27 @@ class Comparison:
     def best_baseline(self) -> str:
         """The baseline of the highest mean return."""
         return max((name for name in self.played if name != "rl"), key=lambda name: self.reward(name).value)
+
+    def save(self, file: Path, fingerprint: str) -> None:
+        """Keep every episode in a JSON file, marked with the run's settings and data."""
+        content = asdict(self)
+        for played in content["played"].values():
+            played["returns"], played["steps"] = played["returns"].tolist(), played["steps"].tolist()
+        write_json(file, {"fingerprint": fingerprint, "comparison": content})
+
+    @classmethod
+    def saved(cls, file: Path, fingerprint: str) -> "Comparison | None":
+        """What `save` kept, if it is of the same settings and data."""
+        if not file.is_file():
+            return None
+        content = json.loads(file.read_text(encoding="utf-8"))
+        if content["fingerprint"] != fingerprint:
+            return None
+        comparison = cls(**content["comparison"])
+        for name, played in content["comparison"]["played"].items():
+            steps = np.array(played["steps"], dtype=np.int64)
+            comparison.played[name] = Played(np.array(played["returns"]), steps, played["outcomes"])
+        return comparison
 
     def outcomes(self, policy: str) -> dict[str, float]:
         """Share of each outcome that the environment names."""

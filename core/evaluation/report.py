@@ -14,7 +14,7 @@ from core.evaluation.compare import Comparison, verdict
 from core.evaluation.figures import figure
 from core.files import write_json, write_text
 from core.task import Task
-from core.training import Run
+from core.training import Run, fingerprint
 
 
 def comparison_table(comparison: Comparison, title: str) -> Table:
@@ -51,11 +51,17 @@ def comparison_figures(comparison: Comparison) -> dict[str, dict[str, Any]]:
 
 
 def save_comparison(task: Task, run: Run, comparison: Comparison) -> None:
-    """Leave figures, plots and the model card in the run folder."""
+    """Leave episodes, figures, plots and the model card in the run folder."""
+    comparison.save(episodes_file(run), fingerprint(task))
     write_json(run.folder / "evaluation.json", comparison_figures(comparison))
     plot_rewards(comparison, run.folder / "rewards.png")
     plot_curves(run, run.folder / "curves.png")
     write_text(run.folder / "README.md", model_card(task, comparison))
+
+
+def episodes_file(run: Run) -> Path:
+    """Where `save_comparison` leaves the episodes."""
+    return run.folder / "episodes.json"
 
 
 def plot_rewards(comparison: Comparison, file: Path) -> None:

@@ -3,6 +3,7 @@
 import errno
 import os
 import socket
+import warnings
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -39,7 +40,9 @@ def create_app(runs: Path) -> FastAPI:
         return JSONResponse({"status": "ok", "apps": sorted(services)})
 
     shell = build_shell(pages, services)
-    return gr.mount_gradio_app(app, shell, path="", **mount_options(pages))
+    with warnings.catch_warnings():  # Gradio says of several pages that it switches off what `mount_options` has off
+        warnings.filterwarnings("ignore", message="SSR mode is not supported")
+        return gr.mount_gradio_app(app, shell, path="", **mount_options(pages))
 
 
 def serve(runs: Path, host: str, port: int, console: Console) -> None:

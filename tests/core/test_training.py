@@ -15,8 +15,8 @@ import pytest
 import torch
 
 from core.errors import SteerError
-from core.evaluation.compare import compare, verdict
-from core.evaluation.report import save_comparison
+from core.evaluation.compare import Comparison, compare, verdict
+from core.evaluation.report import episodes_file, save_comparison
 from core.training import STAGES, Run, fingerprint, train, trained_policy
 from tests.core.bandit import Bandit, settings
 
@@ -43,6 +43,10 @@ def test_the_trained_policy_solves_the_task_and_its_card_says_so(finished):
     assert json.loads((finished.folder / "evaluation.json").read_text())["bandit.rl"]["value"] == pytest.approx(
         comparison.reward("rl").value
     )
+    kept = Comparison.saved(episodes_file(finished), fingerprint(task))
+    assert kept.gain("linear") == comparison.gain("linear")
+    assert kept.outcomes("rl") == comparison.outcomes("rl")
+    assert Comparison.saved(episodes_file(finished), "of other settings") is None
 
 
 def test_rl_alone_raises_the_reward_of_an_untrained_policy(tmp_path):
