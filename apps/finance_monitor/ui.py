@@ -68,15 +68,17 @@ COLOURS = {"negative": "#dc2626", "neutral": "#94a3b8", "positive": "#16a34a"}
 
 CSS = """
 .fin-panel { border: 1px solid var(--border-color-primary); border-radius: 12px; padding: .8rem 1rem;
-  background: var(--block-background-fill); color: var(--body-text-color); }
+  background: var(--block-background-fill); color: var(--body-text-color);
+  max-width: calc(100vw - 5.5rem); overflow-x: auto; }
 .fin-panel h4 { margin: 0 0 .5rem; font-size: .8rem; letter-spacing: .04em; text-transform: uppercase;
   color: var(--body-text-color-subdued); }
 .fin-scroll { max-height: 420px; overflow-y: auto; }
 .fin-empty { color: var(--body-text-color-subdued); }
 .fin-row { display: flex; gap: .7rem; align-items: baseline; padding: .4rem 0; line-height: 1.35;
   border-top: 1px solid var(--border-color-primary); }
-.fin-row time, .fin-topic { color: var(--body-text-color-subdued); font-size: .8rem; white-space: nowrap; }
-.fin-row .fin-text { flex: 1; }
+.fin-row time, .fin-topic { color: var(--body-text-color-subdued); font-size: .8rem; }
+.fin-row time { white-space: nowrap; }
+.fin-row .fin-text { flex: 1; min-width: 0; }
 .fin-copy { opacity: .55; }
 .fin-chip { border-radius: 999px; padding: .05rem .55rem; font-size: .78rem; font-weight: 600; white-space: nowrap; }
 .fin-negative { background: #dc26262b; color: #b91c1c; } .dark .fin-negative { color: #fca5a5; }
