@@ -52,6 +52,46 @@ def train(
     train_tasks(_names(name), preset, config, overrides or [], runs or runs_dir(), console, fresh=fresh)
 
 
+@app.command(epilog="Example: `steer tune customer_service --trials 30 --search rl.kl=0.01..0.3`")
+def tune(
+    name: Name,
+    trials: Annotated[int, typer.Option(min=1, help="trials in all; those of an interrupted search count")] = 20,
+    search: Annotated[
+        list[str] | None, typer.Option(help="range of a setting: rl.kl=0.01..0.3, or rl.algorithm=ppo|a2c")
+    ] = None,
+    preset: Preset = "quick",
+    config: ConfigFile = None,
+    overrides: Overrides = None,
+    runs: RunsDir = None,
+) -> None:
+    """Search for settings with Optuna, by the validation reward; hopeless trials are pruned.
+
+    Stopped, it goes on where it was. It leaves `best.yaml` for `steer train NAME --config`, and plots.
+    """
+    from core.workflow import tune_task
+
+    tune_task(name, trials, search or [], preset, config, overrides or [], runs or runs_dir(), console)
+
+
+@app.command(epilog="Example: `steer bench parity --json benchmarks/results/parity.json`")
+def bench(
+    name: Annotated[str, typer.Argument(help="such as rl or parity; without a name, they are listed")] = "",
+    data_dir: Annotated[
+        Path | None, typer.Option(envvar="STEER_DATA_DIR", help="folder of public benchmark data")
+    ] = None,
+    json: Json = None,
+) -> None:
+    """Run a benchmark of a source checkout and write its figures."""
+    from core.evaluation.figures import write_figures
+    from core.workflow import run_benchmark
+
+    started = time.perf_counter()
+    results = run_benchmark(name, data_dir, console)
+    if json is not None:
+        write_figures(json, name, time.perf_counter() - started, results)
+        console.print(f"figures written to {json}")
+
+
 @app.command(epilog="Example: `steer evaluate all --json figures.json`")
 def evaluate(name: Name = "all", runs: RunsDir = None, json: Json = None) -> None:
     """Score trained policies beside their baselines on the test split, with 95 % intervals."""

@@ -16,8 +16,10 @@ from core.envs.observations import Observations
 from core.errors import SteerError
 from core.evaluation.cost_optimal import fit_temperature, minimum_expected_cost
 from core.evaluation.play import Act
-from core.models.policy import ActorCritic
+from core.models.actor_critic import ActorCritic
+from core.models.policy import Policy
 from core.rl.all_action import ActionValues
+from core.rl.off_policy import LoggedDecisions, log_decisions
 from core.rl.supervised import Demonstrations
 
 Split = Literal["train", "validation", "test"]
@@ -80,6 +82,16 @@ class Task(ABC):
         observations, rewards = self.all_rewards("train")
         return observations, lambda policy: rewards
 
+    def logged_decisions(self, policy: Policy) -> LoggedDecisions:
+        """Logged decisions for off-policy learning.
+
+        The default logs what `policy` does in one pass over the training split, one sampled action a state; an app
+        with a log of its own returns that.
+        """
+        settings = self.settings
+        env = self.environment("train", shuffle=True)
+        return log_decisions(policy, env, steps=settings.rl.steps, seed=settings.seed)
+
     def cost_optimal(self, policy: ActorCritic) -> Act:
         """The best decision rule over a supervised policy's probabilities; its temperature is fitted on validation."""
         held_out = self.demonstrations("validation")
@@ -91,9 +103,9 @@ class Task(ABC):
         return {}
 
 
-def greedy(policy: ActorCritic) -> Act:
+def greedy(policy: Policy) -> Act:
     """Take the policy's most probable action."""
-    return lambda states: policy.distribution(policy.logits(states)).mode().numpy()
+    return policy.decide
 
 
 def load_task(name: str) -> type[Task]:

@@ -6,25 +6,35 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 import yaml
+from accelerate import PartialState
 
 from core.config import Settings
 from core.errors import SteerError
 from core.evaluation.play import play
 from core.files import replace_folder, write_json, write_text
-from core.models.policy import ActorCritic
+from core.models.actor_critic import ActorCritic
+from core.models.policy import Policy
+from core.rl.a2c import A2C
 from core.rl.algorithm import Algorithm
 from core.rl.all_action import AllAction
+from core.rl.grpo import GRPO
 from core.rl.learner import Learner
+from core.rl.off_policy import OffPolicy
+from core.rl.on_policy import OnPolicy
 from core.rl.ppo import PPO
+from core.rl.reinforce import Reinforce
 from core.rl.supervised import Supervised
+from core.rl.trpo import TRPO
 from core.task import Task, greedy
 
 Stage = Literal["linear", "supervised", "rl"]
 STAGES: tuple[Stage, ...] = ("linear", "supervised", "rl")
+
+ON_POLICY: dict[str, type[OnPolicy]] = {"ppo": PPO, "a2c": A2C, "trpo": TRPO, "reinforce": Reinforce, "grpo": GRPO}
 
 Report = Callable[[Stage, int, int, dict[str, float]], None]
 Begin = Callable[[Stage], None]
@@ -69,9 +79,18 @@ class Run:
         return json.loads(done.read_text(encoding="utf-8"))["fingerprint"] == fingerprint
 
 
-def fingerprint(task: Task) -> str:
-    """Hash of everything that a run's result depends on: the task, its settings and its data."""
-    content = json.dumps([task.name, task.settings.model_dump(mode="json"), task.data_fingerprint()], sort_keys=True)
+def fingerprint(task: Task, stage: Stage | None = None) -> str:
+    """Hash of everything that a run's result depends on: the task, its settings and its data.
+
+    Args:
+        task: with its settings.
+        stage: leave out the settings of stages that this one does not build on.
+    """
+    settings = task.settings.model_dump(mode="json")
+    for other in STAGES:
+        if stage is not None and other != stage and (stage, other) != ("rl", "supervised"):
+            del settings[other]
+    content = json.dumps([task.name, settings, task.data_fingerprint()], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()
 
 
@@ -84,10 +103,11 @@ def train(task: Task, run: Run, report: Report, begin: Begin) -> None:
         report: told (stage, iteration, iterations, figures) after every iteration.
         begin: told the stage that begins.
     """
-    mark = fingerprint(task)
-    write_text(run.folder / "fingerprint", mark)
-    write_text(run.folder / "settings.yaml", yaml.safe_dump(task.settings.model_dump(mode="json"), sort_keys=False))
+    if PartialState().is_main_process:
+        write_text(run.folder / "fingerprint", fingerprint(task))
+        write_text(run.folder / "settings.yaml", yaml.safe_dump(task.settings.model_dump(mode="json"), sort_keys=False))
     for stage in STAGES:
+        mark = fingerprint(task, stage)
         if not run.is_finished(stage, mark):
             begin(stage)
             _train_stage(task, run, stage, mark, report)
@@ -121,18 +141,36 @@ def _train_stage(task: Task, run: Run, stage: Stage, mark: str, report: Report) 
         report=lambda done, total, figures: report(stage, done, total, figures),
     )
     history = learner.run()
-    with replace_folder(run.model(stage)) as fresh:
-        policy.save(fresh)
-    write_json(run.folder / stage / "history.json", {"fingerprint": mark, "history": history})
+    if PartialState().is_main_process:
+        with replace_folder(run.model(stage)) as fresh:
+            policy.save(fresh)
+        write_json(run.folder / stage / "history.json", {"fingerprint": mark, "history": history})
+    PartialState().wait_for_everyone()
 
 
-def _prepare(task: Task, run: Run, stage: Stage) -> tuple[ActorCritic, Algorithm[Any]]:
+def _prepare(task: Task, run: Run, stage: Stage) -> tuple[ActorCritic, Algorithm]:
     settings: Settings = task.settings
+    device = PartialState().device
     if stage != "rl":
         stage_settings = settings.linear if stage == "linear" else settings.supervised
-        return task.policy(frozen=stage == "linear"), Supervised(task.demonstrations("train"), stage_settings)
-    policy = trained_policy(task, run, "supervised")
+        policy = task.policy(frozen=stage == "linear").to(device)
+        return policy, Supervised(task.demonstrations("train"), stage_settings)
+    policy = trained_policy(task, run, "supervised").to(device)
     reference = copy.deepcopy(policy).requires_grad_(False).eval()
-    if settings.rl.algorithm == "all_action":
-        return policy, AllAction(*task.action_values(), settings.rl, reference)
-    return policy, PPO(task.environment("train", settings.rl.environments, shuffle=True), settings.rl, reference)
+    return policy, rl_algorithm(task, reference)
+
+
+def rl_algorithm(task: Task, reference: Policy) -> Algorithm:
+    """The algorithm that the task's settings name, over the task's training split.
+
+    Args:
+        task: what to train.
+        reference: the supervised policy, frozen.
+    """
+    settings = task.settings.rl
+    if settings.algorithm == "all_action":
+        return AllAction(*task.action_values(), settings, reference)
+    if settings.algorithm == "off_policy":
+        return OffPolicy(task.logged_decisions(reference), settings, reference)
+    env = task.environment("train", settings.environments, shuffle=True)
+    return ON_POLICY[settings.algorithm](env, settings, reference)

@@ -1,5 +1,6 @@
 """The verbs of the command line, on one or several tasks."""
 
+import importlib
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -35,8 +36,7 @@ def train_tasks(
     """
     for name in names:
         kind = load_task(name)
-        if preset not in kind.presets:
-            raise SteerError(f"{kind.name} has no preset {preset!r}; there are {', '.join(kind.presets)}")
+        _check_preset(kind, preset)
         task = kind(load_settings(kind.presets[preset], config, overrides))
         run = Run(runs / kind.name)
         if run.folder.exists() and (fresh or not run.belongs_to(fingerprint(task))):
@@ -73,6 +73,67 @@ def evaluate_tasks(
     return results
 
 
+def tune_task(
+    name: str,
+    trials: int,
+    search: Sequence[str],
+    preset: str,
+    config: Path | None,
+    overrides: Sequence[str],
+    runs: Path,
+    console: Console,
+) -> None:
+    """Search for a task's settings in `runs / NAME.tune`, with a progress bar.
+
+    Raises:
+        SteerError: unknown task or preset, or wrong settings or ranges.
+    """
+    from core.tune import DEFAULT_SPACE, tune
+
+    kind = load_task(name)
+    _check_preset(kind, preset)
+    folder = runs / f"{kind.name}.tune"
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console) as progress:
+        bar = progress.add_task(kind.title, total=trials)
+
+        def told(study: Any, trial: Any) -> None:
+            progress.update(bar, completed=min(trials, trial.number + 1))
+            score = "pruned" if trial.value is None else f"{trial.value:.3f}"
+            shown = {key: f"{value:.3g}" if isinstance(value, float) else value for key, value in trial.params.items()}
+            values = ", ".join(f"{key} {value}" for key, value in shown.items())
+            console.print(f"  trial {trial.number}: {score}  ({values})")
+
+        study = tune(
+            kind,
+            folder,
+            trials=trials,
+            space=search or DEFAULT_SPACE,
+            preset=preset,
+            config=config,
+            overrides=overrides,
+            told=told,
+        )
+    console.print(
+        f"best validation reward {study.best_value:.3f}; `steer train {name} --config {folder / 'best.yaml'}`"
+    )
+
+
+def run_benchmark(name: str, data_dir: Path | None, console: Console) -> dict[str, dict[str, Any]]:
+    """The figures of `benchmarks.NAME`.
+
+    Raises:
+        SteerError: there is no such benchmark here.
+    """
+    root = Path(__file__).parent.parent / "benchmarks"
+    names = sorted(folder.parent.name for folder in root.glob("*/__init__.py"))
+    if name not in names:
+        raise SteerError(
+            f"there is no benchmark {name!r}; in a source checkout there are: {', '.join(names) or 'none'}"
+        )
+    return importlib.import_module(f"benchmarks.{name}").run(data_dir, console)
+
+
 def open_task(kind: type[Task], run: Run) -> Task:
     """The task with the settings that its run was trained with.
 
@@ -85,9 +146,13 @@ def open_task(kind: type[Task], run: Run) -> Task:
     return kind(load_settings({}, settings))
 
 
+def _check_preset(kind: type[Task], preset: str) -> None:
+    if preset not in kind.presets:
+        raise SteerError(f"{kind.name} has no preset {preset!r}; there are {', '.join(kind.presets)}")
+
+
 def _train_with_progress(task: Task, run: Run, console: Console) -> None:
-    mark = fingerprint(task)
-    if all(run.is_finished(stage, mark) for stage in STAGES):
+    if all(run.is_finished(stage, fingerprint(task, stage)) for stage in STAGES):
         console.print(f"{task.title}: trained already ({run.folder})")
         return
     console.print(f"[bold]{task.title}[/]")

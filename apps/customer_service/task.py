@@ -28,7 +28,7 @@ from core.envs.observations import Observations, count, join, take
 from core.evaluation.play import Act
 from core.models.encoder import TextEncoder
 from core.models.heads import CandidateHead
-from core.models.policy import ActorCritic
+from core.models.actor_critic import ActorCritic
 from core.rl.all_action import ActionValues
 from core.rl.supervised import Demonstrations
 from core.task import Split, Task

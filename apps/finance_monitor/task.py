@@ -13,7 +13,7 @@ from core.envs.text_choice import TextChoiceEnv
 from core.evaluation.play import Act
 from core.models.encoder import TextEncoder
 from core.models.heads import ChoiceHead
-from core.models.policy import ActorCritic
+from core.models.actor_critic import ActorCritic
 from core.rl.supervised import Demonstrations
 from core.task import Split, Task
 

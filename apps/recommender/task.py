@@ -20,7 +20,7 @@ from core.envs.observations import Observations, take
 from core.envs.slate import SlateEnv
 from core.evaluation.play import Act, play
 from core.models.heads import CandidateHead
-from core.models.policy import ActorCritic
+from core.models.actor_critic import ActorCritic
 from core.rl.supervised import Demonstrations
 from core.task import Split, Task
 

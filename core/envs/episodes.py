@@ -31,13 +31,19 @@ class EpisodeEnv(VectorEnv):
         self.metadata = {"autoreset_mode": AutoresetMode.SAME_STEP}
         self.rows = np.zeros(num_envs, dtype=np.int64)
         self._queue: list[int] = []
+        self._repeat = 1
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observations, dict[str, Any]]:
-        """Begin a fresh pass; equal seeds give equal passes."""
+        """Begin a fresh pass; equal seeds give equal passes.
+
+        Args:
+            seed: of the order of the rows, and of the environment's own chance.
+            options: `repeat` says how many environments side by side run each row, for algorithms that compare them.
+        """
         super().reset(seed=seed, options=options)
-        self._queue = []
+        self._queue, self._repeat = [], (options or {}).get("repeat", 1)
         self._begin_next(np.arange(self.num_envs))
         return self.observe(), {"episode": self.rows.copy()}
 
@@ -85,6 +91,6 @@ class EpisodeEnv(VectorEnv):
             return
         while len(self._queue) < len(slots):
             fresh = self.np_random.permutation(self.episodes) if self.shuffle else np.arange(self.episodes)
-            self._queue += fresh.tolist()
+            self._queue += fresh.repeat(self._repeat).tolist()
         self.rows[slots], self._queue = self._queue[: len(slots)], self._queue[len(slots) :]
         self.begin(slots)

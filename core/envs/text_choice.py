@@ -38,3 +38,13 @@ class TextChoiceEnv(EpisodeEnv):
 
     def act(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
         return self.rewards[self.rows, actions[:, 0]], np.ones(self.num_envs, dtype=bool), {}
+
+
+def with_abstain(rewards: np.ndarray, reward: float = 0.0) -> np.ndarray:
+    """Rewards with one more action at the end: to abstain, and leave the decision to a person.
+
+    Args:
+        rewards: float32 of shape (episodes, actions).
+        reward: of abstaining.
+    """
+    return np.concatenate([rewards, np.full((len(rewards), 1), reward, dtype=np.float32)], axis=1)

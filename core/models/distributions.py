@@ -1,7 +1,7 @@
 """What a policy draws its actions from.
 
-Both distributions share one interface. An action is a row of `T` picks: one for a choice, several for a list. Rows of
-`logits` may hold `-inf` for options that are not on offer.
+All distributions share one interface. An action is a row of picks: one for a choice, several for a list or a text.
+Rows of `logits` may hold `-inf` for options that are not on offer.
 """
 
 from abc import ABC, abstractmethod
@@ -35,6 +35,14 @@ class ActionDistribution(ABC):
         return (self.probs * gap).sum(-1)
 
     @abstractmethod
+    def log_prob(self, actions: Tensor) -> Tensor:
+        """Log-probability of each pick given the picks before it, shape (rows, picks)."""
+
+
+class ChoiceDistribution(ActionDistribution):
+    """Distribution that one look at the state determines."""
+
+    @abstractmethod
     def sample(self, generator: torch.Generator | None = None) -> Tensor:
         """Random actions, int64 of shape (rows, picks)."""
 
@@ -42,12 +50,8 @@ class ActionDistribution(ABC):
     def mode(self) -> Tensor:
         """Most probable actions, int64 of shape (rows, picks)."""
 
-    @abstractmethod
-    def log_prob(self, actions: Tensor) -> Tensor:
-        """Log-probability of each pick given the picks before it, shape (rows, picks)."""
 
-
-class Categorical(ActionDistribution):
+class Categorical(ChoiceDistribution):
     """One pick out of several options."""
 
     def sample(self, generator: torch.Generator | None = None) -> Tensor:
@@ -60,7 +64,7 @@ class Categorical(ActionDistribution):
         return self.log_probs.gather(-1, actions)
 
 
-class PlackettLuce(ActionDistribution):
+class PlackettLuce(ChoiceDistribution):
     """A list of `length` different options, drawn one after the other without replacement.
 
     Luce (1959), Plackett (1975); sampled by the Gumbel top-k trick (Kool et al. 2019, "Stochastic Beams and Where to
@@ -87,3 +91,40 @@ class PlackettLuce(ActionDistribution):
             steps.append(remaining.gather(-1, pick) - remaining.logsumexp(-1, keepdim=True))
             remaining = remaining.scatter(-1, pick, float("-inf"))
         return torch.cat(steps, dim=-1)
+
+
+class TokenSequence(ActionDistribution):
+    """Texts whose every token is drawn given the tokens before it.
+
+    Args:
+        logits: of each token, float32 of shape (rows, picks, vocabulary).
+        actions: the tokens that the logits were computed behind, int64 of shape (rows, picks).
+        made: false behind a text's end, bool of shape (rows, picks).
+    """
+
+    def __init__(self, logits: Tensor, actions: Tensor, made: Tensor) -> None:
+        super().__init__(logits)
+        self.actions, self.made = actions, made
+
+    def entropy(self) -> Tensor:
+        """Mean entropy of a row's tokens in nats, shape (rows,)."""
+        return row_mean(-(self.probs * self.log_probs).sum(-1), self.made)
+
+    def kl(self, reference_log_probs: Tensor) -> Tensor:
+        """Estimate of KL(self || reference) per token from the row's own tokens, shape (rows,).
+
+        Unbiased for sampled tokens and never negative (Schulman 2020, "Approximating KL divergence", k3).
+
+        Args:
+            reference_log_probs: of the tokens, shape (rows, picks).
+        """
+        gap = reference_log_probs - self.log_prob(self.actions)
+        return row_mean(gap.exp() - gap - 1, self.made)
+
+    def log_prob(self, actions: Tensor) -> Tensor:
+        return self.log_probs.gather(-1, actions.unsqueeze(-1)).squeeze(-1)
+
+
+def row_mean(picks: Tensor, made: Tensor) -> Tensor:
+    """Mean over the picks that were made, shape (rows,)."""
+    return (picks * made).sum(-1) / made.sum(-1).clamp_min(1)

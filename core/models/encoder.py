@@ -2,22 +2,21 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
-from peft import LoraConfig, get_peft_model
 from torch import Tensor, nn
 from transformers import AutoModel, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 from core.config import EncoderSettings
 from core.data.batches import bucketed
+from core.models.activations import ActivationStore, split_backbone
+from core.models.adapters import Adaptation, adapted, reallocate_ranks, virtual_tokens
 from core.models.catalogue import DEFAULT_ENCODER
-from core.models.precision import autocast
+from core.models.precision import autocast, is_bf16
 from core.models.weights import resolve
-
-Adaptation = Literal["frozen", "top", "full", "lora"]
 
 # Characters beyond this cannot reach the window of any supported encoder; cutting first keeps tokenising cheap.
 _CHARACTERS_A_TOKEN = 12
@@ -28,10 +27,10 @@ class TextEncoder(nn.Module):
 
     Args:
         name: weights, as `core.models.weights.resolve` takes them.
-        adapt: `frozen` trains nothing; `top` the `layers` uppermost layers; `full` all layers but the embeddings;
-            `lora` low-rank adapters on every attention projection (Hu et al. 2021, through PEFT).
+        adapt: what is trained, see `core.models.adapters.adapted`. Under `top`, what the frozen layers below say of a
+            text is computed once (without dropout) and kept.
         layers: how many layers `top` trains.
-        rank: LoRA's rank.
+        rank: see `core.models.adapters.adapted`.
         max_length: window in tokens; the end of a longer text is cut.
         precision: see `core.models.precision.autocast`.
     """
@@ -52,8 +51,12 @@ class TextEncoder(nn.Module):
         self.name, self.adapt, self.max_length, self.precision = name, adapt, max_length, precision
         self.tokenizer = AutoTokenizer.from_pretrained(folder)
         backbone = AutoModel.from_pretrained(folder, dtype=torch.float32, use_safetensors=True)
-        self.backbone: Any = _adapted(backbone, adapt, layers, rank)
+        self.backbone: Any = adapted(backbone, adapt, layers, rank)
         self.width: int = backbone.config.hidden_size
+        self._virtual = virtual_tokens(adapt, rank)
+        frozen_layers = len(backbone.encoder.layer) - layers
+        self._halves = split_backbone(backbone, frozen_layers) if adapt == "top" and frozen_layers > 0 else None
+        self._activations: ActivationStore | None = None
         self._tokens: dict[str, list[int]] = {}
         self._frozen_vectors: dict[str, Tensor] = {}
 
@@ -106,15 +109,53 @@ class TextEncoder(nn.Module):
             self._tokens.update(zip(new, ids, strict=True))
         return [self._tokens[text] for text in texts]
 
+    def after_step(self, done: int, total: int) -> None:
+        """Let AdaLoRA move its budget of ranks."""
+        if self.adapt == "adalora":
+            reallocate_ranks(self.backbone, done, total)
+
+    def allow_second_derivatives(self) -> None:
+        """Attention step by step instead of in one fused kernel, and float32."""
+        for model in (self.backbone, *(self._halves or ())):
+            model.set_attn_implementation("eager")
+        self.precision = "fp32"
+
     def _pooled(self, texts: Sequence[str]) -> Tensor:
-        ids = [torch.tensor(tokens) for tokens in self._tokenized(texts)]
-        padded = nn.utils.rnn.pad_sequence(ids, batch_first=True, padding_value=self.tokenizer.pad_token_id or 0)
-        lengths = torch.tensor([len(tokens) for tokens in ids])
-        mask = (torch.arange(padded.shape[1]) < lengths[:, None]).to(self.device)
+        if self._halves is None:
+            inputs = {"input_ids": self._padded([torch.tensor(tokens) for tokens in self._tokenized(texts)])}
+            return self._mean(self.backbone, texts, inputs)
+        return self._mean(self._halves[1], texts, {"inputs_embeds": self._padded(self._lower(texts)).float()})
+
+    def _mean(self, model: Any, texts: Sequence[str], inputs: dict[str, Tensor]) -> Tensor:
+        lengths = torch.tensor(self.lengths(texts))
+        mask = (torch.arange(int(lengths.max())) < lengths[:, None]).to(self.device)
         with autocast(self.device, self.precision):
-            hidden = self.backbone(input_ids=padded.to(self.device), attention_mask=mask.long()).last_hidden_state
+            hidden = model(**inputs, attention_mask=mask.long()).last_hidden_state[:, self._virtual :]
         weight = mask.unsqueeze(-1).float()
         return (hidden.float() * weight).sum(1) / weight.sum(1)
+
+    def _padded(self, rows: list[Tensor]) -> Tensor:
+        filling = (self.tokenizer.pad_token_id or 0) if rows[0].ndim == 1 else 0
+        return nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=filling).to(self.device)
+
+    @torch.no_grad()
+    def _lower(self, texts: Sequence[str]) -> list[Tensor]:
+        """What the frozen layers say of each token of each text."""
+        assert self._halves is not None
+        if self._activations is None:
+            kind = torch.bfloat16 if is_bf16(self.device, self.precision) else torch.float32
+            self._activations = ActivationStore(self.width, kind)
+        new = [text for text in dict.fromkeys(texts) if text not in self._activations]
+        lower = self._halves[0].eval()
+        for rows in bucketed(self.lengths(new), 2048):
+            tokens = [torch.tensor(ids) for ids in self._tokenized([new[row] for row in rows])]
+            padded = self._padded(tokens)
+            mask = torch.arange(padded.shape[1])[None, :] < torch.tensor([len(ids) for ids in tokens])[:, None]
+            with autocast(self.device, self.precision):
+                hidden = lower(input_ids=padded, attention_mask=mask.long().to(self.device)).last_hidden_state
+            for row, ids, vectors in zip(rows, tokens, hidden, strict=True):
+                self._activations.put(new[row], vectors[: len(ids)])
+        return self._activations.get(texts)
 
     @torch.no_grad()
     def _remembered(self, texts: Sequence[str]) -> Tensor:
@@ -136,17 +177,3 @@ def _unseen(texts: Sequence[str], cache: dict[str, Any], limit: int) -> list[str
         cache.clear()
         new = list(dict.fromkeys(texts))
     return new
-
-
-def _adapted(backbone: Any, adapt: Adaptation, layers: int, rank: int) -> Any:
-    if adapt == "lora":
-        targets = ["query", "key", "value", "dense"]
-        return get_peft_model(
-            backbone, LoraConfig(r=rank, lora_alpha=2 * rank, lora_dropout=0.0, target_modules=targets)
-        )
-    stack = backbone.encoder.layer
-    first = {"frozen": len(stack), "top": max(len(stack) - layers, 0), "full": 0}[adapt]
-    backbone.requires_grad_(False)
-    for layer in stack[first:]:
-        layer.requires_grad_(True)
-    return backbone

@@ -1,31 +1,21 @@
-"""The actor-critic policy on an encoder."""
+"""What every algorithm asks of a policy, whether it chooses or writes."""
 
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
 
+import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 
-from core.data.batches import bucketed
-from core.envs.observations import Observations, take
+from core.envs.observations import Observations
 from core.errors import SteerError
-from core.models.distributions import ActionDistribution, Categorical, PlackettLuce
-from core.models.encoder import TextEncoder
+from core.models.distributions import ActionDistribution
 
 _WEIGHTS = "policy.safetensors"
-
-
-class StateEncoder(Protocol):
-    """What turns a column of the observations into vectors (`TextEncoder`, `HistoryEncoder`)."""
-
-    width: int
-
-    def __call__(self, column: Sequence[Any]) -> Tensor: ...
-
-    def lengths(self, column: Sequence[Any]) -> list[int]: ...
 
 
 @dataclass
@@ -41,61 +31,89 @@ class PolicyOutput:
     values: Tensor
 
 
-class ActorCritic(nn.Module):
-    """Encoder, actor head and critic; the critic reads the same vector as the actor.
+@dataclass
+class Acted:
+    """What a policy did in a batch of states, on the CPU.
 
-    Args:
-        encoder: reads the column `column` of the observations.
-        head: turns (vector, observations) into logits.
-        column: name of the observations' column that the encoder reads.
-        picks: 1 for a choice, more for a list drawn without replacement (Plackett-Luce).
+    Attributes:
+        actions: int64 of shape (states, picks).
+        made: bool of the same shape; false behind the end of a text that is shorter than its neighbours.
+        log_probs: of each pick when it was made, float32.
+        values: expected return from each pick on, float32.
     """
 
-    encoder: Any
+    actions: Tensor
+    made: Tensor
+    log_probs: Tensor
+    values: Tensor
 
-    def __init__(self, encoder: StateEncoder, head: nn.Module, *, column: str = "text", picks: int = 1) -> None:
-        super().__init__()
-        self.encoder, self.head, self.column, self.picks = encoder, head, column, picks
-        self.critic = nn.Linear(encoder.width, picks)
-        nn.init.zeros_(self.critic.weight)
-        nn.init.zeros_(self.critic.bias)
 
-    def forward(self, observations: Observations) -> PolicyOutput:
-        """Distribution and values of a batch of states."""
-        state = self.encoder(observations[self.column])
-        logits = self.head(state, observations)
-        # Detached: the critic's large early errors must not pull the pretrained encoder about.
-        return PolicyOutput(self.distribution(logits), self.critic(state.detach()))
+class Policy(nn.Module, ABC):
+    """A distribution over actions and a critic, on a pretrained transformer."""
 
-    @torch.no_grad()
-    def logits(self, observations: Observations, *, tokens_a_batch: int = 4096) -> Tensor:
-        """Normalised logits of any number of states on the CPU, without gradients, in batches of like length."""
-        rows_by_batch = list(bucketed(self.lengths(observations), tokens_a_batch))
-        training = self.training
-        self.eval()
-        parts = [self(take(observations, rows)).distribution.log_probs.cpu() for rows in rows_by_batch]
-        self.train(training)
-        order = torch.tensor([row for rows in rows_by_batch for row in rows])
-        return torch.cat(parts)[order.argsort()]
+    @abstractmethod
+    def forward(self, observations: Observations, actions: Tensor | None = None) -> PolicyOutput:
+        """Distribution and values of a batch of states.
 
+        Args:
+            observations: the states.
+            actions: int64 of shape (states, picks); only policies whose later picks depend on earlier ones need them.
+        """
+
+    @abstractmethod
+    def act(self, observations: Observations, generator: torch.Generator) -> Acted:
+        """Sample an action in each state, without gradients."""
+
+    @abstractmethod
+    def decide(self, observations: Observations) -> np.ndarray:
+        """The most probable action of each of any number of states, int64 of shape (states, picks)."""
+
+    @abstractmethod
+    def log_probs_for_kl(self, observations: Observations, actions: Tensor) -> Tensor:
+        """What `ActionDistribution.kl` takes as the reference, of any number of states, on the CPU."""
+
+    @abstractmethod
     def lengths(self, observations: Observations) -> list[int]:
         """Cost of each state, in tokens or history items."""
-        return self.encoder.lengths(observations[self.column])
 
-    def distribution(self, logits: Tensor) -> ActionDistribution:
-        """The policy's kind of distribution over given logits."""
-        return Categorical(logits) if self.picks == 1 else PlackettLuce(logits, self.picks)
+    @abstractmethod
+    def pretrained_parameters(self) -> Iterator[nn.Parameter]:
+        """Those that learn at the slower rate."""
+
+    @abstractmethod
+    def actor_parameters(self) -> list[nn.Parameter]:
+        """Trained parameters that the distribution depends on: all but the critic's."""
+
+    @abstractmethod
+    def allow_second_derivatives(self) -> None:
+        """Run attention and arithmetic such that gradients can be differentiated again."""
+
+    def observe(self, observations: Observations) -> None:
+        """Take states into running statistics, for policies that keep such."""
+
+    def after_step(self, done: int, total: int) -> None:
+        """Told after each step of the optimiser, while the gradients are still there."""
+
+    @property
+    @abstractmethod
+    def device(self) -> torch.device:
+        """Where the weights lie."""
 
     def set_dropout(self, rate: float) -> None:
-        """Set every dropout of the encoder; above 0 the ratio of PPO compares two different networks."""
+        """Set every dropout; above 0 the ratio of PPO compares two different networks."""
         for module in self.modules():
             if isinstance(module, nn.Dropout):
                 module.p = rate
 
     def state(self) -> dict[str, Tensor]:
-        """Copies of the trainable parameters on the CPU; shared ones appear once."""
-        trainable = ((name, parameter) for name, parameter in self.named_parameters() if parameter.requires_grad)
-        return {name: parameter.detach().cpu().clone() for name, parameter in trainable}
+        """Copies of what training changes, on the CPU: trainable parameters and running statistics."""
+        trained: dict[str, Tensor] = {
+            name: parameter for name, parameter in self.named_parameters() if parameter.requires_grad
+        }
+        trained |= {
+            name: buffer for name, buffer in self.named_buffers() if name.rpartition(".")[2].startswith("running")
+        }
+        return {name: _whole(tensor).detach().cpu().clone() for name, tensor in trained.items()}
 
     def load_state(self, tensors: dict[str, Tensor], source: str) -> None:
         """Take over what `state` gave.
@@ -117,11 +135,9 @@ class ActorCritic(nn.Module):
         self.load_state_dict(tensors, strict=False)
 
     def save(self, folder: Path) -> None:
-        """Write the trained tensors (`policy.safetensors`) and, for text encoders, a `save_pretrained` folder."""
+        """Write the trained tensors into `policy.safetensors`."""
         folder.mkdir(parents=True, exist_ok=True)
         save_file({name: tensor.contiguous() for name, tensor in self.state().items()}, folder / _WEIGHTS)
-        if isinstance(self.encoder, TextEncoder):
-            self.encoder.save(folder / "encoder")
 
     def load(self, folder: Path) -> None:
         """Read what `save` wrote into this policy.
@@ -135,3 +151,8 @@ class ActorCritic(nn.Module):
         except Exception as error:  # safetensors raises its own type for each kind of damage
             raise SteerError(f"cannot read {path} ({error}); train again or restore it.") from error
         self.load_state(tensors, str(path))
+
+
+def _whole(tensor: Tensor) -> Tensor:
+    """The whole of a tensor that FSDP keeps in shards."""
+    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor

@@ -15,6 +15,11 @@ def has_fast_bf16(device: torch.device) -> bool:
     return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
 
 
+def is_bf16(device: torch.device, precision: str = "auto") -> bool:
+    """Whether `autocast` computes in bfloat16."""
+    return precision == "bf16" or (precision == "auto" and has_fast_bf16(device))
+
+
 def autocast(device: torch.device, precision: str = "auto") -> torch.autocast:
     """Context in which matrix products run in bfloat16.
 
@@ -22,5 +27,4 @@ def autocast(device: torch.device, precision: str = "auto") -> torch.autocast:
         device: where the model lies.
         precision: `auto` (bfloat16 where the hardware has it), `bf16` or `fp32`.
     """
-    enabled = precision == "bf16" or (precision == "auto" and has_fast_bf16(device))
-    return torch.autocast(device.type, torch.bfloat16, enabled=enabled)
+    return torch.autocast(device.type, torch.bfloat16, enabled=is_bf16(device, precision))

@@ -7,6 +7,7 @@ Maximises the expected reward sum_a pi(a|s) r(s, a) itself, so no action is samp
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,9 +16,12 @@ from torch import Tensor
 from core.config import RLSettings
 from core.data.batches import shuffled
 from core.envs.observations import Observations, count, take
-from core.models.policy import ActorCritic
-from core.rl.algorithm import Metrics
+from core.models.actor_critic import ActorCritic
+from core.models.policy import Policy
+from core.rl.algorithm import Algorithm, Metrics
+from core.rl.regularizer import Regularizer
 
+# Exact, so for policies that choose: those give every action's probability in one pass.
 ActionValues = Callable[[ActorCritic], np.ndarray]
 
 
@@ -28,15 +32,23 @@ class RewardedStates:
     Attributes:
         observations: the states.
         rewards: or values where decisions follow, float32 of shape (states, actions).
-        reference_log_probs: under the reference policy, (states, actions); None without one.
+        reference: see `Policy.log_probs_for_kl`; None without one.
     """
 
     observations: Observations
     rewards: np.ndarray
-    reference_log_probs: Tensor | None = None
+    reference: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.rewards)
+
+    def rows(self, at: np.ndarray) -> "RewardedStates":
+        """Some of the states."""
+        reference = None if self.reference is None else self.reference[at]
+        return RewardedStates(take(self.observations, at), self.rewards[at], reference)
 
 
-class AllAction:
+class AllAction(Algorithm):
     """Gradient ascent on the expected reward, with an entropy bonus and a KL penalty to the supervised policy.
 
     Args:
@@ -52,31 +64,36 @@ class AllAction:
         observations: Observations,
         values: ActionValues,
         settings: RLSettings,
-        reference: ActorCritic | None = None,
+        reference: Policy | None = None,
     ) -> None:
-        self.observations, self.values, self.settings = observations, values, settings
-        self.reference = reference.logits(observations) if reference is not None and settings.kl > 0 else None
+        self.values, self.settings = values, settings
+        self.regularize = Regularizer(settings)
+        no_values = np.zeros((count(observations), 0), dtype=np.float32)
+        self.states = RewardedStates(observations, no_values)
+        if reference is not None and settings.kl > 0:
+            self.states.reference = reference.log_probs_for_kl(observations, torch.empty(0))
 
     def updates_an_iteration(self) -> int:
-        return math.ceil(count(self.observations) / self.settings.batch_size)
+        return math.ceil(len(self.states) / self.settings.batch_size)
 
-    def batches(self, policy: ActorCritic, seed: int) -> Iterator[RewardedStates]:
-        values = self.values(policy)
-        lengths = policy.lengths(self.observations)
+    def batches(self, policy: Any, seed: int) -> Iterator[RewardedStates]:
+        self.states.rewards = self.values(policy)
+        lengths = policy.lengths(self.states.observations)
         for rows in shuffled(lengths, self.settings.batch_size, np.random.default_rng(seed)):
-            reference = None if self.reference is None else self.reference[rows]
-            yield RewardedStates(take(self.observations, rows), values[rows], reference)
+            yield self.states.rows(rows)
 
-    def loss(self, policy: ActorCritic, batch: RewardedStates) -> tuple[Tensor, Metrics]:
-        distribution = policy(batch.observations).distribution
-        rewards = torch.as_tensor(batch.rewards, device=distribution.log_probs.device)
-        expected = (distribution.probs * rewards).sum(-1).mean()
-        entropy = distribution.entropy().mean()
-        loss = -expected - self.settings.entropy * entropy
-        metrics = {"train_return": expected.item(), "entropy": entropy.item()}
-        if batch.reference_log_probs is not None:
-            kl = distribution.kl(batch.reference_log_probs.to(loss.device)).mean()
-            loss = loss + self.settings.kl * kl
-            metrics["kl"] = kl.item()
-        metrics["loss"] = loss.item()
-        return loss, metrics
+    def loss(self, policy: Policy, batch: RewardedStates) -> tuple[Tensor, Metrics]:
+        output = policy(batch.observations)
+        rewards = torch.as_tensor(batch.rewards, device=output.values.device)
+        expected = (output.distribution.probs * rewards).sum(-1).mean()
+        loss, metrics = self.regularize(-expected, output, batch.reference)
+        return loss, metrics | {"train_return": expected.item()}
+
+    def end_iteration(self, policy: Policy, figures: Metrics) -> None:
+        self.regularize.end_iteration(figures)
+
+    def state(self) -> dict[str, Tensor]:
+        return self.regularize.state()
+
+    def load_state(self, tensors: dict[str, Tensor]) -> None:
+        self.regularize.load_state(tensors)

@@ -1,5 +1,11 @@
-"""The loop that every algorithm runs in: optimiser, schedule, clipping, validation, early stopping, checkpoints."""
+"""The loop that every algorithm runs in: optimiser, schedule, clipping, validation, early stopping, checkpoints.
 
+Under `accelerate launch`, every process computes an equal share of each batch and of everything without gradients,
+and the gradients are summed in one exchange. The wrapper `DistributedDataParallel` is left out: it must see which of a
+forward pass's outputs reach the loss, and a policy gives more of them than most losses use.
+"""
+
+import math
 import time
 from collections import defaultdict
 from collections.abc import Callable
@@ -8,15 +14,17 @@ from typing import Any
 
 import numpy as np
 import torch
+from accelerate import Accelerator
+from accelerate.utils import gather_object
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
-from transformers import get_scheduler
 
 from core.config import StageSettings
 from core.errors import SteerError
-from core.models.policy import ActorCritic
-from core.rl.algorithm import Algorithm
+from core.models.policy import Policy
+from core.rl.algorithm import Algorithm, Loss, Metrics
 from core.rl.checkpoint import Progress, optimizer_tensors, read_checkpoint, restore_optimizer, write_checkpoint
+from core.rl.schedule import learning_rate_schedule
 
 Report = Callable[[int, int, dict[str, float]], None]
 
@@ -40,11 +48,11 @@ class Learner:
 
     def __init__(
         self,
-        policy: ActorCritic,
-        algorithm: Algorithm[Any],
+        policy: Policy,
+        algorithm: Algorithm,
         settings: StageSettings,
         *,
-        validate: Callable[[ActorCritic], float],
+        validate: Callable[[Policy], float],
         folder: Path,
         fingerprint: str,
         seed: int,
@@ -53,13 +61,13 @@ class Learner:
         self.policy, self.algorithm, self.settings, self.validate = policy, algorithm, settings, validate
         self.folder, self.seed, self.report = folder, seed, report
         self.progress = Progress(fingerprint)
+        self.accelerator = Accelerator(mixed_precision="no")  # the encoders choose their precision themselves
+        policy.to(self.accelerator.device)
         policy.set_dropout(settings.dropout)
+        self.trained = [parameter for parameter in policy.parameters() if parameter.requires_grad]
         self.optimizer = torch.optim.AdamW(_parameter_groups(policy, settings))
-        steps = algorithm.updates_an_iteration() * settings.iterations
-        warmup = round(settings.warmup * steps)
-        self.schedule = get_scheduler(
-            settings.schedule, self.optimizer, num_warmup_steps=warmup, num_training_steps=steps
-        )
+        self.steps = algorithm.updates_an_iteration() * settings.iterations
+        self.schedule = learning_rate_schedule(self.optimizer, settings, self.steps)
         self.best: dict[str, Tensor] = {}
 
     def run(self) -> list[dict[str, float]]:
@@ -81,6 +89,7 @@ class Learner:
             figures, rows = self._iterate(self.seed * 100_003 + progress.iteration)
             seconds = time.perf_counter() - started
             progress.iteration += 1
+            self.algorithm.end_iteration(self.policy, figures)
             figures["states_a_second"] = rows / seconds
             figures["validation_reward"] = self.validate(self.policy)
             progress.history.append({"iteration": progress.iteration, **figures})
@@ -92,28 +101,68 @@ class Learner:
         self.policy.eval()
         return progress.history
 
-    def _iterate(self, seed: int) -> tuple[dict[str, float], int]:
+    def _iterate(self, seed: int) -> tuple[Metrics, int]:
         torch.manual_seed(seed)
         sums: dict[str, list[float]] = defaultdict(list)
         rows = 0
-        trained = [parameter for parameter in self.policy.parameters() if parameter.requires_grad]
         for batch in self.algorithm.batches(self.policy, seed):
             self.policy.train()
-            loss, metrics = self.algorithm.loss(self.policy, batch)
+            for name, value in self.algorithm.update(self.policy, batch, self.step).items():
+                sums[name].append(value)
+            rows += len(batch)
+        return {name: float(np.mean(values)) for name, values in sums.items()}, rows
+
+    def step(self, loss_of: Loss[Any], batch: Any) -> Metrics:
+        """One step of the optimiser on the mean loss over a batch, which is equal in all processes.
+
+        Args:
+            loss_of: mean loss of some rows, and figures for the log.
+            batch: see `core.rl.algorithm.Rows`.
+
+        Raises:
+            SteerError: the loss is not finite.
+        """
+        processes = self.accelerator.num_processes
+        own = np.arange(len(batch))[self.accelerator.process_index :: processes]
+        parts = np.array_split(own, max(1, math.ceil(len(own) / (self.settings.micro_batch or len(batch)))))
+        whole = processes == 1 and len(parts) == 1
+        metrics: Metrics = defaultdict(float)
+        self.optimizer.zero_grad(set_to_none=True)
+        for part in (part for part in parts if len(part)):
+            loss, figures = loss_of(batch if whole else batch.rows(part))
             if not torch.isfinite(loss):
                 raise SteerError(
                     f"the loss became {loss.item()} in iteration {self.progress.iteration + 1}; "
                     f"lower the learning rate. The last good checkpoint is in {self.folder / 'checkpoint'}."
                 )
-            self.optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            metrics["gradient_norm"] = float(torch.nn.utils.clip_grad_norm_(trained, self.settings.clip_norm))
-            self.optimizer.step()
-            self.schedule.step()
-            rows += self.settings.batch_size
-            for name, value in metrics.items():
-                sums[name].append(value)
-        return {name: float(np.mean(values)) for name, values in sums.items()}, rows
+            share = len(part) / len(batch)
+            (loss * share).backward()
+            for name, value in figures.items():
+                metrics[name] += value * share
+        if processes > 1:
+            metrics = self._exchange(metrics)
+        metrics["gradient_norm"] = float(torch.nn.utils.clip_grad_norm_(self.trained, self.settings.clip_norm))
+        self.optimizer.step()
+        self.schedule.step()
+        self.policy.after_step(self.schedule.last_epoch, self.steps)
+        return metrics
+
+    def _exchange(self, metrics: Metrics) -> Metrics:
+        """Sum gradients and figures over the processes; one without rows of a small batch adds nothing."""
+        gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in self.trained]
+        names = sorted(self._all_names(metrics))
+        figures = torch.tensor([metrics.get(name, 0.0) for name in names], device=self.accelerator.device)
+        flat = torch.cat([figures, *(gradient.reshape(-1) for gradient in gradients)])
+        total = self.accelerator.reduce(flat, reduction="sum")
+        sizes = [len(names), *(gradient.numel() for gradient in gradients)]
+        summed, *parts = total.split(sizes)
+        for parameter, part in zip(self.trained, parts, strict=True):
+            parameter.grad = part.view_as(parameter)
+        return dict(zip(names, summed.tolist(), strict=True))
+
+    def _all_names(self, metrics: Metrics) -> set[str]:
+        gathered = gather_object([sorted(metrics)])
+        return {name for names in gathered for name in names}
 
     def _done(self) -> bool:
         waited = self.progress.iteration - self.progress.best_iteration
@@ -122,13 +171,20 @@ class Learner:
     def _keep_if_best(self, score: float) -> None:
         if score > self.progress.best_score:
             self.progress.best_score, self.progress.best_iteration = score, self.progress.iteration
-            self.best = {name: tensor.clone() for name, tensor in self.policy.state().items()}
+            self.best = self.policy.state()
 
     def _save(self) -> None:
         self.progress.schedule = self.schedule.state_dict()
         self.progress.finished = self._done()
-        tensors = {"policy": self.policy.state(), "best": self.best, "optimizer": optimizer_tensors(self.optimizer)}
-        write_checkpoint(self.folder / "checkpoint", self.progress, tensors)
+        tensors = {
+            "policy": self.policy.state(),
+            "best": self.best,
+            "optimizer": optimizer_tensors(self.optimizer),
+            "algorithm": self.algorithm.state(),
+        }
+        if self.accelerator.is_main_process:
+            write_checkpoint(self.folder / "checkpoint", self.progress, tensors)
+        self.accelerator.wait_for_everyone()
 
     def _restore(self) -> None:
         found = read_checkpoint(self.folder / "checkpoint", self.progress.fingerprint)
@@ -138,19 +194,22 @@ class Learner:
         self.policy.load_state(tensors["policy"], str(self.folder / "checkpoint"))
         self.best = tensors["best"]
         restore_optimizer(self.optimizer, tensors["optimizer"])
+        self.algorithm.load_state(tensors.get("algorithm", {}))
         self.schedule.load_state_dict(self.progress.schedule)
         for group, rate in zip(self.optimizer.param_groups, self.schedule.get_last_lr(), strict=True):
             group["lr"] = rate  # the schedule itself would set it only after the next step
 
     def _log(self, figures: dict[str, float]) -> None:
+        if not self.accelerator.is_main_process:
+            return
         with SummaryWriter(str(self.folder / "tensorboard"), purge_step=self.progress.iteration) as writer:
             for name, value in figures.items():
                 writer.add_scalar(name, value, self.progress.iteration)
 
 
-def _parameter_groups(policy: ActorCritic, settings: StageSettings) -> list[dict[str, Any]]:
+def _parameter_groups(policy: Policy, settings: StageSettings) -> list[dict[str, Any]]:
     """Pretrained weights learn slowly, new heads fast; biases and norms do not decay."""
-    pretrained = {id(parameter) for parameter in policy.encoder.parameters()}
+    pretrained = {id(parameter) for parameter in policy.pretrained_parameters()}
     groups: dict[tuple[float, float], list[torch.nn.Parameter]] = defaultdict(list)
     for parameter in policy.parameters():
         if parameter.requires_grad:

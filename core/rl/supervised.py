@@ -11,8 +11,8 @@ from torch import Tensor
 from core.config import StageSettings
 from core.data.batches import shuffled
 from core.envs.observations import Observations, take
-from core.models.policy import ActorCritic
-from core.rl.algorithm import Metrics
+from core.models.policy import Policy
+from core.rl.algorithm import Algorithm, Metrics
 
 
 @dataclass
@@ -27,8 +27,15 @@ class Demonstrations:
     observations: Observations
     targets: np.ndarray
 
+    def __len__(self) -> int:
+        return len(self.targets)
 
-class Supervised:
+    def rows(self, at: np.ndarray) -> "Demonstrations":
+        """Some of the states."""
+        return Demonstrations(take(self.observations, at), self.targets[at])
+
+
+class Supervised(Algorithm):
     """Cross-entropy between the policy's first pick and the demonstrated one.
 
     Args:
@@ -40,15 +47,14 @@ class Supervised:
         self.demonstrations, self.settings = demonstrations, settings
 
     def updates_an_iteration(self) -> int:
-        return math.ceil(len(self.demonstrations.targets) / self.settings.batch_size)
+        return math.ceil(len(self.demonstrations) / self.settings.batch_size)
 
-    def batches(self, policy: ActorCritic, seed: int) -> Iterator[Demonstrations]:
-        observations, targets = self.demonstrations.observations, self.demonstrations.targets
-        lengths = policy.lengths(observations)
+    def batches(self, policy: Policy, seed: int) -> Iterator[Demonstrations]:
+        lengths = policy.lengths(self.demonstrations.observations)
         for rows in shuffled(lengths, self.settings.batch_size, np.random.default_rng(seed)):
-            yield Demonstrations(take(observations, rows), targets[rows])
+            yield self.demonstrations.rows(rows)
 
-    def loss(self, policy: ActorCritic, batch: Demonstrations) -> tuple[Tensor, Metrics]:
+    def loss(self, policy: Policy, batch: Demonstrations) -> tuple[Tensor, Metrics]:
         distribution = policy(batch.observations).distribution
         targets = torch.as_tensor(batch.targets, device=distribution.log_probs.device)
         loss = -(targets * distribution.log_probs.clamp_min(-1e4)).sum(-1).mean()

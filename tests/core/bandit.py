@@ -6,9 +6,9 @@ import numpy as np
 
 from core.config import Settings, load_settings
 from core.envs.text_choice import TextChoiceEnv
+from core.models.actor_critic import ActorCritic
 from core.models.encoder import TextEncoder
 from core.models.heads import ChoiceHead
-from core.models.policy import ActorCritic
 from core.rl.supervised import Demonstrations
 from core.task import Task
 

@@ -1,6 +1,23 @@
+import numpy as np
+import pytest
 import torch
 
-from core.rl.advantages import generalized_advantages
+from core.errors import SteerError
+from core.rl.advantages import first_episodes, generalized_advantages, group_normalised, leave_one_out
+from core.rl.rollout import Rollout
+
+
+def rollout(rewards, values, ends, last, made=None) -> Rollout:
+    """Rewards and values of shape (steps, environments, picks), ends of (steps, environments)."""
+    picks = rewards.shape[2]
+    flat_rewards, flat_values = rewards.reshape(-1, picks), values.reshape(-1, picks)
+    made = torch.ones_like(flat_rewards, dtype=torch.bool) if made is None else made.reshape(-1, picks)
+    nothing = torch.zeros_like(flat_rewards)
+    states = {"text": ("",) * len(flat_rewards)}
+    return Rollout(
+        states, nothing.long(), made, nothing, flat_values, flat_rewards, ends.reshape(-1), last, np.zeros(0), nothing,
+        nothing,
+    )  # fmt: skip
 
 
 def test_advantages_follow_the_definition_step_by_step():
@@ -9,7 +26,8 @@ def test_advantages_follow_the_definition_step_by_step():
     rewards, values = torch.randn(steps, environments, 1), torch.randn(steps, environments, 1)
     ends = torch.rand(steps, environments) < 0.3
     last = torch.randn(environments)
-    advantages, returns = generalized_advantages(rewards, values, ends, last, gamma, lam)
+    flat, returns = generalized_advantages(rollout(rewards, values, ends, last), gamma, lam)
+    advantages = flat.reshape(steps, environments, 1)
     for e in range(environments):
         for t in range(steps):
             expected, weight = 0.0, 1.0
@@ -20,10 +38,47 @@ def test_advantages_follow_the_definition_step_by_step():
                     break
                 weight *= gamma * lam
             assert torch.isclose(advantages[t, e, 0], torch.as_tensor(expected), atol=1e-5)
-    assert torch.allclose(returns, advantages + values)
+    assert torch.allclose(returns, flat + values.reshape(-1, 1))
 
 
 def test_the_picks_of_a_list_are_steps_in_time():
     rewards = torch.tensor([[[1.0, 2.0, 3.0]]])
-    advantages, _ = generalized_advantages(rewards, 0 * rewards, torch.ones(1, 1, dtype=bool), torch.ones(1), 1.0, 1.0)
-    assert advantages.tolist() == [[[6.0, 5.0, 3.0]]]
+    ended = rollout(rewards, 0 * rewards, torch.ones(1, 1, dtype=torch.bool), torch.ones(1))
+    advantages, _ = generalized_advantages(ended, 1.0, 1.0)
+    assert advantages.tolist() == [[6.0, 5.0, 3.0]]
+
+
+def test_the_filling_behind_a_short_text_changes_nothing():
+    torch.manual_seed(1)
+    rewards, values = torch.randn(2, 1, 2), torch.randn(2, 1, 2)
+    ends, last = torch.tensor([[False], [False]]), torch.randn(1)
+    expected, _ = generalized_advantages(rollout(rewards, values, ends, last), 0.9, 0.7)
+    filling = torch.full((2, 1, 1), 9.0)
+    made = torch.tensor([True, True, False]).expand(2, 1, 3)
+    filled = rollout(torch.cat([rewards, filling], 2), torch.cat([values, filling], 2), ends, last, made)
+    advantages, _ = generalized_advantages(filled, 0.9, 0.7)
+    assert torch.allclose(advantages[:, :2], expected)
+    assert advantages[:, 2].tolist() == [0, 0]
+
+
+def test_groups_are_compared_with_themselves_alone():
+    returns = torch.tensor([1.0, 2.0, 6.0, 5.0, 5.0, 5.0])
+    assert leave_one_out(returns, 3).tolist() == [-3.0, -1.5, 4.5, 0.0, 0.0, 0.0]
+    normalised = group_normalised(returns, 3)
+    assert torch.allclose(normalised[:3].std(), torch.tensor(1.0), atol=1e-3)
+    assert normalised[3:].tolist() == [0.0, 0.0, 0.0]
+
+
+def test_first_episodes_leave_out_what_came_after():
+    rewards = torch.tensor([[[1.0], [1.0]], [[2.0], [2.0]], [[4.0], [4.0]]])
+    ends = torch.tensor([[True, False], [False, False], [True, True]])
+    first, environment, returns = first_episodes(rollout(rewards, 0 * rewards, ends, torch.zeros(2)))
+    assert environment.tolist() == [0, 1, 1, 1]
+    assert returns.tolist() == [1.0, 7.0]
+    assert first.rewards[:, 0].tolist() == [1.0, 1.0, 2.0, 4.0]
+
+
+def test_an_episode_without_an_end_is_named():
+    rewards = torch.ones(2, 1, 1)
+    with pytest.raises(SteerError, match=r"did not end within 2 steps; raise rl\.steps"):
+        first_episodes(rollout(rewards, rewards, torch.zeros(2, 1, dtype=torch.bool), torch.zeros(1)))

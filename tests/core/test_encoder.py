@@ -4,12 +4,15 @@ import numpy as np
 import pytest
 import torch
 
+from core.models.activations import ActivationStore
+from core.models.actor_critic import ActorCritic
 from core.models.encoder import TextEncoder
+from core.models.heads import ChoiceHead
 
 TEXTS = ["where is my parcel", "has my order been sent", "fry the onions in butter"]
 
 
-@pytest.mark.parametrize("adapt", ["frozen", "top", "full", "lora"])
+@pytest.mark.parametrize("adapt", ["frozen", "top", "full", "lora", "adalora", "ia3"])
 def test_each_adaptation_starts_from_the_same_pretrained_vectors(adapt):
     frozen = TextEncoder(precision="fp32").embed(TEXTS)
     adapted = TextEncoder(adapt=adapt, precision="fp32").eval().embed(TEXTS)
@@ -17,12 +20,88 @@ def test_each_adaptation_starts_from_the_same_pretrained_vectors(adapt):
     assert frozen[0] @ frozen[1] > frozen[0] @ frozen[2] + 0.2
 
 
-@pytest.mark.parametrize(("adapt", "share"), [("frozen", 0), ("top", 0.16), ("full", 0.48), ("lora", 0.05)])
+@pytest.mark.parametrize(
+    ("adapt", "share"),
+    [
+        ("frozen", 0),
+        ("top", 0.16),
+        ("full", 0.48),
+        ("lora", 0.028),
+        ("adalora", 0.042),
+        ("ia3", 0.0007),
+        ("prefix", 0.0032),
+        ("prompt", 0.0003),
+    ],
+)
 def test_each_adaptation_trains_its_share_of_the_weights(adapt, share):
     encoder = TextEncoder(adapt=adapt)
     trained = sum(p.numel() for p in encoder.parameters() if p.requires_grad)
     total = sum(p.numel() for p in encoder.parameters())
-    assert trained / total == pytest.approx(share, abs=0.05)
+    assert trained / total == pytest.approx(share, rel=0.1)
+
+
+@pytest.mark.parametrize("adapt", ["top", "full", "lora", "adalora", "ia3", "prefix", "prompt"])
+def test_each_adaptation_learns_and_is_kept(adapt, tmp_path):
+    torch.manual_seed(0)
+    policy, rewards = chooser(adapt), torch.eye(3)
+    optimizer = torch.optim.AdamW(
+        [p for p in policy.parameters() if p.requires_grad], lr=3e-4 if adapt == "full" else 3e-3
+    )
+    losses = []
+    for step in range(12):
+        loss = -(policy({"text": TEXTS}).distribution.probs * rewards).sum(-1).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        policy.after_step(step + 1, 12)
+        losses.append(loss.item())
+    assert losses[-1] < losses[0] - 0.2
+    policy.save(tmp_path)
+    again = chooser(adapt)
+    again.load(tmp_path)
+    assert torch.allclose(again.logits({"text": TEXTS}), policy.logits({"text": TEXTS}), atol=1e-5)
+
+
+def chooser(adapt: str) -> ActorCritic:
+    encoder = TextEncoder(adapt=adapt, rank=8, layers=1, precision="fp32")
+    return ActorCritic(encoder, ChoiceHead(encoder.width, (3,)))
+
+
+def test_kept_activations_of_frozen_layers_change_no_vector_and_no_gradient():
+    def vectors_and_gradients(encoder):
+        vectors = encoder(TEXTS + TEXTS[:1])
+        vectors.square().sum().backward()
+        return vectors, {name: p.grad for name, p in encoder.named_parameters() if p.grad is not None}
+
+    kept, plain = (TextEncoder(adapt="top", layers=2, precision="fp32").eval() for _ in range(2))
+    plain._halves = None
+    vectors, gradients = vectors_and_gradients(kept)
+    expected, expected_gradients = vectors_and_gradients(plain)
+    assert torch.allclose(vectors, expected, atol=1e-5)
+    assert gradients.keys() == expected_gradients.keys()
+    for name, gradient in gradients.items():
+        assert torch.allclose(gradient, expected_gradients[name], atol=1e-4, rtol=1e-3), name
+
+
+def test_each_text_passes_the_frozen_layers_once():
+    encoder = TextEncoder(adapt="top", layers=1, precision="fp32")
+    passed = []
+    encoder.backbone.encoder.layer[0].register_forward_hook(lambda *_: passed.append(1))
+    encoder(TEXTS)
+    first = len(passed)
+    encoder(TEXTS[::-1])
+    assert first > 0
+    assert len(passed) == first
+
+
+def test_the_store_of_activations_grows_beyond_its_first_size():
+    store = ActivationStore(4, torch.bfloat16)
+    generator = torch.Generator().manual_seed(0)
+    texts = {f"text {n}": torch.randn(n % 40 + 1, 4, generator=generator).bfloat16() for n in range(600)}
+    for text, vectors in texts.items():
+        store.put(text, vectors)
+    for text, vectors in texts.items():
+        assert torch.equal(store.get([text])[0], vectors)
 
 
 def test_a_step_changes_the_trained_layers_and_no_others():

@@ -14,9 +14,13 @@ import numpy as np
 import pytest
 import torch
 
+from core.config import RLSettings, StageSettings
 from core.errors import SteerError
 from core.evaluation.compare import Comparison, compare, verdict
 from core.evaluation.report import episodes_file, save_comparison
+from core.rl.off_policy import LoggedDecisions
+from core.rl.regularizer import Regularizer
+from core.rl.schedule import learning_rate_schedule
 from core.training import STAGES, Run, fingerprint, train, trained_policy
 from tests.core.bandit import Bandit, settings
 
@@ -47,20 +51,6 @@ def test_the_trained_policy_solves_the_task_and_its_card_says_so(finished):
     assert kept.gain("linear") == comparison.gain("linear")
     assert kept.outcomes("rl") == comparison.outcomes("rl")
     assert Comparison.saved(episodes_file(finished), "of other settings") is None
-
-
-def test_rl_alone_raises_the_reward_of_an_untrained_policy(tmp_path):
-    # One supervised step at a negligible rate: what is learnt is learnt from rewards.
-    start = ("supervised.learning_rate=1e-9", "supervised.head_learning_rate=1e-9", "supervised.iterations=1")
-    for algorithm in ("ppo", "all_action"):
-        overrides = (*start, f"rl.algorithm={algorithm}", "rl.iterations=12", "rl.patience=12", "rl.kl=0")
-        task = Bandit(settings(*overrides, "rl.head_learning_rate=0.01"))
-        run = Run(tmp_path / algorithm)
-        train(task, run, quiet, quiet)
-        before = run.history("supervised")[0]["validation_reward"]
-        after = max(row["validation_reward"] for row in run.history("rl"))
-        assert after > before, algorithm
-        assert after == 1.0, algorithm
 
 
 def test_equal_seeds_give_equal_runs_and_other_seeds_do_not(finished, tmp_path):
@@ -173,6 +163,74 @@ def test_a_reward_that_is_not_a_number_names_its_episode(tmp_path):
 
     with pytest.raises(SteerError, match=r"reward of episode .* is not a finite number"):
         train(Broken(settings()), Run(tmp_path / "run"), quiet, quiet)
+
+
+def test_a_batch_in_parts_gives_the_step_of_the_whole(tmp_path):
+    whole, parts = Run(tmp_path / "whole"), Run(tmp_path / "parts")
+    train(Bandit(settings("supervised.batch_size=8")), whole, quiet, quiet)
+    train(Bandit(settings("supervised.batch_size=8", "supervised.micro_batch=3")), parts, quiet, quiet)
+    for (loss, reward), (other_loss, other_reward) in zip(_curve(whole)[1], _curve(parts)[1], strict=True):
+        assert loss == pytest.approx(other_loss, abs=1e-4)
+        assert reward == pytest.approx(other_reward)
+
+
+@pytest.mark.parametrize("schedule", ["constant", "linear", "cosine", "exponential"])
+def test_every_schedule_warms_up_and_then_does_what_its_name_says(schedule):
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    rates = learning_rate_schedule(optimizer, StageSettings(schedule=schedule, warmup=0.1), 100)
+    seen = []
+    for _ in range(101):
+        seen.append(rates.get_last_lr()[0])
+        optimizer.step()
+        rates.step()
+    assert seen[0] == 0
+    assert seen[10] == 1
+    middle, last = {"constant": (1, 1), "linear": (0.5, 0), "cosine": (0.5, 0), "exponential": (0.1, 0.01)}[schedule]
+    assert seen[55] == pytest.approx(middle, abs=0.01)
+    assert seen[100] == pytest.approx(last, abs=0.001)
+
+
+def test_the_weight_of_the_kl_penalty_follows_its_target_and_survives_a_kill():
+    adaptive = Regularizer(RLSettings(kl=0.1, kl_target=0.05))
+    adaptive.end_iteration({"kl": 0.5})
+    assert adaptive.kl_weight == pytest.approx(0.12)
+    adaptive.end_iteration({"kl": 0.0})
+    assert adaptive.kl_weight == pytest.approx(0.096)
+    adaptive.end_iteration({"kl": 0.055})
+    restored = Regularizer(RLSettings(kl=0.1, kl_target=0.05))
+    restored.load_state(adaptive.state())
+    assert restored.kl_weight == pytest.approx(0.096 * 1.1)
+    fixed = Regularizer(RLSettings(kl=0.1))
+    fixed.end_iteration({"kl": 0.5})
+    assert fixed.kl_weight == 0.1
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("rl.clip=0.3", r"rl\.clip: Extra inputs are not permitted"),
+        ("rl.algorithm=sarsa", r"rl\.algorithm: .*'ppo'"),
+        ("rl.group=7", "rl: .*must be a multiple of group"),
+        ("supervised.learning_rate=-1", r"supervised\.learning_rate: .*greater than 0"),
+    ],
+)
+def test_wrong_settings_are_named(override, message):
+    with pytest.raises(SteerError, match=message):
+        settings("rl.algorithm=grpo", "rl.environments=16", override)
+
+
+def test_an_empty_text_in_a_batch_is_a_state_like_any_other():
+    policy = Bandit(settings()).policy()
+    logits = policy.logits({"text": ("", "the soup needs salt")})
+    assert torch.isfinite(logits).all()
+
+
+def test_a_logged_decision_without_a_possible_propensity_is_named():
+    log = {"observations": {"text": ("a", "b")}, "actions": torch.zeros(2, 1, dtype=torch.long)}
+    with pytest.raises(SteerError, match=r"logged decision 1 .* propensities \[1\.5"):
+        LoggedDecisions(**log, log_propensities=torch.tensor([[0.5], [1.5]]).log(), rewards=torch.zeros(2))
+    with pytest.raises(SteerError, match=r"logged decision 0 has reward nan"):
+        LoggedDecisions(**log, log_propensities=torch.zeros(2, 1), rewards=torch.tensor([float("nan"), 1.0]))
 
 
 def test_an_untrained_stage_says_what_to_run(tmp_path):

@@ -1,0 +1,1 @@
+"""Speed and quality, measured: `steer bench NAME --json FILE`."""

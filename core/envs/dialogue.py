@@ -1,0 +1,81 @@
+"""A conversation of several turns."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+from gymnasium.vector.utils import batch_space
+
+from core.envs.episodes import EpisodeEnv
+from core.envs.observations import Observations
+from core.envs.text_space import MAX_CHARACTERS, text_space
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What the other side does after a turn.
+
+    Attributes:
+        text: what it says; None ends the conversation.
+        reward: of the turn.
+        outcome: what the conversation came to, where it ended.
+    """
+
+    text: str | None
+    reward: float
+    outcome: str = ""
+
+
+Respond = Callable[[int, Sequence[int]], Reply]
+
+
+class DialogueEnv(EpisodeEnv):
+    """The state is the conversation so far, an action one of several things to say or do.
+
+    Args:
+        openings: what the other side says first, one for each episode.
+        utterances: what each action says, as it stands in the conversation.
+        respond: maps an episode and the actions taken in it so far to the other side's reply.
+        max_turns: the conversation ends after so many of the policy's turns.
+        num_envs: environments side by side.
+        shuffle: see `EpisodeEnv`.
+    """
+
+    def __init__(
+        self,
+        openings: Sequence[str],
+        utterances: Sequence[str],
+        respond: Respond,
+        *,
+        max_turns: int,
+        num_envs: int,
+        shuffle: bool,
+    ) -> None:
+        super().__init__(num_envs, len(openings), len(utterances), shuffle=shuffle)
+        self.openings, self.utterances, self.respond, self.max_turns = openings, utterances, respond, max_turns
+        self.said: list[list[str]] = [[] for _ in range(num_envs)]
+        self.taken: list[list[int]] = [[] for _ in range(num_envs)]
+        self.single_observation_space = spaces.Dict({"text": text_space()})
+        self.single_action_space = spaces.Discrete(len(utterances))
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+
+    def begin(self, slots: np.ndarray) -> None:
+        for slot in slots:
+            self.said[slot], self.taken[slot] = [self.openings[self.rows[slot]]], []
+
+    def observe(self) -> Observations:
+        return {"text": tuple("\n".join(lines)[-MAX_CHARACTERS:] for lines in self.said)}
+
+    def act(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
+        replies = []
+        for slot, action in enumerate(actions[:, 0]):
+            self.taken[slot].append(int(action))
+            reply = self.respond(int(self.rows[slot]), self.taken[slot])
+            self.said[slot] += [self.utterances[action], reply.text or ""]
+            replies.append(reply)
+        ended = [reply.text is None or len(self.taken[slot]) == self.max_turns for slot, reply in enumerate(replies)]
+        rewards = np.array([reply.reward for reply in replies], dtype=np.float32)
+        return rewards, np.array(ended), {"outcome": [reply.outcome for reply in replies]}

@@ -1,0 +1,142 @@
+"""The policy that chooses: classes, actions, items, lists."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from core.data.batches import bucketed
+from core.envs.observations import Observations, take
+from core.models.distributions import Categorical, ChoiceDistribution, PlackettLuce
+from core.models.encoder import TextEncoder
+from core.models.features import FeatureEncoder
+from core.models.policy import Acted, Policy, PolicyOutput
+from core.models.shares import in_shares
+
+
+class StateEncoder(Protocol):
+    """What turns a column of the observations into vectors (`TextEncoder`, `HistoryEncoder`, `FeatureEncoder`)."""
+
+    width: int
+
+    def __call__(self, column: Sequence[Any]) -> Tensor: ...
+
+    def lengths(self, column: Sequence[Any]) -> list[int]: ...
+
+
+class ActorCritic(Policy):
+    """Encoder, actor head and critic.
+
+    Args:
+        encoder: reads the column `column` of the observations.
+        head: turns (vector, observations) into logits.
+        column: name of the observations' column that the encoder reads.
+        picks: 1 for a choice, more for a list drawn without replacement (Plackett-Luce).
+        critic_encoder: the critic's own; without one it reads the actor's vector, and leaves it as it is: a critic's
+            large early errors must not pull the pretrained encoder about.
+    """
+
+    encoder: Any
+
+    def __init__(
+        self,
+        encoder: StateEncoder,
+        head: nn.Module,
+        *,
+        column: str = "text",
+        picks: int = 1,
+        critic_encoder: StateEncoder | None = None,
+    ) -> None:
+        super().__init__()
+        self.encoder, self.head, self.column, self.picks = encoder, head, column, picks
+        self.critic_encoder: Any = critic_encoder
+        self.critic = nn.Linear(encoder.width, picks)
+        nn.init.zeros_(self.critic.weight)
+        nn.init.zeros_(self.critic.bias)
+
+    def forward(self, observations: Observations, actions: Tensor | None = None) -> PolicyOutput:
+        del actions  # one pass over the state gives the probability of every action
+        column = observations[self.column]
+        state = self.encoder(column)
+        logits = self.head(state, observations)
+        seen = state.detach() if self.critic_encoder is None else self.critic_encoder(column)
+        return PolicyOutput(self.distribution(logits), self.critic(seen))
+
+    @torch.no_grad()
+    def act(self, observations: Observations, generator: torch.Generator) -> Acted:
+        log_probs, values = in_shares(self._log_probs_and_values, observations)
+        distribution = self.distribution(log_probs)
+        actions = distribution.sample(generator)
+        made = torch.ones(actions.shape, dtype=torch.bool)
+        return Acted(actions.cpu(), made, distribution.log_prob(actions).cpu(), values.cpu())
+
+    def decide(self, observations: Observations) -> np.ndarray:
+        return self.distribution(self.logits(observations)).mode().numpy()
+
+    @torch.no_grad()
+    def logits(self, observations: Observations, *, tokens_a_batch: int = 4096) -> Tensor:
+        """Normalised logits of any number of states on the CPU, without gradients, in batches of like length."""
+
+        def compute(states: Observations) -> tuple[Tensor, ...]:
+            rows_by_batch = list(bucketed(self.lengths(states), tokens_a_batch))
+            parts = [self(take(states, rows)).distribution.log_probs.cpu() for rows in rows_by_batch]
+            order = torch.tensor([row for rows in rows_by_batch for row in rows])
+            return (torch.cat(parts)[order.argsort()],)
+
+        training = self.training
+        self.eval()
+        (log_probs,) = in_shares(compute, observations)
+        self.train(training)
+        return log_probs
+
+    def log_probs_for_kl(self, observations: Observations, actions: Tensor) -> Tensor:
+        del actions
+        return self.logits(observations)
+
+    def lengths(self, observations: Observations) -> list[int]:
+        return self.encoder.lengths(observations[self.column])
+
+    def distribution(self, logits: Tensor) -> ChoiceDistribution:
+        """The policy's kind of distribution over given logits."""
+        return Categorical(logits) if self.picks == 1 else PlackettLuce(logits, self.picks)
+
+    def _log_probs_and_values(self, observations: Observations) -> tuple[Tensor, Tensor]:
+        output = self(observations)
+        return output.distribution.log_probs, output.values
+
+    def pretrained_parameters(self) -> Iterator[nn.Parameter]:
+        return self.encoder.parameters()
+
+    def actor_parameters(self) -> list[nn.Parameter]:
+        return [
+            parameter
+            for part in (self.encoder, self.head)
+            for parameter in part.parameters()
+            if parameter.requires_grad
+        ]
+
+    def allow_second_derivatives(self) -> None:
+        if isinstance(self.encoder, TextEncoder):
+            self.encoder.allow_second_derivatives()
+
+    def observe(self, observations: Observations) -> None:
+        for encoder in (self.encoder, self.critic_encoder):
+            if isinstance(encoder, FeatureEncoder):
+                encoder.observe(observations[self.column])
+
+    def after_step(self, done: int, total: int) -> None:
+        if isinstance(self.encoder, TextEncoder):
+            self.encoder.after_step(done, total)
+
+    @property
+    def device(self) -> torch.device:
+        return self.critic.weight.device
+
+    def save(self, folder: Path) -> None:
+        """Write the trained tensors and, for text encoders, a `save_pretrained` folder."""
+        super().save(folder)
+        if isinstance(self.encoder, TextEncoder):
+            self.encoder.save(folder / "encoder")

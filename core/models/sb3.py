@@ -1,0 +1,56 @@
+"""A pretrained encoder for Stable-Baselines3's policies (extra `sb3`).
+
+    PPO("MultiInputPolicy", SingleEnv(env, {"text": TextToIds(tokenizer, 48)}),
+        policy_kwargs={"features_extractor_class": EncoderFeatures, "ortho_init": False})
+
+`ortho_init=False` matters: the default draws the pretrained encoder's weights anew.
+"""
+
+from typing import Any
+
+import torch
+from gymnasium import spaces
+from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
+from torch import Tensor
+from transformers import AutoModel
+
+from core.models.adapters import Adaptation, adapted
+from core.models.catalogue import DEFAULT_ENCODER
+from core.models.weights import resolve
+
+
+class EncoderFeatures(BaseFeaturesExtractor):
+    """Mean-pooled encoder over a column of token ids.
+
+    Args:
+        space: with the column as a box of ids.
+        column: its name.
+        name: weights, as `core.models.weights.resolve` takes them.
+        adapt: see `core.models.adapters.adapted`.
+        layers: likewise.
+        filling: id that is no token of the text.
+    """
+
+    def __init__(
+        self,
+        space: spaces.Dict,
+        column: str = "text",
+        name: str = DEFAULT_ENCODER,
+        adapt: Adaptation = "full",
+        layers: int = 2,
+        filling: int = 0,
+    ) -> None:
+        backbone: Any = AutoModel.from_pretrained(resolve(name), dtype=torch.float32, use_safetensors=True)
+        super().__init__(space, backbone.config.hidden_size)
+        for module in backbone.modules():
+            if isinstance(module, torch.nn.Dropout):
+                module.p = 0.0  # on in updates and off in rollouts, it would bend the ratio
+        self.column, self.filling = column, filling
+        self.backbone = adapted(backbone, adapt, layers, rank=16)
+
+    def forward(self, observations: dict[str, Tensor]) -> Tensor:
+        """Float32 of shape (states, width)."""
+        ids = observations[self.column].long()  # Stable-Baselines3 makes every observation a float
+        mask = (ids != self.filling).long()
+        hidden = self.backbone(input_ids=ids, attention_mask=mask).last_hidden_state
+        return (hidden * mask.unsqueeze(-1)).sum(1) / mask.sum(1, keepdim=True).clamp_min(1)

@@ -1,0 +1,36 @@
+"""Work without gradients, divided between the processes of a distributed run."""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from accelerate import PartialState
+from accelerate.utils import gather
+from torch import Tensor
+
+from core.envs.observations import Observations, count, take
+
+Compute = Callable[[Observations], tuple[Tensor, ...]]
+
+
+def in_shares(compute: Compute, observations: Observations) -> tuple[Tensor, ...]:
+    """What `compute` says of all states, where each process computes an equal share and all get everything.
+
+    Args:
+        compute: maps states to tensors whose first axis counts the states; the other axes are equal in all processes.
+        observations: equal in all processes.
+    """
+    world = PartialState()
+    if world.num_processes == 1:
+        return compute(observations)
+    rows = count(observations)
+    share = -(-rows // world.num_processes)
+    mine = np.arange(world.process_index * share, (world.process_index + 1) * share).clip(max=rows - 1)
+    parts = compute(take(observations, mine))
+    return tuple(gather(part.to(world.device)).to(part.device)[:rows] for part in parts)
+
+
+def own_generator(generator: torch.Generator) -> torch.Generator:
+    """A generator of this process's own, drawn from one that is equal in all processes."""
+    drawn = int(torch.randint(2**62, (), generator=generator, device=generator.device))
+    return torch.Generator(device=generator.device).manual_seed(drawn + PartialState().process_index)

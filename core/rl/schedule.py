@@ -1,0 +1,27 @@
+"""How the learning rate changes over a stage."""
+
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler
+from transformers import get_scheduler
+
+from core.config import StageSettings
+
+_LAST_SHARE = 0.01
+
+
+def learning_rate_schedule(optimizer: Optimizer, settings: StageSettings, steps: int) -> LRScheduler:
+    """Warm-up over the share `settings.warmup` of `steps`, then the schedule that the settings name.
+
+    `constant` stays, `linear` and `cosine` fall to 0, `exponential` falls to a hundredth by an equal factor each step.
+    """
+    warmup = round(settings.warmup * steps)
+    if settings.schedule != "exponential":
+        name = "constant_with_warmup" if settings.schedule == "constant" else settings.schedule
+        return get_scheduler(name, optimizer, num_warmup_steps=warmup, num_training_steps=steps)
+
+    def share(step: int) -> float:
+        if step < warmup:
+            return step / warmup
+        return _LAST_SHARE ** ((step - warmup) / max(1, steps - warmup))
+
+    return LambdaLR(optimizer, share)

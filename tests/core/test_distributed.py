@@ -1,0 +1,50 @@
+"""Two processes end with the weights of one."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file
+
+from core.training import STAGES
+
+SCRIPT = """
+import sys
+from pathlib import Path
+from core.training import Run, train
+from tests.core.bandit import Bandit, settings
+
+def quiet(*_):
+    pass
+
+train(Bandit(settings(*sys.argv[2:])), Run(Path(sys.argv[1])), quiet, quiet)
+"""
+
+
+def trained(folder: Path, processes: int, *overrides: str) -> dict:
+    script = folder / "script.py"
+    folder.mkdir()
+    script.write_text(SCRIPT)
+    launch = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", str(processes)]
+    options = ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0"]
+    command = [*launch, *options, str(script), str(folder / "run"), *overrides]
+    done = subprocess.run(command, capture_output=True, text=True, env=_environment(), check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return {stage: load_file(folder / "run" / stage / "model" / "policy.safetensors") for stage in STAGES}
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1"}
+
+
+@pytest.mark.parametrize("algorithm", ["ppo", "all_action"])
+def test_two_processes_end_with_the_weights_of_one(tmp_path, algorithm):
+    # Five rows a batch: the processes' shares differ in size.
+    overrides = (f"rl.algorithm={algorithm}", "supervised.batch_size=5", "linear.iterations=2", "linear.patience=2")
+    one, two = (trained(tmp_path / str(processes), processes, *overrides) for processes in (1, 2))
+    for stage in STAGES:
+        assert one[stage].keys() == two[stage].keys()
+        for name, tensor in one[stage].items():
+            assert (tensor - two[stage][name]).abs().max() < 1e-5, (stage, name)

@@ -1,0 +1,86 @@
+"""The page about one's own task works as it stands, and its task can be tuned."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import optuna
+import pytest
+from typer.testing import CliRunner
+
+from core.cli import app
+from core.errors import SteerError
+from core.tune import Range
+
+PAGE = Path(__file__).parents[2] / "docs" / "own-task.md"
+
+
+@pytest.fixture(scope="module")
+def own_task(tmp_path_factory) -> Path:
+    code = re.search(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL).group(1)
+    assert len(code.splitlines()) < 100
+    file = tmp_path_factory.mktemp("own") / "my_task.py"
+    file.write_text(code)
+    return file
+
+
+def steer(*arguments: str) -> str:
+    done = CliRunner().invoke(app, arguments)
+    assert done.exception is None, done.exception
+    return done.output
+
+
+def test_the_pages_task_is_trained_and_compared(own_task):
+    runs = str(own_task.parent / "runs")
+    assert "done in" in steer("train", str(own_task), "--runs", runs)
+    figures = own_task.parent / "figures.json"
+    steer("evaluate", str(own_task), "--runs", runs, "--json", str(figures))
+    results = json.loads(figures.read_text())["results"]
+    assert set(results) == {f"bicycle_shop.{name}" for name in ("linear", "supervised", "cost_optimal", "rl")}
+    assert results["bicycle_shop.rl"]["value"] > 0
+    card = (own_task.parent / "runs" / "bicycle_shop" / "README.md").read_text()
+    assert "Twenty messages" in card
+
+
+def test_a_search_goes_on_after_a_kill_and_leaves_settings_that_train(own_task):
+    runs = own_task.parent / "searched"
+    arguments = ["tune", str(own_task), "--runs", str(runs), "--search", "rl.learning_rate=1e-5..1e-3", "--search"]
+    arguments += ["rl.algorithm=ppo|all_action", "--set", "rl.iterations=2", "--set", "rl.environments=12"]
+    process = subprocess.Popen([sys.executable, "-m", "core", *arguments, "--trials", "6"], stdout=subprocess.DEVNULL)
+    while process.poll() is None and len(_ended(runs)) < 2:
+        time.sleep(0.2)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    before = len(_ended(runs))
+    assert 2 <= before < 6
+    said = steer(*arguments, "--trials", "6")
+    assert f"trial {before}:" in said or f"trial {before + 1}:" in said  # the killed one does not count
+    assert len(_ended(runs)) == 6
+    folder = runs / "bicycle_shop.tune"
+    assert (folder / "history.png").stat().st_size > 1000
+    assert (folder / "trial-1" / "supervised").is_symlink()  # trained once, for all trials
+    steer(
+        "train", str(own_task), "--runs", str(runs), "--config", str(folder / "best.yaml"), "--set", "rl.iterations=1"
+    )
+
+
+def _ended(runs: Path) -> list:
+    database = runs / "bicycle_shop.tune" / "study.db"
+    if not database.exists():
+        return []
+    try:
+        study = optuna.load_study(study_name="bicycle_shop", storage=f"sqlite:///{database}")
+    except KeyError:  # the file is there before the study is
+        return []
+    return [trial for trial in study.trials if trial.state.is_finished()]
+
+
+@pytest.mark.parametrize("text", ["rl.kl", "rl.kl=0.1", "rl.kl=0.3..0.1", "rl.kl=low..high"])
+def test_what_is_no_range_is_named(text):
+    with pytest.raises(SteerError, match="cannot search"):
+        Range(text)
