@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 
@@ -163,7 +164,7 @@ def _report(study: optuna.Study, folder: Path) -> None:
         section, _, name = key.partition(".")
         settings.setdefault(section, {})[name] = value
     write_text(folder / "best.yaml", json.dumps(settings, indent=2) + "\n")  # JSON is YAML
-    plots = {"history": plot_optimization_history, "parameters": plot_parallel_coordinate}
+    plots: dict[str, Any] = {"history": plot_optimization_history, "parameters": plot_parallel_coordinate}
     complete = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
     if len(complete) > 3:
         plots["importance"] = plot_param_importances

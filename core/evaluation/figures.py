@@ -13,9 +13,19 @@ from core.evaluation.bootstrap import Estimate
 from core.files import write_json
 
 
-def figure(estimate: Estimate, *, better: str = "higher", target: float | None = None) -> dict[str, Any]:
-    """One entry of `results`; `met` is None where there is no target."""
-    met = None if target is None else (estimate.value >= target if better == "higher" else estimate.value <= target)
+def figure(
+    estimate: Estimate, *, better: str = "higher", target: float | None = None, within_interval: bool = False
+) -> dict[str, Any]:
+    """One entry of `results`; `met` is None where there is no target.
+
+    Args:
+        estimate: the measured value with its interval.
+        better: `higher` or `lower`.
+        target: to reach.
+        within_interval: whether the interval need only touch the target, as in "not lower than".
+    """
+    best, worst = (estimate.high, estimate.low) if within_interval else (estimate.value, estimate.value)
+    met = None if target is None else (best >= target if better == "higher" else worst <= target)
     return {
         "value": estimate.value,
         "low": estimate.low,

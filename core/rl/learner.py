@@ -86,7 +86,7 @@ class Learner:
             self._keep_if_best(self.validate(self.policy))
         while not self._done():
             started = time.perf_counter()
-            figures, rows = self._iterate(self.seed * 100_003 + progress.iteration)
+            figures, rows = self.iterate(self.seed * 100_003 + progress.iteration)
             seconds = time.perf_counter() - started
             progress.iteration += 1
             self.algorithm.end_iteration(self.policy, figures)
@@ -101,7 +101,8 @@ class Learner:
         self.policy.eval()
         return progress.history
 
-    def _iterate(self, seed: int) -> tuple[Metrics, int]:
+    def iterate(self, seed: int) -> tuple[Metrics, int]:
+        """One iteration of the algorithm: mean figures of its updates, and the rows that they read."""
         torch.manual_seed(seed)
         sums: dict[str, list[float]] = defaultdict(list)
         rows = 0

@@ -1,0 +1,87 @@
+"""Whole training runs of the task in docs/own-task.md: in two processes, and killed again and again."""
+
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import load_file
+
+ROOT = Path(__file__).parents[2]
+STAGES = ("linear", "supervised", "rl")
+KILLS = 10
+LONG = ("encoder.precision=fp32", "supervised.iterations=20", "supervised.patience=20", "rl.iterations=20")
+LAUNCH = ("-m", "accelerate.commands.launch", "--cpu", "--num_machines", "1", "--mixed_precision", "no")
+
+
+def own_task(folder: Path) -> Path:
+    """The task of docs/own-task.md as a file."""
+    page = (ROOT / "docs" / "own-task.md").read_text(encoding="utf-8")
+    code = re.search(r"```python\n(.*?)```", page, re.DOTALL)
+    if code is None:
+        raise ValueError("docs/own-task.md holds no Python block")
+    file = folder / "my_task.py"
+    file.write_text(code.group(1), encoding="utf-8")
+    return file
+
+
+def largest_difference_between_one_and_two_processes(folder: Path) -> float:
+    """Largest absolute difference of any weight of any stage, in float32."""
+    one, two = (_weights(folder, processes) for processes in (1, 2))
+    return max(float((tensor - two[key]).abs().max()) for key, tensor in one.items())
+
+
+def kills_survived(folder: Path) -> tuple[int, int]:
+    """Kill a run at random moments: how often it was killed, and resumed to the end of an undisturbed one.
+
+    Returns:
+        Kills, and those survived: all of them if the run ends in the metrics of the undisturbed one, else 0.
+    """
+    file = own_task(folder)
+    started = time.perf_counter()
+    _train(file, folder / "undisturbed").wait()
+    whole, moments, kills = time.perf_counter() - started, random.Random(0), 0
+    for _ in range(KILLS):
+        process = _train(file, folder / "killed")
+        # A start takes a while; what matters are moments of training, so the run must have some left each time.
+        time.sleep(whole * moments.uniform(0.45, 0.75))
+        if process.poll() is None:
+            os.kill(process.pid, signal.SIGKILL)
+            kills += 1
+        process.wait()
+    finished = _train(file, folder / "killed").wait() == 0
+    same = finished and _metrics(folder / "killed") == _metrics(folder / "undisturbed")
+    return kills, kills if same else 0
+
+
+def _weights(folder: Path, processes: int) -> dict[str, Any]:
+    runs = folder / f"processes-{processes}"
+    command = [sys.executable, *LAUNCH, "--dynamo_backend", "no", "--num_processes", str(processes), "-m", "core"]
+    port = ["--main_process_port", "0"]
+    command[-2:-2] = port
+    arguments = ["train", str(own_task(folder)), "--runs", str(runs), "--set", "encoder.precision=fp32"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    subprocess.run([*command, *arguments], check=True, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
+    found = {}
+    for stage in STAGES:
+        tensors = load_file(runs / "bicycle_shop" / stage / "model" / "policy.safetensors")
+        found |= {f"{stage}/{name}": tensor for name, tensor in tensors.items()}
+    return found
+
+
+def _train(file: Path, runs: Path) -> subprocess.Popen[bytes]:
+    settings = [part for setting in LONG for part in ("--set", setting)]
+    command = [sys.executable, "-m", "core", "train", str(file), "--runs", str(runs), *settings]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
+
+
+def _metrics(runs: Path) -> list[list[tuple[float, float]]]:
+    """Losses and validation rewards, rounded where two processes may differ in the last bits."""
+    histories = [json.loads((runs / "bicycle_shop" / stage / "history.json").read_text()) for stage in STAGES]
+    return [[(round(row["loss"], 4), row["validation_reward"]) for row in h["history"]] for h in histories]
