@@ -10,7 +10,6 @@ from typing import Literal
 
 import torch
 import yaml
-from accelerate import PartialState
 
 from core.config import Settings
 from core.errors import SteerError
@@ -18,6 +17,7 @@ from core.evaluation.play import play
 from core.files import replace_folder, write_json, write_text
 from core.models.actor_critic import ActorCritic
 from core.models.policy import Policy
+from core.models.shares import processes
 from core.rl.a2c import A2C
 from core.rl.algorithm import Algorithm
 from core.rl.all_action import AllAction
@@ -103,7 +103,7 @@ def train(task: Task, run: Run, report: Report, begin: Begin) -> None:
         report: told (stage, iteration, iterations, figures) after every iteration.
         begin: told the stage that begins.
     """
-    if PartialState().is_main_process:
+    if processes().is_main_process:
         write_text(run.folder / "fingerprint", fingerprint(task))
         write_text(run.folder / "settings.yaml", yaml.safe_dump(task.settings.model_dump(mode="json"), sort_keys=False))
     for stage in STAGES:
@@ -141,16 +141,16 @@ def _train_stage(task: Task, run: Run, stage: Stage, mark: str, report: Report) 
         report=lambda done, total, figures: report(stage, done, total, figures),
     )
     history = learner.run()
-    if PartialState().is_main_process:
+    if processes().is_main_process:
         with replace_folder(run.model(stage)) as fresh:
             policy.save(fresh)
         write_json(run.folder / stage / "history.json", {"fingerprint": mark, "history": history})
-    PartialState().wait_for_everyone()
+    processes().wait_for_everyone()
 
 
 def _prepare(task: Task, run: Run, stage: Stage) -> tuple[ActorCritic, Algorithm]:
     settings: Settings = task.settings
-    device = PartialState().device
+    device = processes().device
     if stage != "rl":
         stage_settings = settings.linear if stage == "linear" else settings.supervised
         policy = task.policy(frozen=stage == "linear").to(device)

@@ -26,9 +26,9 @@ from core.config import Settings
 from core.envs.episodes import EpisodeEnv
 from core.envs.observations import Observations, count, join, take
 from core.evaluation.play import Act
+from core.models.actor_critic import ActorCritic
 from core.models.encoder import TextEncoder
 from core.models.heads import CandidateHead
-from core.models.actor_critic import ActorCritic
 from core.rl.all_action import ActionValues
 from core.rl.supervised import Demonstrations
 from core.task import Split, Task

@@ -11,9 +11,9 @@ from core.envs.episodes import EpisodeEnv
 from core.envs.observations import Observations, count
 from core.envs.text_choice import TextChoiceEnv
 from core.evaluation.play import Act
+from core.models.actor_critic import ActorCritic
 from core.models.encoder import TextEncoder
 from core.models.heads import ChoiceHead
-from core.models.actor_critic import ActorCritic
 from core.rl.supervised import Demonstrations
 from core.task import Split, Task
 

@@ -19,8 +19,8 @@ from core.config import Settings
 from core.envs.observations import Observations, take
 from core.envs.slate import SlateEnv
 from core.evaluation.play import Act, play
-from core.models.heads import CandidateHead
 from core.models.actor_critic import ActorCritic
+from core.models.heads import CandidateHead
 from core.rl.supervised import Demonstrations
 from core.task import Split, Task
 

@@ -16,8 +16,14 @@ from safetensors.torch import load_file
 ROOT = Path(__file__).parents[2]
 STAGES = ("linear", "supervised", "rl")
 KILLS = 10
-LONG = ("encoder.precision=fp32", "supervised.iterations=20", "supervised.patience=20", "rl.iterations=20")
-LAUNCH = ("-m", "accelerate.commands.launch", "--cpu", "--num_machines", "1", "--mixed_precision", "no")
+LONG = (
+    "encoder.precision=fp32",
+    "supervised.iterations=25",
+    "supervised.patience=25",
+    "rl.iterations=30",
+    "rl.patience=30",
+)
+LAUNCH = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node")
 
 
 def own_task(folder: Path) -> Path:
@@ -43,18 +49,19 @@ def kills_survived(folder: Path) -> tuple[int, int]:
     Returns:
         Kills, and those survived: all of them if the run ends in the metrics of the undisturbed one, else 0.
     """
-    file = own_task(folder)
-    started = time.perf_counter()
+    file, moments, kills = own_task(folder), random.Random(0), 0
     _train(file, folder / "undisturbed").wait()
-    whole, moments, kills = time.perf_counter() - started, random.Random(0), 0
-    for _ in range(KILLS):
+    while kills < KILLS:
         process = _train(file, folder / "killed")
-        # A start takes a while; what matters are moments of training, so the run must have some left each time.
-        time.sleep(whole * moments.uniform(0.45, 0.75))
-        if process.poll() is None:
-            os.kill(process.pid, signal.SIGKILL)
-            kills += 1
+        goal = _iterations(folder / "killed") + moments.randint(1, 5)
+        while process.poll() is None and _iterations(folder / "killed") < goal:
+            time.sleep(0.01)
+        time.sleep(moments.uniform(0, 0.2))
+        if process.poll() is not None:
+            break  # it came to its end first
+        os.kill(process.pid, signal.SIGKILL)
         process.wait()
+        kills += 1
     finished = _train(file, folder / "killed").wait() == 0
     same = finished and _metrics(folder / "killed") == _metrics(folder / "undisturbed")
     return kills, kills if same else 0
@@ -62,9 +69,7 @@ def kills_survived(folder: Path) -> tuple[int, int]:
 
 def _weights(folder: Path, processes: int) -> dict[str, Any]:
     runs = folder / f"processes-{processes}"
-    command = [sys.executable, *LAUNCH, "--dynamo_backend", "no", "--num_processes", str(processes), "-m", "core"]
-    port = ["--main_process_port", "0"]
-    command[-2:-2] = port
+    command = [sys.executable, *LAUNCH, str(processes), "-m", "core"]
     arguments = ["train", str(own_task(folder)), "--runs", str(runs), "--set", "encoder.precision=fp32"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     subprocess.run([*command, *arguments], check=True, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
@@ -79,6 +84,15 @@ def _train(file: Path, runs: Path) -> subprocess.Popen[bytes]:
     settings = [part for setting in LONG for part in ("--set", setting)]
     command = [sys.executable, "-m", "core", "train", str(file), "--runs", str(runs), *settings]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
+
+
+def _iterations(runs: Path) -> int:
+    """Iterations of all stages that checkpoints hold."""
+    files = (runs / "bicycle_shop").glob("*/checkpoint/progress.json")
+    try:
+        return sum(json.loads(file.read_text(encoding="utf-8"))["iteration"] for file in files)
+    except (OSError, ValueError):  # being replaced just now
+        return 0
 
 
 def _metrics(runs: Path) -> list[list[tuple[float, float]]]:

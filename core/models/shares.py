@@ -5,12 +5,22 @@ from collections.abc import Callable
 import numpy as np
 import torch
 from accelerate import PartialState
-from accelerate.utils import gather
+from accelerate.utils import gather, parse_flag_from_env
 from torch import Tensor
 
 from core.envs.observations import Observations, count, take
 
 Compute = Callable[[Observations], tuple[Tensor, ...]]
+
+
+def on_cpu() -> bool:
+    """Whether to compute on the CPU: there is no GPU, or the user says so (as `accelerate launch --cpu` does)."""
+    return not torch.cuda.is_available() or parse_flag_from_env("ACCELERATE_USE_CPU")
+
+
+def processes() -> PartialState:
+    """This process's place among those of a distributed run, and its device."""
+    return PartialState(cpu=on_cpu())
 
 
 def in_shares(compute: Compute, observations: Observations) -> tuple[Tensor, ...]:
@@ -20,7 +30,7 @@ def in_shares(compute: Compute, observations: Observations) -> tuple[Tensor, ...
         compute: maps states to tensors whose first axis counts the states; the other axes are equal in all processes.
         observations: equal in all processes.
     """
-    world = PartialState()
+    world = processes()
     if world.num_processes == 1:
         return compute(observations)
     rows = count(observations)
@@ -33,4 +43,4 @@ def in_shares(compute: Compute, observations: Observations) -> tuple[Tensor, ...
 def own_generator(generator: torch.Generator) -> torch.Generator:
     """A generator of this process's own, drawn from one that is equal in all processes."""
     drawn = int(torch.randint(2**62, (), generator=generator, device=generator.device))
-    return torch.Generator(device=generator.device).manual_seed(drawn + PartialState().process_index)
+    return torch.Generator(device=generator.device).manual_seed(drawn + processes().process_index)

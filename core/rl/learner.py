@@ -22,6 +22,7 @@ from torch.utils.tensorboard import SummaryWriter
 from core.config import StageSettings
 from core.errors import SteerError
 from core.models.policy import Policy
+from core.models.shares import on_cpu
 from core.rl.algorithm import Algorithm, Loss, Metrics
 from core.rl.checkpoint import Progress, optimizer_tensors, read_checkpoint, restore_optimizer, write_checkpoint
 from core.rl.schedule import learning_rate_schedule
@@ -61,11 +62,12 @@ class Learner:
         self.policy, self.algorithm, self.settings, self.validate = policy, algorithm, settings, validate
         self.folder, self.seed, self.report = folder, seed, report
         self.progress = Progress(fingerprint)
-        self.accelerator = Accelerator(mixed_precision="no")  # the encoders choose their precision themselves
+        # The encoders choose their precision themselves.
+        self.accelerator = Accelerator(cpu=on_cpu(), mixed_precision="no")
         policy.to(self.accelerator.device)
         policy.set_dropout(settings.dropout)
         self.trained = [parameter for parameter in policy.parameters() if parameter.requires_grad]
-        self.optimizer = torch.optim.AdamW(_parameter_groups(policy, settings))
+        self.optimizer = torch.optim.AdamW(_parameter_groups(policy, settings), fused=True)
         self.steps = algorithm.updates_an_iteration() * settings.iterations
         self.schedule = learning_rate_schedule(self.optimizer, settings, self.steps)
         self.best: dict[str, Tensor] = {}

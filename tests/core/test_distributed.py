@@ -13,12 +13,14 @@ from core.training import STAGES
 SCRIPT = """
 import sys
 from pathlib import Path
+from core.models.shares import processes
 from core.training import Run, train
 from tests.core.bandit import Bandit, settings
 
 def quiet(*_):
     pass
 
+print(processes().num_processes)
 train(Bandit(settings(*sys.argv[2:])), Run(Path(sys.argv[1])), quiet, quiet)
 """
 
@@ -27,11 +29,12 @@ def trained(folder: Path, processes: int, *overrides: str) -> dict:
     script = folder / "script.py"
     folder.mkdir()
     script.write_text(SCRIPT)
-    launch = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", str(processes)]
-    options = ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0"]
-    command = [*launch, *options, str(script), str(folder / "run"), *overrides]
-    done = subprocess.run(command, capture_output=True, text=True, env=_environment(), check=False)
+    # `accelerate launch --cpu` starts several processes under MPI alone; this is PyTorch's own launcher.
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(processes)]
+    command = [*launch, str(script), str(folder / "run"), *overrides]
+    done = subprocess.run(command, capture_output=True, text=True, env=_environment(), timeout=300, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.split() == [str(processes)] * processes
     return {stage: load_file(folder / "run" / stage / "model" / "policy.safetensors") for stage in STAGES}
 
 
