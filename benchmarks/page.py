@@ -31,23 +31,50 @@ def _section(bench: dict[str, Any]) -> str:
         f"## {bench['bench']}\n\n`{bench['command']}`, {bench['seconds']} s, commit {bench['commit']}, {machine}.\n"
     ]
     for group, figures in groups.items():
-        picture = f"{bench['bench']}-{group}.png"
-        _plot(figures, PICTURES / picture)
-        parts.append(f"### {group}\n\n![{group}](pictures/{picture})\n\n{_table(figures)}{_gain(figures)}")
+        title = f"### {group}\n\n" if group else ""
+        parts.append(f"{title}{_picture(bench['bench'], group, figures)}{_table(figures)}{_notes(figures)}")
     return "\n".join(parts)
 
 
-def _table(figures: dict[str, Any]) -> str:
-    rows = [f"| {name} | {f['value']:.3f} | [{f['low']:.3f}, {f['high']:.3f}] |" for name, f in figures.items()]
-    return "\n".join(["| policy | value | 95 % interval |", "|---|---|---|", *rows, ""])
-
-
-def _gain(figures: dict[str, Any]) -> str:
-    gain = figures.get("rl", {}).get("gain")
-    if gain is None:
+def _picture(bench: str, group: str, figures: dict[str, Any]) -> str:
+    """Of scores that one compares with one another; figures with targets stand for themselves."""
+    if not group or any(figure["target"] is not None for figure in figures.values()):
         return ""
-    interval = f"{gain['value']:+.3f} [{gain['low']:+.3f}, {gain['high']:+.3f}]"
-    return f"\nRL over the best baseline ({gain['over']}), episode by episode: {interval}: **{gain['verdict']}**.\n"
+    name = f"{bench}-{group}.png"
+    _plot(figures, PICTURES / name)
+    return f"![{group}](pictures/{name})\n\n"
+
+
+def _table(figures: dict[str, Any]) -> str:
+    targets = any(figure["target"] is not None for figure in figures.values())
+    rows = ["| | value | 95 % interval |" + (" target | met |" if targets else "")]
+    rows.append("|---|---|---|" + ("---|---|" if targets else ""))
+    for name, figure in figures.items():
+        interval = f"[{_number(figure['low'])}, {_number(figure['high'])}]"
+        rows.append(f"| {name} | {_number(figure['value'])} | {interval} |" + (_target(figure) if targets else ""))
+    return "\n".join([*rows, ""])
+
+
+def _target(figure: dict[str, Any]) -> str:
+    if figure["target"] is None:
+        return " | |"
+    sign = "≥" if figure["better"] == "higher" else "≤"
+    return f" {sign} {figure['target']:g} | {'yes' if figure['met'] else '**no**'} |"
+
+
+def _number(value: float) -> str:
+    return f"{value:.3f}" if value == 0 or 1e-3 <= abs(value) < 1e4 else f"{value:.1e}"
+
+
+def _notes(figures: dict[str, Any]) -> str:
+    notes = [f"- {name}: {figure['note']}" for name, figure in figures.items() if figure.get("note")]
+    gain = figures.get("rl", {}).get("gain")
+    if gain is not None:
+        interval = f"{gain['value']:+.3f} [{gain['low']:+.3f}, {gain['high']:+.3f}]"
+        notes.append(
+            f"RL over the best baseline ({gain['over']}), episode by episode: {interval}: **{gain['verdict']}**."
+        )
+    return "\n".join(["", *notes, ""]) if notes else ""
 
 
 def _plot(figures: dict[str, Any], file: Path) -> None:

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from core.models.distributions import row_mean
-from core.models.policy import Policy
+from core.models.policy import Policy, PolicyOutput
 from core.rl.advantages import generalized_advantages
 from core.rl.algorithm import Metrics, Step
 from core.rl.experience import standardised
@@ -62,26 +62,25 @@ class TRPO(OnPolicy):
         """Move the actor to the end of the line search, or leave it where no step improves the surrogate."""
         policy.eval()  # the objective must be the same function at every point of the search
         parameters, target = policy.actor_parameters(), self.settings.target_kl or 0.01
-        gradient = _flat(torch.autograd.grad(self._objective(policy, batch), parameters, allow_unused=True), parameters)
+        before = self._objective(policy(batch.observations, batch.actions), batch)
+        gradient = _flat(torch.autograd.grad(before, parameters, allow_unused=True), parameters)
         fisher = self._fisher_product(policy, batch, parameters)
         direction = conjugate_gradient(fisher, gradient, self.settings.cg_steps)
         largest = torch.sqrt(2 * target / direction.dot(fisher(direction)).clamp_min(1e-12))
         start = parameters_to_vector(parameters).detach().clone()
         with torch.no_grad():
             old = policy.log_probs_for_kl(batch.observations, batch.actions)
-            before = self._objective(policy, batch)
             for attempt in range(_SEARCH_STEPS):
                 vector_to_parameters(start + _SHRINK**attempt * largest * direction, parameters)
                 output = policy(batch.observations, batch.actions)
                 kl = output.distribution.kl(old.to(start.device)).mean()
-                gain = self._objective(policy, batch) - before
+                gain = self._objective(output, batch) - before
                 if kl <= target and gain > 0:
                     return {"kl_step": kl.item(), "surrogate_gain": gain.item(), "search_steps": attempt + 1.0}
             vector_to_parameters(start, parameters)
         return {"kl_step": 0.0, "surrogate_gain": 0.0, "search_steps": float(_SEARCH_STEPS)}
 
-    def _objective(self, policy: Policy, batch: Rollout) -> Tensor:
-        output = policy(batch.observations, batch.actions)
+    def _objective(self, output: PolicyOutput, batch: Rollout) -> Tensor:
         device = output.values.device
         ratio = (output.distribution.log_prob(batch.actions.to(device)) - batch.log_probs.to(device)).exp()
         surrogate = row_mean(ratio * batch.advantages.to(device), batch.made.to(device)).mean()
