@@ -48,9 +48,11 @@ class Questions:
         """Shuffled environment over them."""
         return TextChoiceEnv(list(self.texts), self.rewards() if rewards is None else rewards, num_envs, shuffle=True)
 
-    def demonstrations(self) -> Demonstrations:
-        """Texts with their right action."""
-        return Demonstrations({"text": self.texts}, (self.rewards() > 0).astype(np.float32))
+    def demonstrations(self, hesitation: float = 0.0) -> Demonstrations:
+        """Texts with their right action, and a share of `hesitation` for handing over."""
+        targets = (self.rewards() > 0).astype(np.float32) * np.float32(1 - hesitation)
+        targets[:, HAND_OVER] = hesitation
+        return Demonstrations({"text": self.texts}, targets)
 
 
 def load(data_dir: Path | None) -> tuple[Questions, Questions, Questions]:
