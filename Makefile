@@ -40,7 +40,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 figures: $(INSTALLED)
 	$(BIN)/steer train all
 	$(BIN)/steer evaluate all --json benchmarks/results/evaluate.json
-	$(BIN)/python benchmarks/page.py
+	$(BIN)/python -m benchmarks.page
 
 lock: $(INSTALLED)
 	$(BIN)/python -m pip freeze --exclude-editable --exclude torch | grep -v '^nvidia\|^triton\|^pip=\|^setuptools=' > constraints.txt

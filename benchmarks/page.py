@@ -1,14 +1,10 @@
-"""Writes docs/benchmarks.md and its plots from the figures in benchmarks/results: `python benchmarks/page.py`."""
+"""Writes docs/benchmarks.md and its plots from the figures in benchmarks/results: `python -m benchmarks.page`."""
 
 import json
 from pathlib import Path
 from typing import Any
 
-import matplotlib
-
-matplotlib.use("Agg")
-
-import matplotlib.pyplot as plt
+from benchmarks.plots import draw
 
 ROOT = Path(__file__).parent.parent
 RESULTS, PAGE, PICTURES = ROOT / "benchmarks" / "results", ROOT / "docs" / "benchmarks.md", ROOT / "docs" / "pictures"
@@ -17,7 +13,7 @@ RESULTS, PAGE, PICTURES = ROOT / "benchmarks" / "results", ROOT / "docs" / "benc
 def main() -> None:
     """Write the page."""
     sections = [_section(json.loads(file.read_text(encoding="utf-8"))) for file in sorted(RESULTS.glob("*.json"))]
-    head = "# Measured figures\n\nMade by `python benchmarks/page.py` from `benchmarks/results`; not edited by hand.\n"
+    head = "# Measured figures\n\nMade by `python -m benchmarks.page` from `benchmarks/results`; not edited by hand.\n"
     PAGE.write_text("\n".join([head, *sections]), encoding="utf-8")
 
 
@@ -41,7 +37,7 @@ def _picture(bench: str, group: str, figures: dict[str, Any]) -> str:
     if not group or any(figure["target"] is not None for figure in figures.values()):
         return ""
     name = f"{bench}-{group}.png"
-    _plot(figures, PICTURES / name)
+    draw(figures, group, PICTURES / name)
     return f"![{group}](pictures/{name})\n\n"
 
 
@@ -75,19 +71,6 @@ def _notes(figures: dict[str, Any]) -> str:
             f"RL over the best baseline ({gain['over']}), episode by episode: {interval}: **{gain['verdict']}**."
         )
     return "\n".join(["", *notes, ""]) if notes else ""
-
-
-def _plot(figures: dict[str, Any], file: Path) -> None:
-    figure, axes = plt.subplots(figsize=(7, 0.45 * len(figures) + 0.9), layout="constrained")
-    for row, (name, f) in enumerate(figures.items()):
-        colour = "#c2410c" if name == "rl" else "#475569"
-        axes.plot([f["low"], f["high"]], [row, row], color=colour, linewidth=2.5, solid_capstyle="round")
-        axes.plot(f["value"], row, "o", color=colour)
-    axes.set_yticks(range(len(figures)), list(figures))
-    axes.invert_yaxis()
-    axes.spines[["top", "right"]].set_visible(False)
-    figure.savefig(file, dpi=120)
-    plt.close(figure)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from benchmarks.parity.cartpole import differences
 from benchmarks.parity.gradients import relative_errors
-from benchmarks.parity.processes import kills_survived, largest_difference_between_one_and_two_processes
+from benchmarks.parity.processes import kills_survived, weight_differences
 from benchmarks.parity.trl_losses import loss_differences
 from core.evaluation.bootstrap import Estimate
 from core.evaluation.figures import figure
@@ -26,9 +26,9 @@ def run(data_dir: Path | None, console: Console) -> dict[str, dict[str, Any]]:
         results[f"trl.{name}"] = _exact(difference, LOSS_DIFFERENCE)
     console.print("gradients and losses compared")
     with tempfile.TemporaryDirectory() as scratch:
-        difference = largest_difference_between_one_and_two_processes(Path(scratch))
-        results["ddp_max_difference"] = _exact(difference, WEIGHT_DIFFERENCE)
-        console.print(f"one and two processes: weights differ by {difference:.1e}")
+        for name, difference in weight_differences(Path(scratch)).items():
+            results[f"{name}_max_difference"] = _exact(difference, WEIGHT_DIFFERENCE)
+            console.print(f"one process and two ({name}): weights differ by {difference:.1e}")
         kills, survived = kills_survived(Path(scratch))
         results["resume_kills_survived"] = figure(Estimate(survived, survived, survived), target=KILLS)
         console.print(f"killed {kills} times, survived {survived}")

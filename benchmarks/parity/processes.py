@@ -37,10 +37,14 @@ def own_task(folder: Path) -> Path:
     return file
 
 
-def largest_difference_between_one_and_two_processes(folder: Path) -> float:
-    """Largest absolute difference of any weight of any stage, in float32."""
-    one, two = (_weights(folder, processes) for processes in (1, 2))
-    return max(float((tensor - two[key]).abs().max()) for key, tensor in one.items())
+def weight_differences(folder: Path) -> dict[str, float]:
+    """Largest absolute difference of any weight of any stage between one process and two, in float32."""
+    one = _weights(folder / "one", 1)
+    several = {"ddp": _weights(folder / "ddp", 2), "fsdp": _weights(folder / "fsdp", 2, ACCELERATE_USE_FSDP="true")}
+    return {
+        name: max(float((tensor - weights[key]).abs().max()) for key, tensor in one.items())
+        for name, weights in several.items()
+    }
 
 
 def kills_survived(folder: Path) -> tuple[int, int]:
@@ -67,11 +71,10 @@ def kills_survived(folder: Path) -> tuple[int, int]:
     return kills, kills if same else 0
 
 
-def _weights(folder: Path, processes: int) -> dict[str, Any]:
-    runs = folder / f"processes-{processes}"
+def _weights(runs: Path, processes: int, **variables: str) -> dict[str, Any]:
     command = [sys.executable, *LAUNCH, str(processes), "-m", "core"]
-    arguments = ["train", str(own_task(folder)), "--runs", str(runs), "--set", "encoder.precision=fp32"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    arguments = ["train", str(own_task(runs.parent)), "--runs", str(runs), "--set", "encoder.precision=fp32"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", **variables}
     subprocess.run([*command, *arguments], check=True, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
     found = {}
     for stage in STAGES:

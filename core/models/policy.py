@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from torch.distributed.tensor import DTensor
 
 from core.envs.observations import Observations
 from core.errors import SteerError
 from core.models.distributions import ActionDistribution
+from core.models.shards import divided_like, whole
 
 _WEIGHTS = "policy.safetensors"
 
@@ -113,7 +113,7 @@ class Policy(nn.Module, ABC):
         trained |= {
             name: buffer for name, buffer in self.named_buffers() if name.rpartition(".")[2].startswith("running")
         }
-        return {name: _whole(tensor).detach().cpu().clone() for name, tensor in trained.items()}
+        return {name: whole(tensor).detach().cpu().clone() for name, tensor in trained.items()}
 
     def load_state(self, tensors: dict[str, Tensor], source: str) -> None:
         """Take over what `state` gave.
@@ -132,7 +132,9 @@ class Policy(nn.Module, ABC):
                 f"{source} belongs to another model: {wrong[0]} does not fit "
                 f"({len(wrong)} tensors in all). Train again, or use the configuration that it was made with."
             )
-        self.load_state_dict(tensors, strict=False)
+        patterns = dict(self.named_parameters())
+        parts = {name: divided_like(tensor, patterns.get(name, tensor)) for name, tensor in tensors.items()}
+        self.load_state_dict(parts, strict=False)
 
     def save(self, folder: Path) -> None:
         """Write the trained tensors into `policy.safetensors`."""
@@ -151,8 +153,3 @@ class Policy(nn.Module, ABC):
         except Exception as error:  # safetensors raises its own type for each kind of damage
             raise SteerError(f"cannot read {path} ({error}); train again or restore it.") from error
         self.load_state(tensors, str(path))
-
-
-def _whole(tensor: Tensor) -> Tensor:
-    """The whole of a tensor that FSDP keeps in shards."""
-    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor

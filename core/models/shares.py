@@ -23,15 +23,22 @@ def processes() -> PartialState:
     return PartialState(cpu=on_cpu())
 
 
+def is_sharded() -> bool:
+    """Whether the processes of this run keep shards of the trained layers (`accelerate launch --use_fsdp` says so)."""
+    return parse_flag_from_env("ACCELERATE_USE_FSDP") and processes().num_processes > 1
+
+
 def in_shares(compute: Compute, observations: Observations) -> tuple[Tensor, ...]:
     """What `compute` says of all states, where each process computes an equal share and all get everything.
+
+    Layers in shards are put together by all processes at once, so then every process computes everything.
 
     Args:
         compute: maps states to tensors whose first axis counts the states; the other axes are equal in all processes.
         observations: equal in all processes.
     """
     world = processes()
-    if world.num_processes == 1:
+    if world.num_processes == 1 or is_sharded():
         return compute(observations)
     rows = count(observations)
     share = -(-rows // world.num_processes)
@@ -41,6 +48,7 @@ def in_shares(compute: Compute, observations: Observations) -> tuple[Tensor, ...
 
 
 def own_generator(generator: torch.Generator) -> torch.Generator:
-    """A generator of this process's own, drawn from one that is equal in all processes."""
+    """A generator for `in_shares`, drawn from one that is equal in all processes; each share needs its own."""
     drawn = int(torch.randint(2**62, (), generator=generator, device=generator.device))
-    return torch.Generator(device=generator.device).manual_seed(drawn + processes().process_index)
+    share = 0 if is_sharded() else processes().process_index
+    return torch.Generator(device=generator.device).manual_seed(drawn + share)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from core.errors import SteerError
 from core.files import recover_folder, replace_folder, write_json
+from core.models.shards import divided_like, whole
 
 
 @dataclass
@@ -89,13 +90,16 @@ def read_checkpoint(folder: Path, fingerprint: str) -> tuple[Progress, dict[str,
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     """The optimizer's state as named tensors."""
     state = optimizer.state_dict()["state"]
-    return {f"{index}.{name}": tensor for index, slots in state.items() for name, tensor in slots.items()}
+    return {f"{index}.{name}": whole(tensor) for index, slots in state.items() for name, tensor in slots.items()}
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
     """Put back what `optimizer_tensors` gave."""
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     state: dict[int, dict[str, Tensor]] = {}
     for key, tensor in tensors.items():
         index, name = key.split(".", 1)
-        state.setdefault(int(index), {})[name] = tensor
+        parameter = parameters[int(index)]
+        moment = tensor.shape == parameter.shape  # the others are counters
+        state.setdefault(int(index), {})[name] = divided_like(tensor, parameter) if moment else tensor
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})

@@ -1,8 +1,8 @@
 """The loop that every algorithm runs in: optimiser, schedule, clipping, validation, early stopping, checkpoints.
 
-Under `accelerate launch`, every process computes an equal share of each batch and of everything without gradients,
-and the gradients are summed in one exchange. The wrapper `DistributedDataParallel` is left out: it must see which of a
-forward pass's outputs reach the loss, and a policy gives more of them than most losses use.
+In several processes each computes an equal share of every batch, and the gradients are averaged in one exchange. The
+wrapper `DistributedDataParallel` is left out: it must see which of a forward pass's outputs reach the loss, and a
+policy gives more of them than most losses use. With FSDP the trained layers lie in shards (`core.models.shards`).
 """
 
 import math
@@ -15,16 +15,17 @@ from typing import Any
 import numpy as np
 import torch
 from accelerate import Accelerator
-from accelerate.utils import gather_object
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 from core.config import StageSettings
 from core.errors import SteerError
 from core.models.policy import Policy
-from core.models.shares import on_cpu
+from core.models.shards import is_shard, sharded_copy
+from core.models.shares import is_sharded, on_cpu
 from core.rl.algorithm import Algorithm, Loss, Metrics
 from core.rl.checkpoint import Progress, optimizer_tensors, read_checkpoint, restore_optimizer, write_checkpoint
+from core.rl.gradients import averaged, clipped
 from core.rl.schedule import learning_rate_schedule
 
 Report = Callable[[int, int, dict[str, float]], None]
@@ -37,7 +38,7 @@ class Learner:
     on along the same curve.
 
     Args:
-        policy: is trained in place.
+        policy: gets the best weights in the end; without FSDP it is trained in place.
         algorithm: yields batches and their loss.
         settings: of the stage.
         validate: reward on the validation split; the higher the better.
@@ -59,15 +60,16 @@ class Learner:
         seed: int,
         report: Report,
     ) -> None:
-        self.policy, self.algorithm, self.settings, self.validate = policy, algorithm, settings, validate
+        self.kept, self.algorithm, self.settings, self.validate = policy, algorithm, settings, validate
         self.folder, self.seed, self.report = folder, seed, report
         self.progress = Progress(fingerprint)
         # The encoders choose their precision themselves.
         self.accelerator = Accelerator(cpu=on_cpu(), mixed_precision="no")
         policy.to(self.accelerator.device)
         policy.set_dropout(settings.dropout)
-        self.trained = [parameter for parameter in policy.parameters() if parameter.requires_grad]
-        self.optimizer = torch.optim.AdamW(_parameter_groups(policy, settings), fused=True)
+        self.policy = sharded_copy(policy) if is_sharded() else policy
+        self.trained = [parameter for parameter in self.policy.parameters() if parameter.requires_grad]
+        self.optimizer = torch.optim.AdamW(_parameter_groups(self.policy, settings), fused=True)
         self.steps = algorithm.updates_an_iteration() * settings.iterations
         self.schedule = learning_rate_schedule(self.optimizer, settings, self.steps)
         self.best: dict[str, Tensor] = {}
@@ -99,8 +101,8 @@ class Learner:
             self._save()
             self._log(figures)
             self.report(progress.iteration, self.settings.iterations, figures)
-        self.policy.load_state(self.best, "the best checkpoint")
-        self.policy.eval()
+        self.kept.load_state(self.best, "the best checkpoint")
+        self.kept.to(self.accelerator.device).eval()
         return progress.history
 
     def iterate(self, seed: int) -> tuple[Metrics, int]:
@@ -127,45 +129,30 @@ class Learner:
         """
         processes = self.accelerator.num_processes
         own = np.arange(len(batch))[self.accelerator.process_index :: processes]
-        parts = np.array_split(own, max(1, math.ceil(len(own) / (self.settings.micro_batch or len(batch)))))
-        whole = processes == 1 and len(parts) == 1
+        largest = math.ceil(len(batch) / processes)
+        parts = np.array_split(own, math.ceil(largest / (self.settings.micro_batch or largest)))
         metrics: Metrics = defaultdict(float)
         self.optimizer.zero_grad(set_to_none=True)
-        for part in (part for part in parts if len(part)):
-            loss, figures = loss_of(batch if whole else batch.rows(part))
+        for part in parts:
+            # A process without rows of a small batch goes along with weight 0: shards need every process's passes.
+            rows = batch if len(part) == len(batch) else batch.rows(part if len(part) else np.zeros(1, dtype=int))
+            loss, figures = loss_of(rows)
             if not torch.isfinite(loss):
                 raise SteerError(
                     f"the loss became {loss.item()} in iteration {self.progress.iteration + 1}; "
                     f"lower the learning rate. The last good checkpoint is in {self.folder / 'checkpoint'}."
                 )
-            share = len(part) / len(batch)
+            share = processes * len(part) / len(batch)  # the mean over processes is the mean over rows
             (loss * share).backward()
             for name, value in figures.items():
                 metrics[name] += value * share
         if processes > 1:
-            metrics = self._exchange(metrics)
-        metrics["gradient_norm"] = float(torch.nn.utils.clip_grad_norm_(self.trained, self.settings.clip_norm))
+            metrics = averaged(self.trained, metrics, self.accelerator)
+        metrics["gradient_norm"] = clipped(self.trained, self.settings.clip_norm)
         self.optimizer.step()
         self.schedule.step()
         self.policy.after_step(self.schedule.last_epoch, self.steps)
         return metrics
-
-    def _exchange(self, metrics: Metrics) -> Metrics:
-        """Sum gradients and figures over the processes; one without rows of a small batch adds nothing."""
-        gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in self.trained]
-        names = sorted(self._all_names(metrics))
-        figures = torch.tensor([metrics.get(name, 0.0) for name in names], device=self.accelerator.device)
-        flat = torch.cat([figures, *(gradient.reshape(-1) for gradient in gradients)])
-        total = self.accelerator.reduce(flat, reduction="sum")
-        sizes = [len(names), *(gradient.numel() for gradient in gradients)]
-        summed, *parts = total.split(sizes)
-        for parameter, part in zip(self.trained, parts, strict=True):
-            parameter.grad = part.view_as(parameter)
-        return dict(zip(names, summed.tolist(), strict=True))
-
-    def _all_names(self, metrics: Metrics) -> set[str]:
-        gathered = gather_object([sorted(metrics)])
-        return {name for names in gathered for name in names}
 
     def _done(self) -> bool:
         waited = self.progress.iteration - self.progress.best_iteration
@@ -213,10 +200,10 @@ class Learner:
 def _parameter_groups(policy: Policy, settings: StageSettings) -> list[dict[str, Any]]:
     """Pretrained weights learn slowly, new heads fast; biases and norms do not decay."""
     pretrained = {id(parameter) for parameter in policy.pretrained_parameters()}
-    groups: dict[tuple[float, float], list[torch.nn.Parameter]] = defaultdict(list)
+    groups: dict[tuple[float, float, bool], list[torch.nn.Parameter]] = defaultdict(list)
     for parameter in policy.parameters():
         if parameter.requires_grad:
             rate = settings.learning_rate if id(parameter) in pretrained else settings.head_learning_rate
             decay = settings.weight_decay if parameter.ndim > 1 else 0.0
-            groups[rate, decay].append(parameter)
-    return [{"params": group, "lr": rate, "weight_decay": decay} for (rate, decay), group in groups.items()]
+            groups[rate, decay, is_shard(parameter)].append(parameter)
+    return [{"params": group, "lr": rate, "weight_decay": decay} for (rate, decay, _), group in groups.items()]

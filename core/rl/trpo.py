@@ -17,8 +17,10 @@ import torch
 from torch import Tensor
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
+from core.errors import SteerError
 from core.models.distributions import row_mean
 from core.models.policy import Policy, PolicyOutput
+from core.models.shards import is_shard
 from core.rl.advantages import generalized_advantages
 from core.rl.algorithm import Metrics, Step
 from core.rl.experience import standardised
@@ -37,6 +39,8 @@ class TRPO(OnPolicy):
 
     def batches(self, policy: Policy, seed: int) -> Iterator[Rollout]:
         s = self.settings
+        if any(is_shard(parameter) for parameter in policy.actor_parameters()):
+            raise SteerError("TRPO's second derivatives need whole layers: leave FSDP out, or take PPO")
         policy.allow_second_derivatives()
         rollout = self.experience.collect(policy, seed)
         rollout.advantages, rollout.returns = generalized_advantages(rollout, s.gamma, s.gae_lambda)

@@ -26,29 +26,30 @@ folder.with_name(f"process-{processes().process_index}").touch()
 """
 
 
-def trained(folder: Path, processes: int, *overrides: str) -> dict:
+def trained(folder: Path, processes: int, *overrides: str, sharded: bool = False) -> dict:
     script = folder / "script.py"
     folder.mkdir()
     script.write_text(SCRIPT)
     # `accelerate launch --cpu` starts several processes under MPI alone; this is PyTorch's own launcher.
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(processes)]
     command = [*launch, str(script), str(folder / "run"), *overrides]
-    done = subprocess.run(command, capture_output=True, text=True, env=_environment(), timeout=300, check=False)
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1"}
+    if sharded:
+        environment["ACCELERATE_USE_FSDP"] = "true"
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     assert len(list(folder.glob("process-*"))) == processes
     return {stage: load_file(folder / "run" / stage / "model" / "policy.safetensors") for stage in STAGES}
 
 
-def _environment() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1"}
-
-
 @pytest.mark.parametrize("algorithm", ["ppo", "all_action"])
-def test_two_processes_end_with_the_weights_of_one(tmp_path, algorithm):
+def test_two_processes_end_with_the_weights_of_one_in_shards_or_whole(tmp_path, algorithm):
     # Five rows a batch: the processes' shares differ in size.
     overrides = (f"rl.algorithm={algorithm}", "supervised.batch_size=5", "linear.iterations=2", "linear.patience=2")
-    one, two = (trained(tmp_path / str(processes), processes, *overrides) for processes in (1, 2))
-    for stage in STAGES:
-        assert one[stage].keys() == two[stage].keys()
-        for name, tensor in one[stage].items():
-            assert (tensor - two[stage][name]).abs().max() < 1e-5, (stage, name)
+    one = trained(tmp_path / "one", 1, *overrides)
+    for name, sharded in (("two", False), ("shards", True)):
+        two = trained(tmp_path / name, 2, *overrides, sharded=sharded)
+        for stage in STAGES:
+            assert one[stage].keys() == two[stage].keys()
+            for weight, tensor in one[stage].items():
+                assert (tensor - two[stage][weight]).abs().max() < 1e-5, (name, stage, weight)
