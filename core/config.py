@@ -67,6 +67,12 @@ class RLSettings(StageSettings):
     fisher_rows: int = Field(default=128, ge=1, description="rows that TRPO's curvature is measured on")
     group: int = Field(default=8, ge=2, description="episodes of each first state that REINFORCE and GRPO compare")
     weight_clip: float = Field(default=10.0, gt=0, description="largest importance weight of a logged decision")
+    weight_floor: float = Field(
+        default=0.0,
+        ge=0,
+        description="smallest weight of a logged decision above the baseline; 1, with a clip of 1: TOPR",
+    )
+    baseline: float | None = Field(default=None, description="what logged rewards are compared with, else their mean")
     environments: int = Field(default=128, ge=1, description="environments that run side by side")
     steps: int = Field(default=4, ge=1, description="steps of each environment in a rollout")
     fresh_episodes: bool = Field(default=True, description="begin each rollout with new episodes")

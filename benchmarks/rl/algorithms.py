@@ -7,7 +7,7 @@ import numpy as np
 from rich.console import Console
 
 from benchmarks.rl.running import Training
-from benchmarks.rl.task import Questions, mean_reward, policy, rl_settings, supervised_settings
+from benchmarks.rl.task import SUPERVISED_RATES, Questions, mean_reward, policy, rl_settings, supervised_settings
 from core.evaluation.bootstrap import Estimate, bootstrap_mean, paired_gain
 from core.evaluation.compare import verdict
 from core.evaluation.cost_optimal import fit_temperature, minimum_expected_cost
@@ -30,7 +30,8 @@ WORK: dict[str, tuple[int, dict[str, Any]]] = {
     "trpo": (6, {"steps": 4, "target_kl": 0.02, "fisher_rows": 64, "cg_steps": 5, "epochs": 1}),
     "reinforce": (72, {"steps": 1, "group": 8, "environments": 128, "learning_rate": 3e-5, "head_learning_rate": 3e-4}),
     "grpo": (48, {"steps": 1, "group": 8, "environments": 128, "learning_rate": 3e-5, "head_learning_rate": 3e-4}),
-    "all_action": (6, {"batch_size": 32}),
+    # The more entropy, the nearer its probabilities to softmax(expected reward / weight): unsure, it hands over.
+    "all_action": (8, {**SUPERVISED_RATES, "entropy": 0.4, "schedule": "linear"}),
     "off_policy": (4, {}),
 }
 PAYOFF = np.concatenate([np.where(np.eye(77) > 0, 1.0, -1.0), np.zeros((77, 1))], axis=1).astype(np.float32)
@@ -76,7 +77,7 @@ def every_algorithm(
 
 def _trained(name: str, part: Questions, start: ActorCritic, seed: int) -> ActorCritic:
     iterations, changes = WORK[name]
-    settings = rl_settings(name, kl=0.01, **changes)
+    settings = rl_settings(name, iterations=iterations, kl=0.01, **changes)
     trained, reference = (copy.deepcopy(start) for _ in range(2))  # they share what the frozen layers say
     reference.requires_grad_(False).eval()
     algorithm: Algorithm

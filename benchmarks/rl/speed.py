@@ -11,7 +11,15 @@ from transformers import AutoModel
 
 from benchmarks.rl.running import Training, copy_of, rate_of, ratio_estimate
 from benchmarks.rl.sb3_ppo import Theirs
-from benchmarks.rl.task import INTENTS, Questions, mean_reward, policy, rl_settings, supervised_settings
+from benchmarks.rl.task import (
+    INTENTS,
+    SUPERVISED_RATES,
+    Questions,
+    mean_reward,
+    policy,
+    rl_settings,
+    supervised_settings,
+)
 from core.config import StageSettings
 from core.data.batches import shuffled
 from core.evaluation.bootstrap import Estimate
@@ -155,10 +163,10 @@ def _ours(
     trained = policy(seed, layers=LAYERS)
     if start is not None:
         copy_of(start, trained)
-    settings = rl_settings(name, kl=0, entropy=ENTROPY, batch_size=32 if name == "all_action" else 64)
+    rates = SUPERVISED_RATES if name == "all_action" else {}
+    settings = rl_settings(name, kl=0, entropy=ENTROPY, **rates)
     algorithm: Algorithm
     if name == "all_action":
-        settings = settings.model_copy(update={"learning_rate": 2e-4, "head_learning_rate": 5e-3})
         rewards = train.rewards()
         algorithm = AllAction({"text": train.texts}, lambda _: rewards, settings)
     else:

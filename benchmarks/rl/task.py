@@ -18,6 +18,7 @@ from core.rl.supervised import Demonstrations
 
 INTENTS, HAND_OVER = 77, 77
 VALIDATION = 1000
+SUPERVISED_RATES = {"batch_size": 32, "learning_rate": 2e-4, "head_learning_rate": 5e-3}
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,11 @@ class Questions:
             if len(chosen[self.intents[row]]) < count:
                 chosen[self.intents[row]].append(row)
         return self.take(np.sort(np.concatenate([np.array(rows) for rows in chosen.values()])))
+
+    def without(self, others: "Questions") -> "Questions":
+        """Those whose text is none of the others'."""
+        taken = set(others.texts)
+        return self.take(np.array([row for row, text in enumerate(self.texts) if text not in taken]))
 
     def rewards(self, wrong: float = -1.0, handed_over: float = 0.0) -> np.ndarray:
         """Of each action, float32 of shape (questions, 78)."""
@@ -81,7 +87,7 @@ def policy(seed: int, adapt: str = "top", layers: int = 2) -> ActorCritic:
 
 def supervised_settings(epochs: int) -> StageSettings:
     """Of the warm start and of the supervised baseline."""
-    return StageSettings(iterations=epochs, batch_size=32, learning_rate=2e-4, head_learning_rate=5e-3, dropout=0.0)
+    return StageSettings.model_validate({"iterations": epochs, **SUPERVISED_RATES})
 
 
 def rl_settings(algorithm: str, **changes: object) -> RLSettings:

@@ -4,6 +4,10 @@ Maximises the mean of min(pi(a|s) / mu(a|s), clip) (r - b) log pi(a|s), where mu
 logging policy chose (Chen et al. 2019, "Top-K Off-Policy Correction", equations 2 and section 4.4; the weight carries
 no gradient). The baseline b is the mean reward of the log, so that a log of good decisions alone does not teach
 "whatever was done was right" (Swaminathan and Joachims 2015, section 4, on why that must be taken care of).
+
+With `weight_floor` and `weight_clip` of 1 it is "Tapered Off-Policy REINFORCE" (TOPR, Le Roux et al. 2025, section 3):
+what worked is imitated whole, even where the present policy has all but forgotten it, and what failed is pushed down
+only as far as the policy would still do it, so many passes over a log stay stable.
 """
 
 import math
@@ -11,12 +15,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from core.config import RLSettings
 from core.data.batches import shuffled
 from core.envs.episodes import EpisodeEnv
-from core.envs.observations import Observations, take
+from core.envs.observations import Observations, join, take
 from core.errors import SteerError
 from core.models.policy import Policy
 from core.rl.algorithm import Algorithm, Metrics
@@ -56,6 +61,15 @@ class LoggedDecisions:
     def __len__(self) -> int:
         return len(self.actions)
 
+    def __add__(self, later: "LoggedDecisions") -> "LoggedDecisions":
+        """Both logs as one, without references: an algorithm notes those anew."""
+        return LoggedDecisions(
+            join([self.observations, later.observations]),
+            torch.cat([self.actions, later.actions]),
+            torch.cat([self.log_propensities, later.log_propensities]),
+            torch.cat([self.rewards, later.rewards]),
+        )
+
     def rows(self, at: np.ndarray) -> "LoggedDecisions":
         """Some of the decisions."""
         return LoggedDecisions(
@@ -86,7 +100,7 @@ class OffPolicy(Algorithm):
     def __init__(self, log: LoggedDecisions, settings: RLSettings, reference: Policy | None = None) -> None:
         self.log, self.settings = log, settings
         self.regularize = Regularizer(settings)
-        self.baseline = log.rewards.mean()
+        self.baseline = log.rewards.mean() if settings.baseline is None else torch.tensor(settings.baseline)
         if reference is not None and settings.kl > 0:
             log.reference = reference.log_probs_for_kl(log.observations, log.actions)
 
@@ -104,7 +118,8 @@ class OffPolicy(Algorithm):
         log_probs = output.distribution.log_prob(batch.actions.to(device)).sum(1)
         weights = (log_probs.detach() - batch.log_propensities.to(device).sum(1)).exp()
         gains = (batch.rewards - self.baseline).to(device)
-        loss = -(weights.clamp(max=self.settings.weight_clip) * gains * log_probs).mean()
+        kept = torch.where(gains > 0, weights.clamp(min=self.settings.weight_floor), weights)
+        loss = -(kept.clamp(max=self.settings.weight_clip) * gains * log_probs).mean()
         loss, metrics = self.regularize(loss, output, batch.reference)
         cut = (weights > self.settings.weight_clip).float().mean().item()
         # How many decisions the log is worth to this policy (Kong 1992), as a share.

@@ -36,6 +36,7 @@ def quiet(*_):
         ("grpo", ("rl.group=4", "rl.steps=1", "rl.environments=48")),
         ("all_action", ()),
         ("off_policy", ("rl.steps=6",)),
+        ("off_policy", ("rl.steps=6", "rl.weight_floor=1", "rl.weight_clip=1", "rl.baseline=0")),
     ],
 )
 def test_an_untrained_policy_learns_to_choose_from_rewards_alone(tmp_path, algorithm, extra):

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.parity.gradients import NO_ENV, START, ThreeLogits, relative_errors, rollout
+from benchmarks.parity.gradients import NO_ENV, REWARDS, START, ThreeLogits, relative_errors, rollout, states
 from core.config import RLSettings
+from core.rl.off_policy import LoggedDecisions, OffPolicy
 from core.rl.ppo import PPO
 from core.rl.trpo import conjugate_gradient
 
@@ -35,6 +36,22 @@ def test_ppo_stops_pushing_an_action_beyond_the_clip_range():
     loss, _ = PPO(NO_ENV, RLSettings(entropy=0, value_weight=0, clip_range=0.2)).loss(policy, batch)
     loss.backward()
     assert policy.theta.grad.abs().max() == 0
+
+
+def test_tapered_off_policy_imitates_what_worked_and_pushes_failures_only_as_far_as_it_would_do_them():
+    propensities = torch.tensor([0.25, 0.5, 0.25], dtype=torch.float64)
+    log = LoggedDecisions(
+        states(4), torch.tensor([[0], [1], [1], [2]]), propensities[[0, 1, 1, 2], None].log(), REWARDS[[0, 1, 1, 2]]
+    )
+    policy = ThreeLogits()
+    tapered = RLSettings(entropy=0, kl=0, weight_floor=1, weight_clip=1, baseline=0)
+    loss, _ = OffPolicy(log, tapered).loss(policy, log)
+    loss.backward()
+    probs = START.softmax(-1)
+    weights = torch.where(REWARDS > 0, 1.0, (probs / propensities).clamp(max=1))
+    assert weights[1] < 1
+    pushes = propensities * weights * REWARDS
+    assert torch.allclose(-policy.theta.grad, pushes - probs * pushes.sum(), atol=1e-12)
 
 
 def test_conjugate_gradient_solves_a_positive_definite_system():

@@ -233,6 +233,17 @@ def test_a_logged_decision_without_a_possible_propensity_is_named():
         LoggedDecisions(**log, log_propensities=torch.zeros(2, 1), rewards=torch.tensor([float("nan"), 1.0]))
 
 
+def test_two_logs_joined_are_one_log():
+    first, later = (
+        LoggedDecisions({"text": (text,)}, torch.tensor([[action]]), torch.zeros(1, 1), torch.tensor([float(action)]))
+        for text, action in (("a", 0), ("b", 1))
+    )
+    both = first + later
+    assert both.observations["text"] == ("a", "b")
+    assert both.actions.tolist() == [[0], [1]]
+    assert both.rows(np.array([1])).rewards.tolist() == [1.0]
+
+
 def test_an_untrained_stage_says_what_to_run(tmp_path):
     with pytest.raises(SteerError, match="steer train bandit"):
         trained_policy(Bandit(settings()), Run(tmp_path))
