@@ -1,6 +1,5 @@
 """PPO, A2C and TRPO against Stable-Baselines3 and sb3-contrib on CartPole-v1, with equal hyper-parameters."""
 
-import multiprocessing
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ import numpy as np
 import torch
 from scipy.stats import trim_mean
 
+from benchmarks.side_by_side import side_by_side
 from core.config import RLSettings
 from core.envs.outside import OutsideEnv
 from core.evaluation.bootstrap import Estimate
@@ -32,9 +32,7 @@ CLIP_NORM, VALUE_WEIGHT, TRUST, DAMPING, CG_STEPS = 0.5, 0.5, 0.01, 0.1, 15
 def differences() -> dict[str, tuple[Estimate, str]]:
     """Our interquartile mean return minus theirs, by algorithm, with both figures in words."""
     jobs = [(whose, name, seed) for name in WORK for seed in range(SEEDS) for whose in ("ours", "theirs")]
-    context = multiprocessing.get_context("spawn")
-    with context.Pool(2, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        returns = dict(zip(jobs, pool.starmap(_returns, jobs, chunksize=1), strict=True))
+    returns = dict(zip(jobs, side_by_side(_returns, jobs), strict=True))
     found = {}
     for name in WORK:
         ours, theirs = (np.array([returns[whose, name, s] for s in range(SEEDS)]) for whose in ("ours", "theirs"))

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from benchmarks.rl.running import Training
 from benchmarks.rl.task import SUPERVISED_RATES, Questions, mean_reward, policy, rl_settings, supervised_settings
+from benchmarks.side_by_side import side_by_side
 from core.evaluation.bootstrap import Estimate, bootstrap_mean, paired_gain
 from core.evaluation.compare import verdict
 from core.evaluation.cost_optimal import fit_temperature, minimum_expected_cost
@@ -21,7 +22,7 @@ from core.training import ON_POLICY
 
 # Questions of each intent: the labels of the first few train the start; RL goes on with the rewards of all of them,
 # and the supervised baselines have the labels of all of them.
-SEEDS, STARTING, A_CLASS, EPOCHS = 3, 10, 25, 8
+SEEDS, STARTING, A_CLASS, EPOCHS = 4, 10, 25, 8
 HESITATION = 0.1
 # Iterations, and what differs from the shared settings; a few passes over the questions each.
 WORK: dict[str, tuple[int, dict[str, Any]]] = {
@@ -61,18 +62,23 @@ def every_algorithm(
 ) -> dict[str, dict[str, Any]]:
     """Mean test reward over seeds, and the share of right answers among all questions."""
     rewards: dict[str, list[np.ndarray]] = {name: [] for name in ("start", "supervised", "cost_optimal", *WORK)}
-    rows = np.arange(len(test.texts))
-    for seed in range(SEEDS):
-        part = train.a_class(A_CLASS, seed)
-        start = supervised_policy(part.a_class(STARTING, seed), seed, hesitation=HESITATION)
-        supervised = supervised_policy(part, seed)
-        rewards["start"].append(mean_reward(start, test))
-        rewards["supervised"].append(mean_reward(supervised, test))
-        rewards["cost_optimal"].append(test.rewards()[rows, cost_optimal_actions(supervised, validation, test)])
-        for name in WORK:
-            rewards[name].append(mean_reward(_trained(name, part, start, seed), test))
-            console.print(f"seed {seed}, {name}: {rewards[name][-1].mean():.3f}")
+    jobs = [(train, validation, test, seed) for seed in range(SEEDS)]
+    for seed, found in enumerate(side_by_side(_one_seed, jobs)):
+        for name, values in found.items():
+            rewards[name].append(values)
+        console.print(f"seed {seed}: { {name: round(float(values.mean()), 3) for name, values in found.items()} }")
     return {f"test_reward.{name}": _figure(name, values, rewards) for name, values in rewards.items()}
+
+
+def _one_seed(train: Questions, validation: Questions, test: Questions, seed: int) -> dict[str, np.ndarray]:
+    """Every policy's reward for each test question."""
+    part = train.a_class(A_CLASS, seed)
+    start = supervised_policy(part.a_class(STARTING, seed), seed, hesitation=HESITATION)
+    supervised = supervised_policy(part, seed)
+    optimal = test.rewards()[np.arange(len(test.texts)), cost_optimal_actions(supervised, validation, test)]
+    baselines = {"start": mean_reward(start, test), "supervised": mean_reward(supervised, test)}
+    learnt = {name: mean_reward(_trained(name, part, start, seed), test) for name in WORK}
+    return {**baselines, "cost_optimal": optimal, **learnt}
 
 
 def _trained(name: str, part: Questions, start: ActorCritic, seed: int) -> ActorCritic:

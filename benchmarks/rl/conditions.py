@@ -1,6 +1,7 @@
 """Three conditions in which RL should earn its place, against the same baselines, with five seeds each."""
 
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from benchmarks.rl.algorithms import HESITATION, PAYOFF, cost_optimal_actions, s
 from benchmarks.rl.batch_metric import CAP, BatchReinforce, capped_macro_f1, credited
 from benchmarks.rl.running import Training
 from benchmarks.rl.task import HAND_OVER, Questions, mean_reward, rl_settings
+from benchmarks.side_by_side import side_by_side
 from core.evaluation.bootstrap import Estimate
 from core.evaluation.compare import verdict
 from core.evaluation.figures import figure
@@ -90,7 +92,8 @@ def batch_metric(train: Questions, validation: Questions, test: Questions, seed:
     }
 
 
-CONDITIONS: dict[str, Callable[[Questions, Questions, Questions, int], dict[str, float]]] = {
+Condition = Callable[[Questions, Questions, Questions, int], dict[str, float]]
+CONDITIONS: dict[str, Condition] = {
     "chosen_reward_only": chosen_reward_only,
     "costs_change": costs_change,
     "batch_metric": batch_metric,
@@ -102,8 +105,10 @@ def every_condition(
 ) -> dict[str, dict[str, Any]]:
     """Each condition's test score by method; RL's says what it gains over the better baseline, seed by seed."""
     results = {}
-    for name, condition in CONDITIONS.items():
-        runs = [condition(train, validation, test, seed) for seed in range(SEEDS)]
+    jobs = [(condition, train, validation, test, seed) for condition in CONDITIONS.values() for seed in range(SEEDS)]
+    runs_of_all = side_by_side(_run, jobs)
+    for name in CONDITIONS:
+        runs = list(islice(runs_of_all, SEEDS))
         scores = {method: np.array([run[method] for run in runs]) for method in runs[0]}
         best = max(("supervised", "cost_optimal"), key=lambda method: scores[method].mean())
         gain = _over_seeds(scores["rl"] - scores[best])
@@ -113,6 +118,10 @@ def every_condition(
         results[f"condition.{name}.rl"]["note"] = note
         console.print(f"{name}: { {m: round(float(v.mean()), 3) for m, v in scores.items()} }; RL {note}")
     return results
+
+
+def _run(condition: Condition, *arguments: Any) -> dict[str, float]:
+    return condition(*arguments)
 
 
 def _over_seeds(values: np.ndarray) -> Estimate:

@@ -1,4 +1,4 @@
-"""Which part of a pretrained encoder is trained, and the adapters of PEFT."""
+"""Which part of a pretrained encoder is trained, and the adapters of PEFT (which has no bottleneck adapters)."""
 
 from typing import Any, Literal
 
