@@ -7,7 +7,6 @@ import numpy as np
 import torch
 from rich.console import Console
 from torch import nn
-from transformers import AutoModel
 
 from benchmarks.rl.running import Training, copy_of, rate_of, ratio_estimate
 from benchmarks.rl.sb3_ppo import Theirs
@@ -26,8 +25,8 @@ from core.evaluation.bootstrap import Estimate
 from core.evaluation.figures import figure
 from core.models.actor_critic import ActorCritic
 from core.models.catalogue import DEFAULT_ENCODER
+from core.models.encoder import load_backbone
 from core.models.precision import autocast
-from core.models.weights import resolve
 from core.rl.algorithm import Algorithm
 from core.rl.all_action import AllAction
 from core.rl.ppo import PPO
@@ -35,7 +34,7 @@ from core.rl.supervised import Supervised
 
 TARGET_REWARD, LAYERS = 0.5, 2
 WARM_RATIO, THROUGHPUT_RATIO, EFFICIENCY = 10, 4, 0.9
-SEEDS, BUDGET, SCRATCH_BUDGET = 3, 150.0, 120.0
+SEEDS, BUDGET, SCRATCH_BUDGET = 2, 150.0, 100.0
 ENTROPY = 0.3  # for both: with less, all learners flee into handing over at first
 
 
@@ -126,7 +125,7 @@ class BareLoop:
 
     def __init__(self, settings: StageSettings) -> None:
         torch.manual_seed(0)
-        self.model = AutoModel.from_pretrained(resolve(DEFAULT_ENCODER), dtype=torch.float32, use_safetensors=True)
+        self.model = load_backbone(DEFAULT_ENCODER)
         self.model.requires_grad_(False)
         self.model.encoder.requires_grad_(True)
         for module in self.model.modules():

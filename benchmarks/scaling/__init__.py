@@ -14,8 +14,8 @@ from core.evaluation.figures import figure
 ROOT = Path(__file__).parents[2]
 USUAL = {"batch": 64, "length": 32, "layers": 2}
 SWEEPS = {
-    "batch": (1, 2, 4, 8, 16, 32, 64, 128, 256, 512),
-    "length": (8, 16, 32, 64, 128, 256, 512),
+    "batch": (1, 4, 16, 64, 256),
+    "length": (8, 16, 32, 64, 128, 256),
     "layers": (1, 2, 3, 4, 5, 6),
 }
 

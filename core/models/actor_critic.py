@@ -16,6 +16,9 @@ from core.models.features import FeatureEncoder
 from core.models.policy import Acted, Policy, PolicyOutput
 from core.models.shares import in_shares
 
+# Small batches compute little padding; a GPU wants large ones.
+_BUCKET_TOKENS = {"cpu": 512, "cuda": 16384}
+
 
 class StateEncoder(Protocol):
     """What turns a column of the observations into vectors (`TextEncoder`, `HistoryEncoder`, `FeatureEncoder`)."""
@@ -67,7 +70,7 @@ class ActorCritic(Policy):
 
     @torch.no_grad()
     def act(self, observations: Observations, generator: torch.Generator) -> Acted:
-        log_probs, values = in_shares(self._log_probs_and_values, observations)
+        log_probs, values = in_shares(self._in_buckets, observations)
         distribution = self.distribution(log_probs)
         actions = distribution.sample(generator)
         made = torch.ones(actions.shape, dtype=torch.bool)
@@ -77,20 +80,13 @@ class ActorCritic(Policy):
         return self.distribution(self.logits(observations)).mode().numpy()
 
     @torch.no_grad()
-    def logits(self, observations: Observations, *, tokens_a_batch: int = 4096) -> Tensor:
-        """Normalised logits of any number of states on the CPU, without gradients, in batches of like length."""
-
-        def compute(states: Observations) -> tuple[Tensor, ...]:
-            rows_by_batch = list(bucketed(self.lengths(states), tokens_a_batch))
-            parts = [self(take(states, rows)).distribution.log_probs.cpu() for rows in rows_by_batch]
-            order = torch.tensor([row for rows in rows_by_batch for row in rows])
-            return (torch.cat(parts)[order.argsort()],)
-
+    def logits(self, observations: Observations) -> Tensor:
+        """Normalised logits of any number of states on the CPU, without gradients."""
         training = self.training
         self.eval()
-        (log_probs,) = in_shares(compute, observations)
+        log_probs, _ = in_shares(self._in_buckets, observations)
         self.train(training)
-        return log_probs
+        return log_probs.cpu()
 
     def log_probs_for_kl(self, observations: Observations, actions: Tensor) -> Tensor:
         del actions
@@ -103,9 +99,13 @@ class ActorCritic(Policy):
         """The policy's kind of distribution over given logits."""
         return Categorical(logits) if self.picks == 1 else PlackettLuce(logits, self.picks)
 
-    def _log_probs_and_values(self, observations: Observations) -> tuple[Tensor, Tensor]:
-        output = self(observations)
-        return output.distribution.log_probs, output.values
+    def _in_buckets(self, observations: Observations) -> tuple[Tensor, Tensor]:
+        """Log-probabilities and values of all states, computed in batches of like length."""
+        rows_by_batch = list(bucketed(self.lengths(observations), _BUCKET_TOKENS[self.device.type]))
+        outputs = [self(take(observations, rows)) for rows in rows_by_batch]
+        order = torch.tensor([row for rows in rows_by_batch for row in rows], device=self.device).argsort()
+        log_probs = torch.cat([output.distribution.log_probs for output in outputs])[order]
+        return log_probs, torch.cat([output.values for output in outputs])[order]
 
     def pretrained_parameters(self) -> Iterator[nn.Parameter]:
         return self.encoder.parameters()

@@ -6,17 +6,14 @@
 `ortho_init=False` matters: the default draws the pretrained encoder's weights anew.
 """
 
-from typing import Any
-
 import torch
 from gymnasium import spaces
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import Tensor
-from transformers import AutoModel
 
 from core.models.adapters import Adaptation, adapted
 from core.models.catalogue import DEFAULT_ENCODER
-from core.models.weights import resolve
+from core.models.encoder import load_backbone
 
 
 class EncoderFeatures(BaseFeaturesExtractor):
@@ -40,7 +37,7 @@ class EncoderFeatures(BaseFeaturesExtractor):
         layers: int = 2,
         filling: int = 0,
     ) -> None:
-        backbone: Any = AutoModel.from_pretrained(resolve(name), dtype=torch.float32, use_safetensors=True)
+        backbone = load_backbone(name)
         super().__init__(space, backbone.config.hidden_size)
         for module in backbone.modules():
             if isinstance(module, torch.nn.Dropout):

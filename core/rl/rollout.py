@@ -25,7 +25,7 @@ class Rollout:
         values: expected from each pick on when it was made, float32 of shape (rows, picks).
         rewards: of each pick, float32 of shape (rows, picks).
         ends: whether the episode ended with the row, bool of shape (rows,).
-        last_values: of the states after the last step, float32 of shape (environments,).
+        last_values: of the states after the last step, float32 of shape (environments,); 0 where all episodes ended.
         episode_returns: undiscounted returns of the episodes that ended.
         advantages: how much better than expected each pick turned out, (rows, picks); an algorithm fills it in.
         returns: what the critic should have expected, (rows, picks); an algorithm fills it in.
@@ -117,7 +117,8 @@ def collect(policy: Policy, env: EpisodeEnv, *, steps: int, seed: int, gamma: fl
         values,
         _stack(rewards, widest),
         torch.cat(ends),
-        _values(policy, observations, seed),
+        # Behind the end of an episode nothing is expected, and asking would cost a forward pass, or a whole text.
+        torch.zeros(env.num_envs) if ends[-1].all() else _values(policy, observations, seed),
         np.array(episode_returns),
         torch.zeros_like(values),
         torch.zeros_like(values),
