@@ -18,7 +18,7 @@ from core.models.heads import ChoiceHead
 from core.rl.learner import Learner
 from core.training import ON_POLICY
 
-NAME, SEEDS, EPISODES = "CartPole-v1", 5, 20
+NAME, SEEDS, EPISODES = "CartPole-v1", 10, 20
 
 WORK: dict[str, dict[str, Any]] = {
     "ppo": {"steps": 32, "rollouts": 200, "batch": 256, "epochs": 20, "rate": 1e-3, "gamma": 0.98, "lam": 0.8},
@@ -93,6 +93,7 @@ def _ours(name: str, seed: int) -> list[float]:
     )
     head = ChoiceHead(64, (2,))
     torch.nn.init.orthogonal_(head.scores[0].weight, 0.01)
+    torch.nn.init.zeros_(head.scores[0].bias)
     encoder, critic = FeatureEncoder(env.features), FeatureEncoder(env.features)
     policy = ActorCritic(encoder, head, column="features", critic_encoder=critic)
     torch.nn.init.orthogonal_(policy.critic.weight, 1.0)

@@ -22,7 +22,7 @@ from core.training import ON_POLICY
 
 # Questions of each intent: the labels of the first few train the start; RL goes on with the rewards of all of them,
 # and the supervised baselines have the labels of all of them.
-SEEDS, STARTING, A_CLASS, EPOCHS = 2, 10, 25, 8
+SEEDS, STARTING, A_CLASS, EPOCHS = 4, 10, 25, 8
 HESITATION = 0.1
 # Iterations, and what differs from the shared settings; a few passes over the questions each.
 WORK: dict[str, tuple[int, dict[str, Any]]] = {

@@ -1,5 +1,6 @@
 """Three conditions in which RL should earn its place, against the same baselines, with five seeds each."""
 
+import operator
 from collections.abc import Callable
 from itertools import islice
 from typing import Any
@@ -106,7 +107,7 @@ def every_condition(
     """Each condition's test score by method; RL's says what it gains over the better baseline, seed by seed."""
     results = {}
     jobs = [(condition, train, validation, test, seed) for condition in CONDITIONS.values() for seed in range(SEEDS)]
-    runs_of_all = side_by_side(_run, jobs)
+    runs_of_all = side_by_side(operator.call, jobs)
     for name in CONDITIONS:
         runs = list(islice(runs_of_all, SEEDS))
         scores = {method: np.array([run[method] for run in runs]) for method in runs[0]}
@@ -118,10 +119,6 @@ def every_condition(
         results[f"condition.{name}.rl"]["note"] = note
         console.print(f"{name}: { {m: round(float(v.mean()), 3) for m, v in scores.items()} }; RL {note}")
     return results
-
-
-def _run(condition: Condition, *arguments: Any) -> dict[str, float]:
-    return condition(*arguments)
 
 
 def _over_seeds(values: np.ndarray) -> Estimate:

@@ -34,7 +34,7 @@ from core.rl.supervised import Supervised
 
 TARGET_REWARD, LAYERS = 0.5, 2
 WARM_RATIO, THROUGHPUT_RATIO, EFFICIENCY = 10, 4, 0.9
-SEEDS, BUDGET, SCRATCH_BUDGET = 2, 150.0, 100.0
+SEEDS, BUDGET, SCRATCH_BUDGET = 3, 150.0, 150.0
 ENTROPY = 0.3  # for both: with less, all learners flee into handing over at first
 
 

@@ -31,6 +31,7 @@ class Experience:
         self.scale = RunningStatistics(())
         self.episode_return = 0.0
         self._states: Observations | None = None
+        self._so_far = np.zeros(env.num_envs)
         self._seen: Observations | None = None
 
     def collect(self, policy: Policy, seed: int) -> Rollout:
@@ -38,7 +39,10 @@ class Experience:
         s = self.settings
         if self._states is None or s.fresh_episodes:
             self._states, _ = self.env.reset(seed=seed, options={"repeat": self.group})
-        rollout = collect(policy, self.env, steps=s.steps, seed=seed, gamma=s.gamma, begin=self._states)
+            self._so_far = np.zeros(self.env.num_envs)
+        rollout = collect(
+            policy, self.env, steps=s.steps, seed=seed, gamma=s.gamma, begin=self._states, so_far=self._so_far
+        )
         self._states = self.env.observe()
         self._seen = rollout.observations
         if len(rollout.episode_returns):

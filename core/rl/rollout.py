@@ -72,7 +72,16 @@ class Rollout:
 
 
 @torch.no_grad()
-def collect(policy: Policy, env: EpisodeEnv, *, steps: int, seed: int, gamma: float, begin: Observations) -> Rollout:
+def collect(
+    policy: Policy,
+    env: EpisodeEnv,
+    *,
+    steps: int,
+    seed: int,
+    gamma: float,
+    begin: Observations,
+    so_far: np.ndarray | None = None,
+) -> Rollout:
     """Let `policy` act for `steps` steps in every environment.
 
     An episode that was cut off, rather than ended, counts what the critic expects of its last state (Pardo et al.
@@ -85,11 +94,14 @@ def collect(policy: Policy, env: EpisodeEnv, *, steps: int, seed: int, gamma: fl
         seed: of the sampling.
         gamma: discount.
         begin: the environments' present states.
+        so_far: undiscounted returns of the episodes that go on from an earlier rollout, float64 of shape
+            (environments,); brought up to date in place.
     """
     policy.eval()
     generator = torch.Generator(device=policy.device).manual_seed(seed)
     observations, states, acts, rewards, ends = begin, [], [], [], []
-    running, episode_returns = np.zeros(env.num_envs), []
+    running = np.zeros(env.num_envs) if so_far is None else so_far
+    episode_returns: list[float] = []
     for _ in range(steps):
         acted = policy.act(observations, generator)
         states.append(observations)

@@ -9,6 +9,7 @@ from core.envs.outside import OutsideEnv
 from core.models.actor_critic import ActorCritic
 from core.models.features import FeatureEncoder
 from core.models.heads import ChoiceHead
+from core.rl.experience import Experience
 from core.rl.learner import Learner
 from core.rl.ppo import PPO
 
@@ -36,6 +37,19 @@ def test_the_last_state_of_an_episode_is_kept_beside_the_first_of_the_next(poles
             assert abs(states["features"][slot][2]) <= 0.05  # a new one stands
             return
     pytest.fail("pushing to one side alone must end an episode")
+
+
+def test_returns_of_episodes_are_whole_across_rollouts(poles):
+    torch.manual_seed(0)
+    policy = ActorCritic(FeatureEncoder(4), ChoiceHead(64, (2,)), column="features")
+    apart = Experience(poles, RLSettings(environments=8, steps=8, kl=0, fresh_episodes=False), None)
+    rollouts = [apart.collect(policy, seed) for seed in range(12)]
+    rewards = np.concatenate([rollout.rewards.reshape(8, 8) for rollout in rollouts])
+    ends = np.concatenate([rollout.ends.reshape(8, 8) for rollout in rollouts])
+    lengths = [np.diff(np.flatnonzero(ends[:, slot]), prepend=-1) for slot in range(8)]
+    assert rewards.sum() == 12 * 64  # one for each step
+    told = np.concatenate([rollout.episode_returns for rollout in rollouts])
+    assert sorted(told) == sorted(np.concatenate(lengths))
 
 
 def test_ppo_learns_to_balance(poles, tmp_path):

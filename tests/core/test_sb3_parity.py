@@ -1,0 +1,80 @@
+"""A2C against Stable-Baselines3, step by step: equal weights in, equal rollouts, equal weights out."""
+
+import numpy as np
+import stable_baselines3 as sb3
+import torch
+from stable_baselines3.common.env_util import make_vec_env
+
+from core.config import RLSettings
+from core.envs.outside import OutsideEnv
+from core.models.actor_critic import ActorCritic
+from core.models.features import FeatureEncoder
+from core.models.heads import ChoiceHead
+from core.rl.a2c import A2C
+from core.rl.advantages import generalized_advantages
+from core.rl.learner import Learner
+from core.rl.rollout import Rollout
+
+ENVIRONMENTS, STEPS, ROWS = 8, 8, 64
+
+
+def linears(policy: ActorCritic) -> dict[str, torch.nn.Linear]:
+    """Our layers by the names of theirs."""
+    layers = {"action_net": policy.head.scores[0], "value_net": policy.critic}
+    for at in (0, 2):
+        layers[f"mlp_extractor.policy_net.{at}"] = policy.encoder.layers[at]
+        layers[f"mlp_extractor.value_net.{at}"] = policy.critic_encoder.layers[at]
+    return layers
+
+
+def as_rollout(theirs: sb3.A2C) -> Rollout:
+    buffer = theirs.rollout_buffer
+    rows = {
+        name: torch.as_tensor(np.array(getattr(buffer, name))).reshape(ROWS, 1).float()
+        for name in ("actions", "log_probs", "values", "rewards")
+    }
+    # They note where an episode begins, we where it ends.
+    ends = np.concatenate([buffer.episode_starts[1:], theirs._last_episode_starts[None]]).astype(bool)
+    last = theirs.policy.predict_values(torch.as_tensor(theirs._last_obs)).detach().reshape(-1)
+    zeros = torch.zeros(ROWS, 1)
+    return Rollout(
+        {"features": np.array(buffer.observations).reshape(ROWS, 4)}, rows["actions"].long(), zeros == 0,
+        rows["log_probs"], rows["values"], rows["rewards"], torch.as_tensor(ends.reshape(ROWS)), last,
+        np.array([]), zeros, zeros,
+    )  # fmt: skip
+
+
+def test_a2c_takes_the_very_steps_that_stable_baselines_takes(tmp_path):
+    env = make_vec_env("CartPole-v1", ENVIRONMENTS, seed=0)
+    theirs = sb3.A2C(
+        "MlpPolicy", env, n_steps=STEPS, learning_rate=1e-3, use_rms_prop=False, seed=0, device="cpu",
+        policy_kwargs={"optimizer_kwargs": {"eps": 1e-8}},
+    )  # fmt: skip
+    policy = ActorCritic(FeatureEncoder(4), ChoiceHead(64, (2,)), column="features", critic_encoder=FeatureEncoder(4))
+    settings = RLSettings(
+        algorithm="a2c", batch_size=ROWS, learning_rate=1e-3, head_learning_rate=1e-3, weight_decay=0, warmup=0,
+        schedule="constant", clip_norm=0.5, entropy=0, kl=0, value_weight=0.5, environments=ENVIRONMENTS, steps=STEPS,
+        normalise_advantages=False,
+    )  # fmt: skip
+    for name, layer in linears(policy).items():
+        layer.load_state_dict(theirs.policy.get_submodule(name).state_dict())
+    algorithm = A2C(OutsideEnv("CartPole-v1", ENVIRONMENTS), settings)
+    learner = Learner(
+        policy, algorithm, settings, validate=lambda _: 0.0, folder=tmp_path, fingerprint="", seed=0,
+        report=lambda *_: None,
+    )  # fmt: skip
+    _, callback = theirs._setup_learn(10_000)
+    ended = 0
+    for _ in range(100):
+        theirs.collect_rollouts(env, callback, theirs.rollout_buffer, STEPS)
+        rollout = as_rollout(theirs)
+        ended += int(rollout.ends.sum())
+        rollout.advantages, rollout.returns = generalized_advantages(rollout, theirs.gamma, theirs.gae_lambda)
+        torch.testing.assert_close(rollout.returns.reshape(STEPS, -1), torch.as_tensor(theirs.rollout_buffer.returns))
+        theirs.train()
+        algorithm.update(policy, rollout, learner.step)
+    assert ended > 50
+    for name, layer in linears(policy).items():
+        other = theirs.policy.get_submodule(name)
+        torch.testing.assert_close(layer.weight, other.weight, rtol=0, atol=1e-5)
+        torch.testing.assert_close(layer.bias, other.bias, rtol=0, atol=1e-5)
