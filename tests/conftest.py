@@ -8,8 +8,11 @@ import time
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
+from uuid import uuid4
 
 import pytest
+
+from tests.servers import Postgres, Redis
 
 # The encoder's weights come from the cache; nothing in the suite may reach for a hub.
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -17,6 +20,39 @@ os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 
 # Trains less than the quick preset: the tests need policies that work, not the best ones.
 SHORT = ["linear.iterations=2", "supervised.iterations=3", "rl.iterations=1", "encoder.adapt=top", "encoder.layers=3"]
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """A real PostgreSQL server."""
+    server = Postgres()
+    yield server
+    server.remove()
+
+
+@pytest.fixture(scope="session")
+def redis():
+    """A real Redis server."""
+    server = Redis()
+    yield server
+    server.remove()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_url(request, tmp_path) -> str:
+    """A new, empty store, on either engine."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'steer.db'}"
+    return request.getfixturevalue("postgres").database(f"test_{uuid4().hex}")
+
+
+@pytest.fixture
+def store(store_url):
+    from core.store.database import open_store
+
+    store = open_store(store_url)
+    yield store
+    store.close()
 
 
 @pytest.fixture(scope="session")

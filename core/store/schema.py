@@ -1,0 +1,263 @@
+"""The tables. Every time is UTC and aware; every text that names a person's record is an unguessable id."""
+
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import JSON, DateTime, ForeignKey, MetaData, String, Text, UniqueConstraint
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import TypeDecorator
+
+NAME, KEY = 80, 200
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """Aware times; SQLite keeps none of the zone, so all are stored as UTC."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse times of no zone: which moment they mean is anybody's guess."""
+        if value is not None and value.tzinfo is None:
+            raise ValueError(f"{value} has no time zone")
+        return None if value is None else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Aware, in UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Table(DeclarativeBase):
+    """Base of all tables; constraints have names, so that migrations can speak of them."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(column_0_label)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {datetime: UtcTime, dict[str, Any]: JSON, list[Any]: JSON}  # noqa: RUF012
+
+
+def new_id() -> str:
+    """An id that nobody can guess."""
+    return uuid4().hex
+
+
+def now() -> datetime:
+    """The present moment in UTC."""
+    return datetime.now(UTC)
+
+
+class User(Table):
+    """Somebody with an account. `role` is `viewer`, `agent` or `admin`."""
+
+    __tablename__ = "users"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
+    name: Mapped[str] = mapped_column(String(NAME), unique=True)
+    role: Mapped[str] = mapped_column(String(16))
+    password_hash: Mapped[str] = mapped_column(Text)
+    created: Mapped[datetime] = mapped_column(default=now)
+    disabled: Mapped[bool] = mapped_column(default=False)
+    # Sessions signed before this moment are void: a new password ends them all.
+    sessions_since: Mapped[datetime] = mapped_column(default=now)
+
+
+class ApiKey(Table):
+    """A program's key; only its SHA-256 digest is kept."""
+
+    __tablename__ = "api_keys"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
+    user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    name: Mapped[str] = mapped_column(String(NAME))
+    digest: Mapped[str] = mapped_column(String(64), unique=True)
+    created: Mapped[datetime] = mapped_column(default=now)
+    revoked: Mapped[datetime | None]
+
+
+class Document(Table):
+    """A text that an app answers from."""
+
+    __tablename__ = "documents"
+
+    app: Mapped[str] = mapped_column(String(NAME), primary_key=True)
+    key: Mapped[str] = mapped_column(String(KEY), primary_key=True)
+    title: Mapped[str] = mapped_column(Text)
+    body: Mapped[str] = mapped_column(Text)
+    attributes: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    updated: Mapped[datetime] = mapped_column(default=now, onupdate=now)
+
+
+class Conversation(Table):
+    """A chat of its owner's."""
+
+    __tablename__ = "conversations"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
+    app: Mapped[str] = mapped_column(String(NAME))
+    owner: Mapped[str] = mapped_column(String(NAME), index=True)
+    created: Mapped[datetime] = mapped_column(default=now)
+
+
+class Decision(Table):
+    """What a policy did in a state, and how probable that was: what off-policy learning needs.
+
+    `state` is what the app needs to build the observation again; `propensity` is the probability with which the
+    serving rule took `action` (1 where it takes the best one without exploring).
+    """
+
+    __tablename__ = "decisions"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
+    app: Mapped[str] = mapped_column(String(NAME), index=True)
+    owner: Mapped[str] = mapped_column(String(NAME))
+    version: Mapped[str] = mapped_column(String(NAME))
+    time: Mapped[datetime] = mapped_column(default=now, index=True)
+    state: Mapped[dict[str, Any]]
+    action: Mapped[list[Any]]
+    propensity: Mapped[float]
+
+
+class Turn(Table):
+    """One message of a conversation; `key` is the sender's own, so that a message sent again is not taken twice."""
+
+    __tablename__ = "turns"
+    __table_args__ = (UniqueConstraint("conversation_id", "number"), UniqueConstraint("conversation_id", "key", "role"))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    conversation_id: Mapped[str] = mapped_column(ForeignKey("conversations.id", ondelete="CASCADE"))
+    number: Mapped[int]
+    role: Mapped[str] = mapped_column(String(16))
+    text: Mapped[str] = mapped_column(Text)
+    key: Mapped[str | None] = mapped_column(String(NAME))
+    decision_id: Mapped[str | None] = mapped_column(ForeignKey("decisions.id"))
+    about: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    time: Mapped[datetime] = mapped_column(default=now)
+
+
+class Feedback(Table):
+    """What somebody thinks of a decision: `value` from -1 (wrong) to 1 (right); the newest opinion counts."""
+
+    __tablename__ = "feedback"
+    __table_args__ = (UniqueConstraint("decision_id", "owner"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    decision_id: Mapped[str] = mapped_column(ForeignKey("decisions.id"), index=True)
+    owner: Mapped[str] = mapped_column(String(NAME))
+    value: Mapped[float]
+    about: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    time: Mapped[datetime] = mapped_column(default=now, onupdate=now)
+
+
+class Item(Table):
+    """Something that can be recommended."""
+
+    __tablename__ = "items"
+
+    app: Mapped[str] = mapped_column(String(NAME), primary_key=True)
+    key: Mapped[str] = mapped_column(String(KEY), primary_key=True)
+    title: Mapped[str] = mapped_column(Text)
+    attributes: Mapped[dict[str, Any]] = mapped_column(default=dict)
+
+
+class Event(Table):
+    """What an owner did with an item; an owner's `key` counts once."""
+
+    __tablename__ = "events"
+    __table_args__ = (UniqueConstraint("owner", "key"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    app: Mapped[str] = mapped_column(String(NAME))
+    owner: Mapped[str] = mapped_column(String(NAME), index=True)
+    key: Mapped[str] = mapped_column(String(NAME), default=new_id)
+    kind: Mapped[str] = mapped_column(String(32))
+    item: Mapped[str] = mapped_column(String(KEY))
+    decision_id: Mapped[str | None] = mapped_column(ForeignKey("decisions.id"))
+    time: Mapped[datetime] = mapped_column(default=now)
+
+
+class News(Table):
+    """An item of a feed; its `key` counts once, however often it is delivered."""
+
+    __tablename__ = "news"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(String(KEY), unique=True)
+    time: Mapped[datetime] = mapped_column(index=True)
+    company: Mapped[str] = mapped_column(String(NAME))
+    headline: Mapped[str] = mapped_column(Text)
+    arrived: Mapped[datetime] = mapped_column(default=now)
+
+
+class Score(Table):
+    """What a model version makes of an item of news."""
+
+    __tablename__ = "scores"
+
+    news_id: Mapped[int] = mapped_column(ForeignKey("news.id", ondelete="CASCADE"), primary_key=True)
+    version: Mapped[str] = mapped_column(String(NAME), primary_key=True)
+    topic: Mapped[str] = mapped_column(String(NAME))
+    sentiment: Mapped[str] = mapped_column(String(16))
+    probabilities: Mapped[dict[str, Any]]
+
+
+class Alert(Table):
+    """A surge; `key` (company and time of opening) makes it one, however often the news are read again."""
+
+    __tablename__ = "alerts"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(String(KEY), unique=True)
+    company: Mapped[str] = mapped_column(String(NAME), index=True)
+    opened: Mapped[datetime]
+    state: Mapped[str] = mapped_column(String(16))
+    severity: Mapped[str] = mapped_column(String(16))
+    reason: Mapped[dict[str, Any]]
+
+
+class AlertChange(Table):
+    """One step of an alert's history."""
+
+    __tablename__ = "alert_changes"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    alert_id: Mapped[int] = mapped_column(ForeignKey("alerts.id", ondelete="CASCADE"), index=True)
+    state: Mapped[str] = mapped_column(String(16))
+    who: Mapped[str] = mapped_column(String(NAME))
+    note: Mapped[str] = mapped_column(Text, default="")
+    time: Mapped[datetime] = mapped_column(default=now)
+
+
+class ModelVersion(Table):
+    """A policy in a folder of its own; `reward` is measured on the fixed test set, with its interval in `metrics`."""
+
+    __tablename__ = "model_versions"
+
+    app: Mapped[str] = mapped_column(String(NAME), primary_key=True)
+    name: Mapped[str] = mapped_column(String(NAME), primary_key=True)
+    folder: Mapped[str] = mapped_column(Text)
+    fingerprint: Mapped[str] = mapped_column(String(128))
+    metrics: Mapped[dict[str, Any]]
+    note: Mapped[str] = mapped_column(Text, default="")
+    created: Mapped[datetime] = mapped_column(default=now)
+
+
+class Promotion(Table):
+    """One change of the version that serves; the newest of an app says which one does."""
+
+    __tablename__ = "promotions"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    app: Mapped[str] = mapped_column(String(NAME), index=True)
+    version: Mapped[str] = mapped_column(String(NAME))
+    who: Mapped[str] = mapped_column(String(NAME))
+    reason: Mapped[str] = mapped_column(Text, default="")
+    time: Mapped[datetime] = mapped_column(default=now)

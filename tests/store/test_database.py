@@ -1,0 +1,111 @@
+"""The store on SQLite and on a real PostgreSQL server."""
+
+import multiprocessing
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import inspect, select
+from sqlalchemy.exc import IntegrityError, StatementError
+
+from core.errors import SteerError
+from core.store.database import open_store
+from core.store.schema import Conversation, News, Table, Turn
+
+
+def test_the_migrations_make_exactly_the_tables_of_the_models(store):
+    with store.engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), Table.metadata) == []
+
+
+def test_opening_again_changes_nothing(store, store_url):
+    with store.transaction() as session:
+        session.add(Conversation(app="a", owner="ann"))
+    again = open_store(store_url)
+    with again.reading() as session:
+        assert session.scalars(select(Conversation.owner)).all() == ["ann"]
+    again.close()
+
+
+def test_times_come_back_as_the_moment_they_were(store):
+    noon_in_delhi = datetime(2026, 3, 1, 12, tzinfo=timezone(timedelta(hours=5, minutes=30)))
+    with store.transaction() as session:
+        session.add(News(key="1", time=noon_in_delhi, company="x", headline="h"))
+    with store.reading() as session:
+        read = session.scalars(select(News)).one()
+    assert read.time == noon_in_delhi
+    assert read.time.utcoffset() == timedelta(0)
+
+
+def test_a_time_without_zone_is_refused(store):
+    with pytest.raises(StatementError, match="no time zone"), store.transaction() as session:
+        session.add(News(key="1", time=datetime(2026, 1, 1), company="x", headline="h"))
+
+
+def test_a_failed_block_leaves_nothing(store):
+    def half_done() -> None:
+        with store.transaction() as session:
+            session.add(Conversation(app="a", owner="ann"))
+            session.flush()
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        half_done()
+    with store.reading() as session:
+        assert session.scalars(select(Conversation)).all() == []
+
+
+def test_a_turn_needs_its_conversation_on_both_engines(store):
+    with pytest.raises(IntegrityError), store.transaction() as session:
+        session.add(Turn(conversation_id="nowhere", number=0, role="user", text="x", time=datetime.now(UTC)))
+
+
+def _write(url: str, who: int, times: int) -> None:
+    store = open_store(url)
+    for at in range(times):
+        with store.transaction() as session:
+            session.add(Conversation(app="a", owner=f"{who}-{at}"))
+    store.close()
+
+
+def test_several_processes_open_and_write_at_once(store_url):
+    context = multiprocessing.get_context("spawn")
+    processes = [context.Process(target=_write, args=(store_url, who, 40)) for who in range(3)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+        assert process.exitcode == 0
+    store = open_store(store_url)
+    with store.reading() as session:
+        owners = session.scalars(select(Conversation.owner)).all()
+    store.close()
+    assert sorted(owners) == sorted(f"{who}-{at}" for who in range(3) for at in range(40))
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("nonsense", "write sqlite:///FILE or postgresql"),
+        ("mysql://x/y", "speaks sqlite and postgresql, not mysql"),
+        ("postgresql://ann:secret@127.0.0.1:1/x", "does not answer"),
+    ],
+)
+def test_a_wrong_url_says_what_to_write_and_no_password(url, message):
+    with pytest.raises(SteerError, match=message) as caught:
+        open_store(url)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_file_that_is_no_database_is_named(tmp_path):
+    file = tmp_path / "steer.db"
+    file.write_text("not a database, " * 100)
+    with pytest.raises(SteerError, match=r"steer\.db does not answer: file is not a database"):
+        open_store(f"sqlite:///{file}")
+
+
+def test_a_table_of_every_subject_exists(store):
+    tables = set(inspect(store.engine).get_table_names())
+    assert {"documents", "conversations", "turns", "decisions", "feedback", "items", "events"} < tables
+    assert {"news", "scores", "alerts", "alert_changes", "model_versions", "promotions", "users", "api_keys"} < tables
