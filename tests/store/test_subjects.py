@@ -1,0 +1,154 @@
+"""The queries of each subject, on both engines."""
+
+from datetime import UTC, datetime, timedelta
+
+from core.store import catalogue, conversations, decisions, news
+from core.store.schema import Decision, Turn
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def exchange(text: str, key: str | None = None) -> list[Turn]:
+    return [Turn(role="user", text=text, key=key), Turn(role="assistant", text=f"re: {text}", key=key)]
+
+
+def chat(store):
+    with store.transaction() as session:
+        return conversations.start(session, "support", "ann")
+
+
+def test_turns_stand_in_their_order(store):
+    talk = chat(store)
+    with store.transaction() as session:
+        assert conversations.append(session, talk, 0, exchange("one"))
+        assert conversations.append(session, talk, 2, exchange("two"))
+    with store.reading() as session:
+        assert [turn.text for turn in conversations.turns(session, talk.id)] == ["one", "re: one", "two", "re: two"]
+
+
+def test_who_answers_an_outdated_conversation_is_told(store):
+    talk = chat(store)
+    with store.transaction() as session:
+        assert conversations.append(session, talk, 0, exchange("first"))
+    with store.transaction() as session:
+        assert not conversations.append(session, talk, 0, exchange("at the same time"))
+    with store.reading() as session:
+        assert len(conversations.turns(session, talk.id)) == 2
+
+
+def test_the_last_message_can_be_taken_back_down_to_nothing(store):
+    talk = chat(store)
+    with store.transaction() as session:
+        conversations.append(session, talk, 0, exchange("one") + exchange("two"))
+    for text in ("two", "one", None):
+        with store.transaction() as session:
+            assert conversations.take_back(session, talk) == text
+    with store.reading() as session:
+        assert conversations.turns(session, talk.id) == []
+
+
+def test_a_conversation_is_found_by_its_app_and_id_alone(store):
+    talk = chat(store)
+    with store.reading() as session:
+        assert conversations.find(session, "support", talk.id).owner == "ann"
+        assert conversations.find(session, "other", talk.id) is None
+        assert conversations.find(session, "support", "' OR 1=1 --") is None
+        assert conversations.newest(session, "support", "bob", 10) == []
+        assert len(conversations.newest(session, "support", None, 10)) == 1
+
+
+def test_a_removed_conversation_is_gone_and_its_decisions_stay(store):
+    talk = chat(store)
+    decision = Decision(app="support", owner="ann", version="v1", state={"a": [1]}, action=[2], propensity=0.5)
+    with store.transaction() as session:
+        session.add(decision)
+        session.flush()
+        conversations.append(session, talk, 0, [Turn(role="user", text="x", decision_id=decision.id)])
+    with store.transaction() as session:
+        conversations.remove(session, talk)
+    with store.reading() as session:
+        assert conversations.find(session, "support", talk.id) is None
+        assert conversations.turns(session, talk.id) == []
+        assert decisions.count(session, "support") == 1
+
+
+def test_the_newest_opinion_of_each_person_counts(store):
+    decision = Decision(app="support", owner="ann", version="v1", state={"said": ["ü"]}, action=[0], propensity=1.0)
+    with store.transaction() as session:
+        session.add(decision)
+        session.flush()
+        decisions.judge(session, decision, "ann", 1.0, {})
+        decisions.judge(session, decision, "ann", -1.0, {"why": "no"})
+        decisions.judge(session, decision, "bob", 0.0, {})
+    with store.reading() as session:
+        (judged,) = decisions.judged(session, "support")
+        assert judged.value == -0.5
+        assert judged.decision.state == {"said": ["ü"]}
+        assert decisions.judged(session, "other") == []
+        assert decisions.judged(session, "support", datetime.now(UTC) + timedelta(seconds=5)) == []
+
+
+def test_an_event_that_is_sent_again_counts_once(store):
+    event = {"app": "films", "owner": "ann", "key": "k1", "kind": "like", "item": "7", "decision_id": None}
+    with store.transaction() as session:
+        assert catalogue.add_event(session, event)
+        assert not catalogue.add_event(session, event)
+        assert catalogue.add_event(session, {**event, "owner": "bob"})
+        assert catalogue.add_event(session, {**event, "key": "k2", "item": "8"})
+    with store.transaction() as session:
+        assert [event.item for event in catalogue.events(session, "films", "ann")] == ["7", "8"]
+        assert catalogue.take_back_event(session, "films", "ann")
+        assert [event.item for event in catalogue.events(session, "films", "ann")] == ["7"]
+        assert catalogue.forget(session, "films", "ann") == 1
+        assert not catalogue.take_back_event(session, "films", "ann")
+        assert len(catalogue.events(session, "films", "bob")) == 1
+
+
+def test_documents_are_replaced_by_their_key_and_paged(store):
+    several = [{"key": f"a{at:04}", "title": "t", "body": "b", "attributes": {}} for at in range(1100)]
+    with store.transaction() as session:
+        catalogue.put_documents(session, "support", several)
+        catalogue.put_documents(session, "support", [{**several[3], "body": "changed"}])
+    with store.reading() as session:
+        assert catalogue.document(session, "support", "a0003").body == "changed"
+        assert [d.key for d in catalogue.documents(session, "support", 2, after="a0010")] == ["a0011", "a0012"]
+        assert len(catalogue.documents(session, "support", 5000)) == 1100
+
+
+def headline(key: str, hours: int = 0) -> dict:
+    return {"key": key, "time": NOON + timedelta(hours=hours), "company": "acme", "headline": f"news {key}"}
+
+
+def test_news_count_once_and_come_in_the_order_of_time(store):
+    with store.transaction() as session:
+        assert [item.key for item in news.add(session, [headline("b", 2), headline("a", 1)])] == ["b", "a"]
+        assert [item.key for item in news.add(session, [headline("a", 1), headline("c", 0)])] == ["c"]
+    with store.reading() as session:
+        assert [item.key for item in news.in_order(session)] == ["c", "a", "b"]
+
+
+def test_the_score_of_the_latest_version_is_shown(store):
+    with store.transaction() as session:
+        (item,) = news.add(session, [headline("a")])
+        score = {"news_id": item.id, "topic": "legal", "sentiment": "negative", "probabilities": {"negative": 0.9}}
+        news.put_scores(session, [{**score, "version": "v0001"}])
+        news.put_scores(session, [{**score, "version": "v0002", "sentiment": "neutral"}])
+    with store.reading() as session:
+        ((_, newest),) = news.newest(session, "acme", 5)
+        assert (newest.version, newest.sentiment) == ("v0002", "neutral")
+        assert news.newest(session, "nobody", 5) == []
+
+
+def test_an_alert_is_one_however_often_the_news_are_read(store):
+    surge = {"key": "acme@noon", "company": "acme", "opened": NOON, "state": "open", "severity": "raised", "reason": {}}
+    with store.transaction() as session:
+        first = news.keep_alert(session, surge, "monitor")
+        news.change_alert(session, news.alert(session, first.id), "acknowledged", "ann", "seen")
+    with store.transaction() as session:
+        again = news.keep_alert(session, {**surge, "severity": "severe"}, "monitor")
+        assert (again.id, again.state, again.severity) == (first.id, "acknowledged", "severe")
+        news.keep_alert(session, {**surge, "state": "resolved"}, "monitor")
+    with store.reading() as session:
+        (alert,) = news.alerts(session, 5)
+        assert [change.state for change in news.history(session, alert)] == ["open", "acknowledged", "resolved"]
+        assert [change.who for change in news.history(session, alert)] == ["monitor", "ann", "monitor"]
