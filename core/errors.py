@@ -1,4 +1,4 @@
-"""The one exception that a user is meant to read."""
+"""The exceptions that a user is meant to read."""
 
 
 class SteerError(Exception):
@@ -6,3 +6,15 @@ class SteerError(Exception):
 
     The command line prints it without a traceback and exits with status 2; pages and the API show it as it is.
     """
+
+
+class NotFoundError(SteerError):
+    """What was asked for does not exist, or is not the asker's to see: nobody is told which."""
+
+
+class ConflictError(SteerError):
+    """Somebody else changed the same thing at the same time."""
+
+
+class UnavailableError(SteerError):
+    """The same request may well succeed in a moment."""

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
+
+from core.training import Run
 
 LANGUAGES = ("en", "zh")
 
@@ -53,12 +54,12 @@ class Page:
         name: of the app.
         path: of the page in the address.
         texts: must hold `title` and `summary`.
-        open_service: makes the app's service from the folder of training runs.
+        open_service: makes the app's service from the run, or the version, that holds its policy.
         build: lays out the page for a service; called inside a Blocks context.
     """
 
     name: str
     path: str
     texts: Texts
-    open_service: Callable[[Path], Any]
+    open_service: Callable[[Run], Any]
     build: Callable[[Any], None]

@@ -18,6 +18,7 @@ from rich.console import Console
 from core.errors import SteerError
 from core.serving.page import Page
 from core.serving.shell import build_shell, mount_options
+from core.training import Run
 
 
 def installed_pages() -> list[Page]:
@@ -32,7 +33,7 @@ def create_app(runs: Path) -> FastAPI:
         SteerError: an app has not been trained yet.
     """
     pages = installed_pages()
-    services = {page.name: page.open_service(runs) for page in pages}
+    services = {page.name: page.open_service(Run(runs / page.name)) for page in pages}
     app = FastAPI(title="Steer", docs_url=None, redoc_url=None)
 
     @app.get("/health")
