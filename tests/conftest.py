@@ -70,8 +70,9 @@ def runs(tmp_path_factory) -> Path:
 def services(runs):
     """The apps' services by name."""
     from core.serving.server import installed_pages
+    from core.training import Run
 
-    return {page.name: page.open_service(runs) for page in installed_pages()}
+    return {page.name: page.open_service(Run(runs / page.name)) for page in installed_pages()}
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,6 @@ import os
 import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -129,13 +128,12 @@ class SupportService:
         return [_source(article) for article in list(by_intent.values())[:3]]
 
 
-def open_service(runs: Path) -> SupportService:
-    """The service of the newest trained bot in `runs`.
+def open_service(run: Run) -> SupportService:
+    """The service of the bot that `run` holds.
 
     Raises:
-        SteerError: it has not been trained yet.
+        SteerError: it holds none.
     """
-    run = Run(runs / CustomerService.name)
     return SupportService(open_task(CustomerService, run), run)
 
 

@@ -18,9 +18,11 @@ from apps.finance_monitor.alerts import THRESHOLD
 from apps.finance_monitor.monitor import Monitor
 from apps.finance_monitor.newsroom import NEGATIVE, SENTIMENTS, Episode, Newsroom
 from apps.finance_monitor.service import FinanceService, open_service
+from apps.finance_monitor.task import FinanceMonitor
 from core.files import write_json
 from core.paths import runs_dir
 from core.task import Split
+from core.training import Run
 
 Fired = tuple[str, datetime]
 _SLACK = timedelta(hours=6)
@@ -116,7 +118,8 @@ def main(
     json: Annotated[Path | None, typer.Option("--json", help="write the figures here as well")] = None,
 ) -> None:
     """Run the shipped news through the monitor and print delays and false alarms."""
-    outcomes = backtest(open_service(runs or runs_dir()), split, threshold)  # type: ignore[arg-type]
+    run = Run((runs or runs_dir()) / FinanceMonitor.name)
+    outcomes = backtest(open_service(run), split, threshold)  # type: ignore[arg-type]
     table = Table("detector", "surges found", "median delay", "headlines", "decoys fired", "false alarms a week")
     for name, o in outcomes.items():
         delay = "-" if o.delay_hours is None else f"{o.delay_hours:.1f} h"

@@ -179,13 +179,12 @@ class FinanceService:
             return self._encoder.embed(headlines)
 
 
-def open_service(runs: Path) -> FinanceService:
-    """The service of the newest trained monitor in `runs`.
+def open_service(run: Run) -> FinanceService:
+    """The service of the monitor that `run` holds.
 
     Raises:
-        SteerError: it has not been trained yet.
+        SteerError: it holds none.
     """
-    run = Run(runs / FinanceMonitor.name)
     return FinanceService(open_task(FinanceMonitor, run), run)
 
 

@@ -4,7 +4,6 @@ import threading
 import unicodedata
 from collections import Counter
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -224,13 +223,12 @@ class RecommenderService:
         return np.concatenate([near, found[~np.isin(found, near)]])[:CANDIDATES]
 
 
-def open_service(runs: Path) -> RecommenderService:
-    """The service of the trained recommender in `runs`.
+def open_service(run: Run) -> RecommenderService:
+    """The service of the recommender that `run` holds.
 
     Raises:
-        SteerError: it has not been trained yet.
+        SteerError: it holds none.
     """
-    run = Run(runs / Recommender.name)
     return RecommenderService(open_task(Recommender, run), run)
 
 
