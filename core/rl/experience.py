@@ -31,7 +31,7 @@ class Experience:
         self.scale = RunningStatistics(())
         self.episode_return = 0.0
         self._states: Observations | None = None
-        self._so_far = np.zeros(env.num_envs)
+        self._so_far = np.zeros(0)
         self._seen: Observations | None = None
 
     def collect(self, policy: Policy, seed: int) -> Rollout:
