@@ -8,12 +8,12 @@ from typing import Any
 from alembic import command
 from alembic.config import Config
 from filelock import FileLock
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, select
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
-from core.errors import SteerError
+from core.errors import SteerError, UnavailableError
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _BUSY_SECONDS = 30
@@ -38,7 +38,7 @@ class Store:
         Records stay readable afterwards.
 
         Raises:
-            SteerError: the database does not answer.
+            UnavailableError: the database does not answer.
         """
         with self._begun(self._writing) as session:
             yield session
@@ -48,7 +48,7 @@ class Store:
         """A session that changes nothing, and so never waits for those that do.
 
         Raises:
-            SteerError: the database does not answer.
+            UnavailableError: the database does not answer.
         """
         with self._begun(self._reading) as session:
             yield session
@@ -60,6 +60,15 @@ class Store:
                 yield session
         except OperationalError as error:
             raise _unreachable(self.engine.url, error) from error
+
+    def ping(self) -> None:
+        """Ask the database for an answer.
+
+        Raises:
+            UnavailableError: there was none.
+        """
+        with self.reading() as session:
+            session.execute(select(1))
 
     @property
     def url(self) -> URL:
@@ -83,7 +92,8 @@ def open_store(url: str) -> Store:
         url: `sqlite:///FILE` or `postgresql://USER:PASSWORD@HOST/DATABASE`.
 
     Raises:
-        SteerError: the URL is malformed, or the database cannot be reached or opened.
+        SteerError: the URL is malformed.
+        UnavailableError: the database cannot be reached or opened.
     """
     engine = _engine(url)
     try:
@@ -153,6 +163,6 @@ def _upgrade(engine: Engine) -> None:
         command.upgrade(config, "head")
 
 
-def _unreachable(url: URL, error: Exception) -> SteerError:
+def _unreachable(url: URL, error: Exception) -> UnavailableError:
     reason = str(getattr(error, "orig", error)).strip().splitlines()[0]
-    return SteerError(f"the store {url.render_as_string(hide_password=True)} does not answer: {reason}")
+    return UnavailableError(f"the store {url.render_as_string(hide_password=True)} does not answer: {reason}")

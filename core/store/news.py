@@ -1,9 +1,10 @@
 """News, what models make of them, and alerts with their history."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from core.store.schema import Alert, AlertChange, News, Score
@@ -13,7 +14,12 @@ _AT_ONCE = 200
 
 
 def add(session: Session, items: Sequence[Mapping[str, Any]]) -> list[News]:
-    """Take in items (`key`, `time`, `company`, `headline`) whose keys are new, and say which were."""
+    """Take in items (`key`, `time`, `company`, `headline`) whose keys are new, and say which were.
+
+    Items get their numbers in the order in which they become visible, so `behind` misses none.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("LOCK TABLE news IN SHARE ROW EXCLUSIVE MODE"))
     new: list[News] = []
     for at in range(0, len(items), _AT_ONCE):
         new += put_once(session, News, items[at : at + _AT_ONCE], ["key"])
@@ -39,9 +45,33 @@ def newest(session: Session, company: str | None, count: int) -> list[tuple[News
     return [(item, latest.get(item.id)) for item in items]
 
 
-def in_order(session: Session) -> list[News]:
-    """Every item, in the order in which it was published."""
-    return list(session.scalars(select(News).order_by(News.time, News.id)))
+def behind(session: Session, number: int, count: int, since: datetime | None = None) -> list[News]:
+    """Items in the order in which they arrived, from behind the one with that number.
+
+    Args:
+        session: to read with.
+        number: 0 for the first.
+        count: at most so many.
+        since: leave out what was published before.
+    """
+    wanted = select(News).where(News.id > number).order_by(News.id).limit(count)
+    return list(session.scalars(wanted if since is None else wanted.where(News.time >= since)))
+
+
+def latest_time(session: Session) -> datetime | None:
+    """When the newest item was published."""
+    return session.scalar(select(func.max(News.time)))
+
+
+def item(session: Session, number: int) -> News | None:
+    """The item of a number."""
+    return session.get(News, number)
+
+
+def score(session: Session, number: int) -> Score | None:
+    """The latest version's score of an item."""
+    wanted = select(Score).where(Score.news_id == number)
+    return session.scalar(wanted.order_by(Score.version.desc()).limit(1))
 
 
 def keep_alert(session: Session, alert: Mapping[str, Any], who: str) -> Alert:

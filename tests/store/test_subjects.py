@@ -119,12 +119,16 @@ def headline(key: str, hours: int = 0) -> dict:
     return {"key": key, "time": NOON + timedelta(hours=hours), "company": "acme", "headline": f"news {key}"}
 
 
-def test_news_count_once_and_come_in_the_order_of_time(store):
+def test_news_count_once_and_come_in_the_order_of_arrival(store):
     with store.transaction() as session:
         assert [item.key for item in news.add(session, [headline("b", 2), headline("a", 1)])] == ["b", "a"]
         assert [item.key for item in news.add(session, [headline("a", 1), headline("c", 0)])] == ["c"]
     with store.reading() as session:
-        assert [item.key for item in news.in_order(session)] == ["c", "a", "b"]
+        items = news.behind(session, 0, 10)
+        assert [item.key for item in items] == ["b", "a", "c"]
+        assert [item.key for item in news.behind(session, items[0].id, 1)] == ["a"]
+        assert [item.key for item in news.behind(session, 0, 10, since=NOON + timedelta(hours=1))] == ["b", "a"]
+        assert news.latest_time(session) == NOON + timedelta(hours=2)
 
 
 def test_the_score_of_the_latest_version_is_shown(store):
