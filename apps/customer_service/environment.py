@@ -4,6 +4,7 @@ State: the conversation so far and the candidates that retrieval found for it. A
 candidates, or one of `FIXED_ACTIONS`. Transition: asked back, the customer says more. Reward: `rewards.py`.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -12,10 +13,11 @@ from gymnasium import spaces
 from gymnasium.vector.utils import batch_space
 
 from apps.customer_service.desk import OFF_TOPIC, Desk
-from apps.customer_service.knowledge import CANDIDATES, FEATURES, Found, Knowledge, Messages
+from apps.customer_service.knowledge import CANDIDATES, FEATURES, Knowledge, Messages
 from core.envs.episodes import EpisodeEnv
 from core.envs.observations import Observations
 from core.envs.text_space import text_space
+from core.remembered import Remembered
 from core.task import Split
 
 FIXED_ACTIONS = ("ask_back", "hand_over", "decline")
@@ -83,18 +85,11 @@ class StateMaker:
 
     def __init__(self, knowledge: Knowledge) -> None:
         self.knowledge = knowledge
-        self._found: dict[Messages, tuple[np.ndarray, np.ndarray]] = {}
+        self._found: Remembered[Messages, tuple[np.ndarray, np.ndarray]] = Remembered(_REMEMBERED)
 
     def states(self, conversations: list[Messages]) -> dict[str, Any]:
         """States of conversations, each the customer's messages so far, oldest first."""
-        new = list(dict.fromkeys(messages for messages in conversations if messages not in self._found))
-        if new:
-            if len(self._found) > _REMEMBERED:
-                self._found.clear()
-                new = list(dict.fromkeys(conversations))
-            found: Found = self.knowledge.find(new)
-            self._found.update(zip(new, zip(found.articles, found.features, strict=True), strict=True))
-        rows = [self._found[messages] for messages in conversations]
+        rows = self._found.get(conversations, self._find)
         asked = np.array([len(messages) - 1 for messages in conversations], dtype=np.float32) / MAX_ASKS
         features = np.stack([row[1] for row in rows])
         asked_column = np.broadcast_to(asked[:, None, None], (*features.shape[:2], 1))
@@ -104,6 +99,10 @@ class StateMaker:
             "candidates": np.stack([row[0] for row in rows]),
             "features": np.concatenate([features, asked_column], axis=-1),
         }
+
+    def _find(self, conversations: list[Messages]) -> Iterable[tuple[np.ndarray, np.ndarray]]:
+        found = self.knowledge.find(conversations)
+        return zip(found.articles, found.features, strict=True)
 
 
 class SupportEnv(EpisodeEnv):

@@ -5,16 +5,18 @@ import os
 import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
 
 from apps.customer_service.desk import Article
 from apps.customer_service.environment import ASK_BACK, CANDIDATES, DECLINE, HAND_OVER, MAX_ASKS
+from apps.customer_service.knowledge import Messages
 from apps.customer_service.sentences import best_sentences
 from apps.customer_service.task import CustomerService
 from core.errors import SteerError
+from core.serving.batching import Batcher
 from core.serving.typed import typed_text
 from core.task import Task
 from core.training import Run, trained_policy
@@ -51,8 +53,16 @@ class Reply:
     confidence: float
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """What a customer said since the last answer, as far as it counts, and whether the bot may ask back."""
+
+    messages: Messages
+    may_ask: bool
+
+
 class SupportService:
-    """Decides by the trained policy; keeps nothing of a conversation.
+    """Decides by the trained policy, for the conversations of many customers at once; keeps nothing of them.
 
     Args:
         task: with the settings that the policy was trained with.
@@ -63,7 +73,13 @@ class SupportService:
         assert isinstance(task, CustomerService)
         self.task, self.run = task, run
         self.policy = trained_policy(task, run)
+        self._replies: Batcher[_Asked, Reply] = Batcher(self._reply_to_all)
         self._one_at_a_time = threading.Lock()
+
+    @property
+    def batchers(self) -> dict[str, Batcher[Any, Any]]:
+        """Where requests of several users meet, by what they get; to be measured, and closed at the end."""
+        return {"replies": self._replies}
 
     def reply(self, earlier: list[str], message: str) -> Reply:
         """Decide what to do about a conversation.
@@ -73,23 +89,11 @@ class SupportService:
             message: the newest.
 
         Raises:
-            SteerError: the message is empty, too long, or not text.
+            SteerError: the message is empty, too long, or not text, or too many requests wait.
         """
         message = typed_text(message, most=MAX_MESSAGE, what="a message")
-        asks = len(earlier)
-        with self._one_at_a_time:
-            states = self.task.maker.states([(*earlier[-MAX_ASKS:], message)])
-            probs = self.policy.logits(states).exp()[0]
-        if asks >= MAX_ASKS:  # nobody is asked a third time
-            probs[ASK_BACK] = 0
-        action = int(probs.argmax())
-        articles = [self._article(int(row)) for row in states["candidates"][0]]
-        confidence = float(probs[action] / probs.sum())
-        if action < CANDIDATES:
-            return self._answer(articles[action], message, self._same_intent(probs, articles, action))
-        kinds: dict[int, Action] = {ASK_BACK: "ask_back", HAND_OVER: "hand_over", DECLINE: "decline"}
-        sources = self._choices(probs, articles) if action == ASK_BACK else []
-        return Reply(kinds[action], "", sources, confidence)
+        messages = (*earlier[-MAX_ASKS:], message)
+        return self._replies.submit(_Asked(messages, may_ask=len(earlier) < MAX_ASKS))  # nobody is asked a third time
 
     def keep_feedback(self, liked: bool, conversation: list[dict[str, str]]) -> None:
         """Append what a customer thinks of a reply to `feedback.jsonl` in the run's folder.
@@ -107,8 +111,22 @@ class SupportService:
         except OSError as error:
             raise SteerError(f"could not keep the feedback: {error.strerror}") from error
 
-    def _article(self, row: int) -> Article:
-        return self.task.maker.knowledge.article(row)
+    def _reply_to_all(self, asked: list[_Asked]) -> list[Reply]:
+        states = self.task.maker.states([each.messages for each in asked])
+        probs = self.policy.logits(states).exp()
+        return [self._reply(*each) for each in zip(asked, probs, states["candidates"], strict=True)]
+
+    def _reply(self, asked: _Asked, probs: torch.Tensor, candidates: np.ndarray) -> Reply:
+        if not asked.may_ask:
+            probs[ASK_BACK] = 0
+        action = int(probs.argmax())
+        articles = [self.task.maker.knowledge.article(int(row)) for row in candidates]
+        confidence = float(probs[action] / probs.sum())
+        if action < CANDIDATES:
+            return self._answer(articles[action], asked.messages[-1], self._same_intent(probs, articles, action))
+        kinds: dict[int, Action] = {ASK_BACK: "ask_back", HAND_OVER: "hand_over", DECLINE: "decline"}
+        sources = self._choices(probs, articles) if action == ASK_BACK else []
+        return Reply(kinds[action], "", sources, confidence)
 
     def _answer(self, article: Article, message: str, confidence: float) -> Reply:
         text = article.template or best_sentences(article.body, message, self.task.maker.knowledge.encoder)

@@ -2,18 +2,24 @@
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from itertools import chain, islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from apps.finance_monitor.feed import FeedFile, Item
+from apps.finance_monitor.feed import Feed, FeedFile, Item
 from apps.finance_monitor.monitor import Label, Monitor
 from apps.finance_monitor.newsroom import SENTIMENTS, TOPICS, Company
+from apps.finance_monitor.redis_feed import RedisFeed
 from apps.finance_monitor.task import FinanceMonitor
 from core.errors import SteerError
 from core.models.encoder import TextEncoder
+from core.queues.connection import is_address
+from core.remembered import Remembered
+from core.serving.batching import Batcher
 from core.serving.typed import typed_text
 from core.task import Task
 from core.training import Run, trained_policy
@@ -22,6 +28,8 @@ from core.workflow import open_task
 MAX_HEADLINE = 500
 FEED_VARIABLE = "STEER_FINANCE_FEED"
 _REMEMBERED = 50_000
+# A user with a thousand headlines lets others in after so many.
+_TEXTS_A_REQUEST = 32
 
 
 class Session:
@@ -35,7 +43,7 @@ class Session:
     """
 
     def __init__(
-        self, service: "FinanceService", items: Sequence[Item], start: datetime, feed: FeedFile | None = None
+        self, service: "FinanceService", items: Sequence[Item], start: datetime, feed: Feed | None = None
     ) -> None:
         self.service, self.now, self.feed = service, start, feed
         self.monitor = Monitor()
@@ -101,8 +109,14 @@ class FinanceService:
         self.newsroom = task.newsroom
         self.policy = trained_policy(task, run)
         self._encoder = TextEncoder(task.settings.encoder.name, max_length=48)
-        self._labels: dict[str, Label] = {}
-        self._one_at_a_time = threading.Lock()
+        self._known: Remembered[str, Label] = Remembered(_REMEMBERED)
+        self._labels: Batcher[list[str], list[Label]] = Batcher(self._label_all)
+        self._vectors: Batcher[list[str], np.ndarray] = Batcher(self._embed_all)
+
+    @property
+    def batchers(self) -> dict[str, Batcher[Any, Any]]:
+        """Where requests of several users meet, by what they get; to be measured, and closed at the end."""
+        return {"labels": self._labels, "vectors": self._vectors}
 
     @property
     def companies(self) -> list[Company]:
@@ -119,10 +133,13 @@ class FinanceService:
         return [Item(time=news.time, company=news.company, headline=news.headline) for news in self.newsroom.news]
 
     def replay(self, start: datetime) -> Session:
-        """A viewer's replay of the shipped news, or of the file that `STEER_FINANCE_FEED` names, followed live."""
-        path = os.environ.get(FEED_VARIABLE)
-        if path:
-            return Session(self, [], start, FeedFile(Path(path)))
+        """A viewer's replay of the shipped news, or of the feed that `STEER_FINANCE_FEED` names, followed live.
+
+        A feed is a file, or a stream in Redis: redis://HOST:PORT/NUMBER/NAME.
+        """
+        source = os.environ.get(FEED_VARIABLE)
+        if source:
+            return Session(self, [], start, RedisFeed(source) if is_address(source) else FeedFile(Path(source)))
         return Session(self, self.history(), start)
 
     @property
@@ -161,22 +178,21 @@ class FinanceService:
     def labels(self, items: Sequence[Item]) -> list[Label]:
         """Topic and sentiment of each item."""
         texts = [self.newsroom.text(item.company, item.headline) for item in items]
-        with self._one_at_a_time:
-            new = [text for text in dict.fromkeys(texts) if text not in self._labels]
-            if new:
-                if len(self._labels) > _REMEMBERED:
-                    self._labels.clear()
-                    new = list(dict.fromkeys(texts))
-                probs = self.policy.logits({"text": tuple(new)}).exp().numpy()
-                joint = probs.reshape(-1, len(TOPICS), len(SENTIMENTS))
-                self._labels.update(zip(new, map(_label, joint), strict=True))
-            return [self._labels[text] for text in texts]
+        return self._known.get(texts, lambda new: chain.from_iterable(map(self._labels.submit, _portions(new))))
 
     def vectors(self, items: Sequence[Item]) -> np.ndarray:
         """Unit-length embeddings of the headlines, float32 of shape (items, width)."""
-        headlines = [item.headline for item in items]
-        with self._one_at_a_time:
-            return self._encoder.embed(headlines)
+        parts = map(self._vectors.submit, _portions([item.headline for item in items]))
+        return np.concatenate([np.zeros((0, self._encoder.width), dtype=np.float32), *parts])
+
+    def _label_all(self, requests: list[list[str]]) -> list[list[Label]]:
+        probs = self.policy.logits({"text": tuple(chain.from_iterable(requests))}).exp().numpy()
+        labels = map(_label, probs.reshape(-1, len(TOPICS), len(SENTIMENTS)))
+        return [list(islice(labels, len(texts))) for texts in requests]
+
+    def _embed_all(self, requests: list[list[str]]) -> list[np.ndarray]:
+        vectors = self._encoder.embed(list(chain.from_iterable(requests)))
+        return np.split(vectors, np.cumsum([len(texts) for texts in requests])[:-1])
 
 
 def open_service(run: Run) -> FinanceService:
@@ -186,6 +202,10 @@ def open_service(run: Run) -> FinanceService:
         SteerError: it holds none.
     """
     return FinanceService(open_task(FinanceMonitor, run), run)
+
+
+def _portions(texts: Sequence[str]) -> Iterator[list[str]]:
+    return (list(texts[at : at + _TEXTS_A_REQUEST]) for at in range(0, len(texts), _TEXTS_A_REQUEST))
 
 
 def _label(joint: np.ndarray) -> Label:

@@ -1,10 +1,9 @@
 """What the page and the API ask of the recommender: a list with reasons for a visitor."""
 
-import threading
 import unicodedata
 from collections import Counter
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from apps.recommender.reasons import Reason, Reasons
 from apps.recommender.task import Recommender
 from core.errors import SteerError
 from core.models.encoder import TextEncoder
+from core.serving.batching import Batcher
 from core.serving.typed import typed_text
 from core.task import Task
 from core.training import Run, trained_policy
@@ -95,8 +95,26 @@ class UserSummary:
     genres: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class _Wanted:
+    """What a list is made from: films liked, oldest first, films that must not be shown again, and words."""
+
+    liked: np.ndarray
+    seen: np.ndarray
+    words: str
+
+
+@dataclass(frozen=True)
+class _Scored:
+    """Candidates with their scores, and the similarity of every film to the words, if there were any."""
+
+    candidates: np.ndarray
+    scores: np.ndarray
+    said: np.ndarray | None
+
+
 class RecommenderService:
-    """Lists by the trained policy; keeps nothing of any visitor.
+    """Lists by the trained policy, for many visitors at once; keeps nothing of them.
 
     Args:
         task: with the settings that the policy was trained with.
@@ -111,7 +129,12 @@ class RecommenderService:
         self.reasons = Reasons(self.maker)
         self.terms = SOURCE.licence
         self._titles = [_plain(item.title) for item in self.data.items]
-        self._one_at_a_time = threading.Lock()
+        self._lists: Batcher[_Wanted, _Scored] = Batcher(self._score_all)
+
+    @property
+    def batchers(self) -> dict[str, Batcher[Any, Any]]:
+        """Where requests of several users meet, by what they get; to be measured, and closed at the end."""
+        return {"lists": self._lists}
 
     def users(self, count: int = SHOWN_USERS) -> list[UserSummary]:
         """Some users, from those with few likes to those with many."""
@@ -133,23 +156,17 @@ class RecommenderService:
         """Ten films with reasons; none for a visitor of whom nothing is known yet.
 
         Raises:
-            SteerError: unknown user or film, or words that are too long or no text.
+            SteerError: unknown user or film, words that are too long or no text, or too many requests wait.
         """
         words = checked(visitor.words) if visitor.words else ""
         liked, seen = self._liked(visitor), self._seen(visitor)
         if not words and not len(liked):
             return []
-        with self._one_at_a_time:
-            said = self._similarity(words) if words else None
-            history = liked if len(liked) or said is None else self._seeds(said, seen)
-            candidates = self._candidates(history, seen, said)
-            logits = self.policy.logits(self.maker.describe([history], candidates[None])).numpy()[0]
-        if said is not None:
-            logits = logits + _WORDS_WEIGHT * _standard(said[candidates])
-        order = np.argsort(-logits, kind="stable")[:PICKS]
-        films = candidates[order]
-        reasons = self.reasons.explain(films, liked, words, None if said is None else said[films])
-        scores = np.exp(logits[order] - logits[order[0]])
+        found = self._lists.submit(_Wanted(liked, seen, words))
+        order = np.argsort(-found.scores, kind="stable")[:PICKS]
+        films = found.candidates[order]
+        reasons = self.reasons.explain(films, liked, words, None if found.said is None else found.said[films])
+        scores = np.exp(found.scores[order] - found.scores[order[0]])
         return [
             Recommended(self.film(int(row)), float(score), reason)
             for row, score, reason in zip(films, scores, reasons, strict=True)
@@ -203,24 +220,28 @@ class RecommenderService:
         past = self.data.users[visitor.user].items.tolist() if visitor.user is not None else []
         return np.array(past + [self.film(event.film).row for event in visitor.events], dtype=np.int64)
 
-    def _similarity(self, words: str) -> np.ndarray:
-        """Cosine of every film's text to the words, float32 of shape (items,)."""
-        return self.maker.retriever.texts @ self.encoder.embed([words])[0]
+    def _score_all(self, wanted: list[_Wanted]) -> list[_Scored]:
+        said = self._similarities([each.words for each in wanted])
+        seen = [each.seen for each in wanted]
+        histories = [
+            each.liked if len(each.liked) or similar is None else self._seeds(similar, each.seen)
+            for each, similar in zip(wanted, said, strict=True)
+        ]
+        found = self.maker.retriever.candidates(histories, seen, CANDIDATES)
+        candidates = np.stack([_with_nearest(*each) for each in zip(found, seen, said, strict=True)])
+        logits = self.policy.logits(self.maker.describe(histories, candidates)).numpy()
+        return [_scored(*each) for each in zip(candidates, logits, said, strict=True)]
+
+    def _similarities(self, words: list[str]) -> list[np.ndarray | None]:
+        """Cosine of every film's text to each visitor's words, float32 of shape (items,); None where there are none."""
+        vectors = iter(self.encoder.embed([text for text in words if text]))
+        return [self.maker.retriever.texts @ next(vectors) if text else None for text in words]
 
     def _seeds(self, said: np.ndarray, seen: np.ndarray) -> np.ndarray:
         """Well-liked films nearest to the words, least near first: they stand in for a history."""
         fits = np.where(self.maker.popularity >= _SEED_LIKES, said, -1.0)
         fits[seen] = -1.0
         return np.argsort(-fits, kind="stable")[:_SEEDS][::-1].astype(np.int64)
-
-    def _candidates(self, history: np.ndarray, seen: np.ndarray, said: np.ndarray | None) -> np.ndarray:
-        """What the retriever finds; with words, half of the candidates are the films nearest to them."""
-        found = self.maker.retriever.candidates([history], [seen], CANDIDATES)[0]
-        if said is None:
-            return found
-        near = np.argsort(-said, kind="stable")
-        near = near[~np.isin(near, seen)][: CANDIDATES // 2]
-        return np.concatenate([near, found[~np.isin(found, near)]])[:CANDIDATES]
 
 
 def open_service(run: Run) -> RecommenderService:
@@ -245,6 +266,21 @@ def _plain(text: str) -> str:
     """Lower case, without accents and punctuation, so that `amelie` finds Amélie."""
     letters = unicodedata.normalize("NFKD", text.casefold())
     return " ".join("".join(c if c.isalnum() else " " for c in letters if not unicodedata.combining(c)).split())
+
+
+def _with_nearest(found: np.ndarray, seen: np.ndarray, said: np.ndarray | None) -> np.ndarray:
+    """What the retriever found; with words, half of the candidates are the films nearest to them."""
+    if said is None:
+        return found
+    near = np.argsort(-said, kind="stable")
+    near = near[~np.isin(near, seen)][: CANDIDATES // 2]
+    return np.concatenate([near, found[~np.isin(found, near)]])[:CANDIDATES]
+
+
+def _scored(candidates: np.ndarray, logits: np.ndarray, said: np.ndarray | None) -> _Scored:
+    if said is None:
+        return _Scored(candidates, logits, None)
+    return _Scored(candidates, logits + _WORDS_WEIGHT * _standard(said[candidates]), said)
 
 
 def _standard(values: np.ndarray) -> np.ndarray:

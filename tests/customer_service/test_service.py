@@ -1,10 +1,12 @@
 """What the page and the API get from the trained bot."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from apps.customer_service.service import MAX_MESSAGE
+from apps.customer_service.environment import episodes
+from apps.customer_service.service import MAX_MESSAGE, open_service
 from core.errors import SteerError
 
 
@@ -67,3 +69,16 @@ def test_feedback_is_kept_line_by_line(service):
     rows = kept.read_text(encoding="utf-8").splitlines()
     assert len(rows) == len(before) + 1
     assert json.loads(rows[-1])["conversation"][0]["content"] == "grüße\nand a new line"
+
+
+def test_customers_who_write_at_once_get_the_replies_that_each_would_get_alone(service):
+    customers = episodes(service.task.desk, "test")[::20]
+    chats = [(list(each.messages[:asked]), each.messages[asked]) for each in customers for asked in (0, 1)]
+    with ThreadPoolExecutor(32) as pool:
+        together = list(pool.map(lambda chat: service.reply(*chat), chats))
+    fresh = open_service(service.run)  # remembers nothing of the above
+    alone = [fresh.reply(*chat) for chat in chats]
+    assert [(reply.action, reply.text, reply.sources) for reply in together] == [
+        (reply.action, reply.text, reply.sources) for reply in alone
+    ]
+    assert [reply.confidence for reply in together] == pytest.approx([reply.confidence for reply in alone], abs=0.05)

@@ -1,14 +1,17 @@
 """The monitor as the page uses it: replay, feeds, typed headlines."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
 
 from apps.finance_monitor.backtest import backtest
 from apps.finance_monitor.feed import FeedFile
-from apps.finance_monitor.service import FEED_VARIABLE
+from apps.finance_monitor.service import FEED_VARIABLE, open_service
 from core.errors import SteerError
+from core.training import Run
 
 ROW = {"time": "2025-03-03T09:00:00Z", "company": "corvane", "headline": "Corvane plant on fire"}
 
@@ -108,3 +111,23 @@ def test_script_in_a_headline_is_only_text(service):
     label = service.read("corvane", "<script>alert(1)</script> Corvane profit halves after plant fire")
     assert label.sentiment in {"negative", "neutral", "positive"}
     assert sum(label.sentiments) == pytest.approx(1, abs=1e-4)
+
+
+def test_headlines_read_at_once_get_the_labels_that_each_would_get_alone(service, runs):
+    portions = [service.history()[at : at + 1 + at % 40] for at in range(0, 1000, 25)]
+    fresh = open_service(Run(runs / "finance_monitor"))  # remembers nothing
+    with ThreadPoolExecutor(32) as pool:
+        labels = list(pool.map(fresh.labels, portions))
+        vectors = list(pool.map(fresh.vectors, portions))
+    for items, together, vector in zip(portions, labels, vectors, strict=True):
+        alone = service.labels(items)
+        assert [(label.topic, label.sentiment) for label in together] == [
+            (label.topic, label.sentiment) for label in alone
+        ]
+        assert np.allclose([label.sentiments for label in together], [label.sentiments for label in alone], atol=0.05)
+        assert (service.vectors(items) * vector).sum(axis=1) == pytest.approx(1, abs=1e-3)
+
+
+def test_no_headlines_have_no_labels_and_no_vectors(service):
+    assert service.labels([]) == []
+    assert service.vectors([]).shape == (0, 384)

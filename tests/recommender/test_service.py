@@ -116,6 +116,21 @@ def test_visitors_do_not_see_each_other(service):
     assert together == [alone[user] for user in users * 3]
 
 
+def test_visitors_who_come_at_once_get_the_lists_that_each_would_get_alone(service):
+    users = [summary.user for summary in service.users(60)]
+    visitors = [
+        *(Visitor(user=user) for user in users),
+        *(Visitor(user=user, words=f"a story of revenge, take {user}") for user in users),
+        *(Visitor(words=f"children and animals, take {user}") for user in users),
+    ]
+    with ThreadPoolExecutor(32) as pool:
+        together = list(pool.map(service.recommend, visitors))
+    for visitor, films in zip(visitors, together, strict=True):
+        alone = service.recommend(visitor)
+        assert [(film.film, film.reason) for film in films] == [(film.film, film.reason) for film in alone]
+        assert [film.score for film in films] == pytest.approx([film.score for film in alone], abs=1e-3)
+
+
 def test_initials_leave_small_words_out():
     assert initials("The Lord of the Rings: The Return of the King") == "LRR"
     assert initials("M") == "M"
