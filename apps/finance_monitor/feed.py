@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Protocol
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
@@ -19,6 +20,32 @@ class Item(BaseModel):
     time: AwareDatetime
     company: str = Field(min_length=1, max_length=80)
     headline: str = Field(min_length=1, max_length=500)
+
+
+class Feed(Protocol):
+    """A source of news that is followed.
+
+    Attributes:
+        rejected: what was malformed, and how.
+    """
+
+    rejected: list[str]
+
+    def poll(self) -> list[Item]:
+        """What arrived since the last call."""
+
+
+def item_of(row: Any) -> Item:
+    """The item that a JSON value describes.
+
+    Raises:
+        ValueError: it describes none; the message names the first thing that is wrong.
+    """
+    try:
+        return Item.model_validate(row)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
 
 
 @dataclass
@@ -47,14 +74,13 @@ class FeedFile:
             if not line.strip():
                 continue
             try:
-                items.append(Item.model_validate(json.loads(line.decode("utf-8"))))
+                items.append(item_of(json.loads(line.decode("utf-8"))))
             except UnicodeDecodeError:
                 self.rejected.append(f"line {self._line}: not UTF-8 text")
             except json.JSONDecodeError as error:
                 self.rejected.append(f"line {self._line}: not JSON ({error.msg})")
-            except ValidationError as error:
-                first = error.errors()[0]
-                self.rejected.append(f"line {self._line}: {'.'.join(map(str, first['loc']))}: {first['msg']}")
+            except ValueError as error:
+                self.rejected.append(f"line {self._line}: {error}")
         return items
 
     def _new_lines(self) -> list[bytes]:

@@ -14,9 +14,11 @@ from apps.finance_monitor.feed import Feed, FeedFile, Item
 from apps.finance_monitor.monitor import Label, Monitor
 from apps.finance_monitor.newsroom import SENTIMENTS, TOPICS, Company
 from apps.finance_monitor.redis_feed import RedisFeed
+from apps.finance_monitor.redis_feed import RedisFeed
 from apps.finance_monitor.task import FinanceMonitor
 from core.errors import SteerError
 from core.models.encoder import TextEncoder
+from core.queues.connection import is_address
 from core.queues.connection import is_address
 from core.remembered import Remembered
 from core.serving.batching import Batcher

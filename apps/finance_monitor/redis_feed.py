@@ -1,0 +1,50 @@
+"""Headlines from a Redis stream that other processes publish to."""
+
+from dataclasses import dataclass, field
+
+from apps.finance_monitor.feed import Item, item_of
+from core.queues.connection import split_address
+from core.queues.stream import Malformed, Stream
+
+_A_POLL = 10_000
+
+
+@dataclass
+class RedisFeed:
+    """Follows a stream: each `poll` reads what was published since the last, whoever else reads it.
+
+    A publisher sends `Stream.publish(key, {"time": ..., "company": ..., "headline": ...})`, where the key is the news
+    agency's own id of the item, so that an item that is sent again counts once.
+
+    Attributes:
+        address: redis://HOST:PORT/NUMBER/NAME.
+        rejected: what was wrong with which entry.
+
+    Raises:
+        UnavailableError: the server does not answer.
+        SteerError: the address is wrong, or the extra `redis` is not installed.
+    """
+
+    address: str
+    rejected: list[str] = field(default_factory=list)
+    _last: str = "0-0"
+
+    def __post_init__(self) -> None:
+        self._stream = Stream(*split_address(self.address))
+
+    def poll(self) -> list[Item]:
+        """New items, at most `_A_POLL` at once; malformed entries are noted in `rejected` and left out.
+
+        Raises:
+            UnavailableError: the server does not answer; the next poll goes on where this one was.
+        """
+        items = []
+        for entry in self._stream.read(self._last, _A_POLL):
+            self._last = entry.id
+            try:
+                if isinstance(entry, Malformed):
+                    raise ValueError(entry.reason)
+                items.append(item_of(entry.payload))
+            except ValueError as error:
+                self.rejected.append(f"entry {entry.id}: {error}")
+        return items

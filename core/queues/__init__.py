@@ -1,0 +1,1 @@
+"""Work and news between processes, on Redis Streams."""
