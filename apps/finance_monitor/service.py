@@ -14,11 +14,9 @@ from apps.finance_monitor.feed import Feed, FeedFile, Item
 from apps.finance_monitor.monitor import Label, Monitor
 from apps.finance_monitor.newsroom import SENTIMENTS, TOPICS, Company
 from apps.finance_monitor.redis_feed import RedisFeed
-from apps.finance_monitor.redis_feed import RedisFeed
 from apps.finance_monitor.task import FinanceMonitor
 from core.errors import SteerError
 from core.models.encoder import TextEncoder
-from core.queues.connection import is_address
 from core.queues.connection import is_address
 from core.remembered import Remembered
 from core.serving.batching import Batcher
@@ -32,7 +30,6 @@ FEED_VARIABLE = "STEER_FINANCE_FEED"
 _REMEMBERED = 50_000
 # A user with a thousand headlines lets others in after so many.
 _TEXTS_A_REQUEST = 32
-
 
 class Session:
     """One viewer's clock over a source of news; nothing of it is shared with another viewer.
@@ -96,7 +93,6 @@ class Session:
             for alert in self.monitor.alerts:
                 if alert.state == "open":
                     alert.state = "acknowledged"
-
 
 class FinanceService:
     """Labels headlines by the trained policy and remembers the labels, which depend on nothing but the text.
@@ -196,7 +192,6 @@ class FinanceService:
         vectors = self._encoder.embed(list(chain.from_iterable(requests)))
         return np.split(vectors, np.cumsum([len(texts) for texts in requests])[:-1])
 
-
 def open_service(run: Run) -> FinanceService:
     """The service of the monitor that `run` holds.
 
@@ -205,10 +200,8 @@ def open_service(run: Run) -> FinanceService:
     """
     return FinanceService(open_task(FinanceMonitor, run), run)
 
-
 def _portions(texts: Sequence[str]) -> Iterator[list[str]]:
     return (list(texts[at : at + _TEXTS_A_REQUEST]) for at in range(0, len(texts), _TEXTS_A_REQUEST))
-
 
 def _label(joint: np.ndarray) -> Label:
     topic, sentiment = np.unravel_index(joint.argmax(), joint.shape)
