@@ -31,6 +31,7 @@ _REMEMBERED = 50_000
 # A user with a thousand headlines lets others in after so many.
 _TEXTS_A_REQUEST = 32
 
+
 class Session:
     """One viewer's clock over a source of news; nothing of it is shared with another viewer.
 
@@ -93,6 +94,7 @@ class Session:
             for alert in self.monitor.alerts:
                 if alert.state == "open":
                     alert.state = "acknowledged"
+
 
 class FinanceService:
     """Labels headlines by the trained policy and remembers the labels, which depend on nothing but the text.
@@ -192,6 +194,7 @@ class FinanceService:
         vectors = self._encoder.embed(list(chain.from_iterable(requests)))
         return np.split(vectors, np.cumsum([len(texts) for texts in requests])[:-1])
 
+
 def open_service(run: Run) -> FinanceService:
     """The service of the monitor that `run` holds.
 
@@ -200,8 +203,10 @@ def open_service(run: Run) -> FinanceService:
     """
     return FinanceService(open_task(FinanceMonitor, run), run)
 
+
 def _portions(texts: Sequence[str]) -> Iterator[list[str]]:
     return (list(texts[at : at + _TEXTS_A_REQUEST]) for at in range(0, len(texts), _TEXTS_A_REQUEST))
+
 
 def _label(joint: np.ndarray) -> Label:
     topic, sentiment = np.unravel_index(joint.argmax(), joint.shape)
