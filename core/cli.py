@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from core.commands import models
-from core.commands.options import RunsDir, console
+from core.commands import models, users
+from core.commands import store as store_commands
+from core.commands.options import RunsDir, StoreUrl, console, opened_store
 from core.errors import SteerError
 from core.paths import runs_dir
 
@@ -19,6 +20,8 @@ app = typer.Typer(
     help="Fine-tunes pretrained transformers with reinforcement learning and puts them to work.",
 )
 app.add_typer(models.app, name="models")
+app.add_typer(users.app, name="users")
+app.add_typer(store_commands.app, name="store")
 
 Name = Annotated[str, typer.Argument(help="an app (customer_service, finance_monitor, recommender), `all`, or a file")]
 Preset = Annotated[str, typer.Option(help="settings to start from")]
@@ -27,6 +30,11 @@ Overrides = Annotated[list[str] | None, typer.Option("--set", help="one setting,
 Fresh = Annotated[bool, typer.Option("--fresh", help="start over; the earlier run is kept beside")]
 Port = Annotated[int, typer.Option(min=1, max=65535, help="port to answer on")]
 Host = Annotated[str, typer.Option(help="address to listen on; the default is reachable from this machine alone")]
+Auth = Annotated[bool, typer.Option("--auth", help="people log in and programs show keys; see `steer users`")]
+Explore = Annotated[
+    float,
+    typer.Option(min=0, max=1, help="share of decisions sampled from the policy, for `steer retrain` to learn from"),
+]
 Json = Annotated[Path | None, typer.Option("--json", help="write the figures to this file as well")]
 
 
@@ -101,26 +109,39 @@ def evaluate(name: Name = "all", runs: RunsDir = None, json: Json = None) -> Non
         console.print(f"figures written to {json}")
 
 
-@app.command(epilog="Example: `steer serve --port 8080`")
-def serve(host: Host = "127.0.0.1", port: Port = 7860, runs: RunsDir = None) -> None:
-    """Start the web application with the pages of every trained app."""
+@app.command(epilog="Examples: `steer serve --port 8080`, `steer serve --host 0.0.0.0 --auth --json-logs`")
+def serve(
+    host: Host = "127.0.0.1",
+    port: Port = 7860,
+    runs: RunsDir = None,
+    store: StoreUrl = None,
+    auth: Auth = False,
+    explore: Explore = 0.0,
+    json_logs: Annotated[bool, typer.Option("--json-logs", help="log lines for machines")] = False,
+) -> None:
+    """Start the web application: pages, API (`/v1/openapi.json`) and tools of every trained app."""
+    from core.serving.application import Serving
     from core.serving.server import serve as start
 
-    start(runs or runs_dir(), host, port, console)
+    how = Serving(accounts=auth, explore=explore)
+    start(runs or runs_dir(), opened_store(store, runs), how, host, port, console, json_logs=json_logs)
 
 
 @app.command(epilog="Example: `steer demo --port 8080`")
 def demo(host: Host = "127.0.0.1", port: Port = 7860, preset: Preset = "quick", runs: RunsDir = None) -> None:
     """Train every app if need be, print what RL changed, and start the web application."""
+    from core.serving.application import Serving
+    from core.serving.gate import check_public
     from core.serving.server import check_port
     from core.serving.server import serve as start
     from core.workflow import evaluate_tasks, train_tasks
 
     check_port(host, port)  # before minutes of training, not after
+    check_public(host, auth=False)
     folder = runs or runs_dir()
     train_tasks(_names("all"), preset, None, [], folder, console)
     evaluate_tasks(_names("all"), folder, console, again=False)
-    start(folder, host, port, console)
+    start(folder, opened_store(None, runs), Serving(), host, port, console)
 
 
 def main() -> None:

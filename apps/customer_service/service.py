@@ -1,10 +1,7 @@
-"""What the page and the API ask of the bot: a reply to a conversation."""
+"""The bot: a reply to a conversation."""
 
-import json
-import os
-import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Literal
 
 import numpy as np
@@ -15,8 +12,8 @@ from apps.customer_service.environment import ASK_BACK, CANDIDATES, DECLINE, HAN
 from apps.customer_service.knowledge import Messages
 from apps.customer_service.sentences import best_sentences
 from apps.customer_service.task import CustomerService
-from core.errors import SteerError
 from core.serving.batching import Batcher
+from core.serving.explore import Explorer
 from core.serving.typed import typed_text
 from core.task import Task
 from core.training import Run, trained_policy
@@ -37,6 +34,21 @@ class Source:
 
 
 @dataclass(frozen=True)
+class Choice:
+    """What the policy decided.
+
+    Attributes:
+        state: the messages and the ids of the candidates, from which the observation can be made again.
+        action: number of the candidate, or of a fixed action behind them.
+        propensity: probability with which the bot does that in this state.
+    """
+
+    state: dict[str, Any]
+    action: int
+    propensity: float
+
+
+@dataclass(frozen=True)
 class Reply:
     """What the bot does next.
 
@@ -45,20 +57,23 @@ class Reply:
         text: for the customer; empty where the page words the action in the customer's language.
         sources: the article that answers, or the articles that a question back is about.
         confidence: the policy's probability of the action, between 0 and 1.
+        choice: what was decided, for learning; None where a person decided.
     """
 
     action: Action
     text: str
     sources: list[Source]
     confidence: float
+    choice: Choice | None = None
 
 
 @dataclass(frozen=True)
 class _Asked:
-    """What a customer said since the last answer, as far as it counts, and whether the bot may ask back."""
+    """What a customer said since the last answer, as far as it counts, and how the bot may decide."""
 
     messages: Messages
     may_ask: bool
+    explorer: Explorer
 
 
 class SupportService:
@@ -74,42 +89,36 @@ class SupportService:
         self.task, self.run = task, run
         self.policy = trained_policy(task, run)
         self._replies: Batcher[_Asked, Reply] = Batcher(self._reply_to_all)
-        self._one_at_a_time = threading.Lock()
 
     @property
     def batchers(self) -> dict[str, Batcher[Any, Any]]:
         """Where requests of several users meet, by what they get; to be measured, and closed at the end."""
         return {"replies": self._replies}
 
-    def reply(self, earlier: list[str], message: str) -> Reply:
+    def reply(self, earlier: list[str], message: str, explorer: Explorer | None = None) -> Reply:
         """Decide what to do about a conversation.
 
         Args:
             earlier: the customer's messages since the last answer, oldest first.
             message: the newest.
+            explorer: picks the action by its probability; without one, the best is taken.
 
         Raises:
             SteerError: the message is empty, too long, or not text, or too many requests wait.
         """
         message = typed_text(message, most=MAX_MESSAGE, what="a message")
         messages = (*earlier[-MAX_ASKS:], message)
-        return self._replies.submit(_Asked(messages, may_ask=len(earlier) < MAX_ASKS))  # nobody is asked a third time
+        may_ask = len(earlier) < MAX_ASKS  # nobody is asked a third time
+        return self._replies.submit(_Asked(messages, may_ask, explorer or Explorer()))
 
-    def keep_feedback(self, liked: bool, conversation: list[dict[str, str]]) -> None:
-        """Append what a customer thinks of a reply to `feedback.jsonl` in the run's folder.
+    def sources(self, articles: Sequence[str]) -> list[Source]:
+        """The articles of some ids, without those that are no longer there."""
+        known = self.task.maker.knowledge.by_id
+        return [_source(known[article]) for article in articles if article in known]
 
-        Raises:
-            SteerError: the disk is full.
-        """
-        row = {"time": datetime.now(UTC).isoformat(), "liked": liked, "conversation": conversation}
-        line = json.dumps(row, ensure_ascii=False) + "\n"
-        try:
-            with self._one_at_a_time, (self.run.folder / "feedback.jsonl").open("a", encoding="utf-8") as stream:
-                stream.write(line)
-                stream.flush()
-                os.fsync(stream.fileno())
-        except OSError as error:
-            raise SteerError(f"could not keep the feedback: {error.strerror}") from error
+    def count_tokens(self, text: str) -> int:
+        """Tokens of a text, as the policy's encoder counts them."""
+        return self.policy.encoder.lengths([text])[0]
 
     def _reply_to_all(self, asked: list[_Asked]) -> list[Reply]:
         states = self.task.maker.states([each.messages for each in asked])
@@ -119,18 +128,20 @@ class SupportService:
     def _reply(self, asked: _Asked, probs: torch.Tensor, candidates: np.ndarray) -> Reply:
         if not asked.may_ask:
             probs[ASK_BACK] = 0
-        action = int(probs.argmax())
+        action, propensity = asked.explorer.choose(probs.numpy().astype(np.float64))
         articles = [self.task.maker.knowledge.article(int(row)) for row in candidates]
-        confidence = float(probs[action] / probs.sum())
+        state = {"messages": list(asked.messages), "candidates": [article.id for article in articles]}
+        choice = Choice(state, action, propensity)
         if action < CANDIDATES:
-            return self._answer(articles[action], asked.messages[-1], self._same_intent(probs, articles, action))
+            confidence = self._same_intent(probs, articles, action)
+            return self._answer(articles[action], asked.messages[-1], confidence, choice)
         kinds: dict[int, Action] = {ASK_BACK: "ask_back", HAND_OVER: "hand_over", DECLINE: "decline"}
         sources = self._choices(probs, articles) if action == ASK_BACK else []
-        return Reply(kinds[action], "", sources, confidence)
+        return Reply(kinds[action], "", sources, float(probs[action] / probs.sum()), choice)
 
-    def _answer(self, article: Article, message: str, confidence: float) -> Reply:
+    def _answer(self, article: Article, message: str, confidence: float, choice: Choice) -> Reply:
         text = article.template or best_sentences(article.body, message, self.task.maker.knowledge.encoder)
-        return Reply("answer", text, [_source(article)], confidence)
+        return Reply("answer", text, [_source(article)], confidence, choice)
 
     def _same_intent(self, probs: torch.Tensor, articles: list[Article], chosen: int) -> float:
         """Probability that what the chosen article is about is what the customer wants."""

@@ -7,59 +7,15 @@ from typing import Any
 import gradio as gr
 from gradio.context import Context
 
-from apps.customer_service.service import Reply, Source, SupportService, open_service
+from apps.customer_service.api import routes
+from apps.customer_service.chats import Said, SupportChats
+from apps.customer_service.service import Reply, Source, open_service
+from apps.customer_service.tools import tools
+from apps.customer_service.wording import TEXTS
 from core.serving.errors import shown_errors
-from core.serving.page import Page, Texts
+from core.serving.page import Page, page_asker
 
 CHOICES = 3
-
-TEXTS = Texts(
-    "customer_service",
-    {
-        "title": ("Customer service", "客户服务"),
-        "summary": (
-            "Ask like a customer: the bot answers from the help articles with its source, asks back, or hands over.",
-            "像顾客一样提问：机器人依据帮助文章作答并给出来源，必要时追问或转人工。",
-        ),
-        "chat": ("Harbour & Pine support", "Harbour & Pine 客服"),
-        "placeholder": ("How can we help? Type your question and press Enter.", "需要什么帮助？输入问题后按回车键。"),
-        "send": ("Send", "发送"),
-        "person": ("Talk to a person", "转人工"),
-        "undo": ("Undo last message", "撤回上一条"),
-        "restart": ("New chat", "新对话"),
-        "try": ("For example", "例如"),
-        "decision": ("What the bot decided", "机器人的决定"),
-        "no_decision": (
-            "Ask something: here you will see what the bot decided, how sure it is, and the articles behind it.",
-            "提问之后，这里会显示机器人的决定、把握程度以及所依据的文章。",
-        ),
-        "action.answer": ("answered from an article", "依据文章回答"),
-        "action.ask_back": ("asked back", "追问"),
-        "action.hand_over": ("handed over to a person", "转人工"),
-        "action.decline": ("not a matter of the shop", "超出服务范围"),
-        "sure": ("{share:.0%} sure", "把握 {share:.0%}"),
-        "sources": ("Source", "来源"),
-        "choices": ("It may be about", "可能与以下内容有关"),
-        "no_sources": ("No article was used.", "未使用文章。"),
-        "ask_back": (
-            "I want to be sure that I understand. Is it about one of these, or can you say a little more?",
-            "为了准确理解您的问题：是否与以下某项有关？或者请再详细说明一下。",
-        ),
-        "hand_over": (
-            "This is one for a colleague. I am handing you over together with what you wrote, "
-            "so you need not repeat yourself.",
-            "这个问题需要同事来处理。我已将您写的内容一并转交，您无需重复说明。",
-        ),
-        "decline": (
-            "That is outside what I can help with. I can answer questions about orders, deliveries, returns, payments, "
-            "your account, our products and our shops.",
-            "这超出了我的服务范围。我可以回答有关订单、配送、退货、付款、账户、商品和门店的问题。",
-        ),
-        "wants_person": ("I would like to talk to a person.", "我想找人工客服。"),
-        "thanks_up": ("Thank you - noted as helpful.", "谢谢，已记录为有帮助。"),
-        "thanks_down": ("Thank you - noted; this helps the bot to learn.", "谢谢，已记录，将帮助机器人改进。"),
-    },
-)
 
 EXAMPLES = (
     "Where is my order HP-48213?",
@@ -93,16 +49,27 @@ class Exchange:
     """One message of the customer and the bot's reply, worded in the customer's language."""
 
     message: str
-    reply: Reply
+    said: Said
     shown: str
 
+    @property
+    def reply(self) -> Reply:
+        """What the bot decided."""
+        assert self.said.reply is not None  # the bot's turn
+        return self.said.reply
 
-Chat = list[Exchange]
+
+@dataclass(frozen=True)
+class Chat:
+    """What the page shows of a conversation; the id is the first message's, nothing is kept of a chat without one."""
+
+    conversation: str | None = None
+    exchanges: tuple[Exchange, ...] = ()
 
 
-def build(service: SupportService) -> None:
-    """Lay out the page; the whole conversation lives in the visitor's own session."""
-    chat = gr.State([])
+def build(chats: SupportChats) -> None:
+    """Lay out the page; which conversation it shows is known to the visitor's own session alone."""
+    chat = gr.State(Chat())
     gr.HTML(f"<style>{CSS}</style>", apply_default_css=False)
     with gr.Row():
         with gr.Column(scale=3, min_width=340):
@@ -139,23 +106,34 @@ def build(service: SupportService) -> None:
     view = [chat, bot, decision, sources, choice_row, *choices]
 
     def ask(text: str, so_far: Chat, request: gr.Request) -> list[Any]:
-        return [*_render(_with_reply(service, so_far, text, request), request), ""]
+        with shown_errors():
+            conversation = so_far.conversation or chats.start(page_asker(request))
+            said = chats.say(page_asker(request), conversation, text)
+        return [*_render(_with(so_far, conversation, text.strip(), said, request), request), ""]
 
     def ask_for_person(so_far: Chat, request: gr.Request) -> list[Any]:
-        reply = Reply("hand_over", "", [], 1.0)
-        exchange = Exchange(TEXTS.say("wants_person", request), reply, TEXTS.say("hand_over", request))
-        return _render([*so_far, exchange], request)
+        wish = TEXTS.say("wants_person", request)
+        with shown_errors():
+            conversation = so_far.conversation or chats.start(page_asker(request))
+            said = chats.hand_over(page_asker(request), conversation, wish)
+        return _render(_with(so_far, conversation, wish, said, request), request)
 
     def take_back(so_far: Chat, request: gr.Request) -> list[Any]:
-        return [*_render(so_far[:-1], request), so_far[-1].message if so_far else ""]
+        if so_far.conversation is None or not so_far.exchanges:
+            return [*_render(so_far, request), ""]
+        with shown_errors():
+            message = chats.take_back(page_asker(request), so_far.conversation)
+        return [*_render(Chat(so_far.conversation, so_far.exchanges[:-1]), request), message or ""]
 
     def start_over(request: gr.Request) -> list[Any]:
-        return _render([], request)
+        return _render(Chat(), request)
 
     def note(data: gr.LikeData, so_far: Chat, request: gr.Request) -> None:
         index = data.index[0] if isinstance(data.index, list | tuple) else data.index
-        with shown_errors():
-            service.keep_feedback(bool(data.liked), _history(so_far[: index // 2 + 1]))
+        decision = so_far.exchanges[index // 2].said.decision
+        if decision is not None:  # a person's own wish for a person is no decision of the bot's
+            with shown_errors():
+                chats.judge(page_asker(request), decision, 1.0 if data.liked else -1.0)
         gr.Info(TEXTS.say("thanks_up" if data.liked else "thanks_down", request))
 
     quiet: dict[str, Any] = {"show_progress": "minimal", "api_visibility": "private"}
@@ -171,26 +149,16 @@ def build(service: SupportService) -> None:
     bot.like(note, chat, None, **quiet)
 
 
-def _with_reply(service: SupportService, so_far: Chat, text: str, request: gr.Request) -> Chat:
-    with shown_errors():
-        reply = service.reply(_unanswered(so_far), text)
-    return [*so_far, Exchange(text.strip(), reply, reply.text or TEXTS.say(reply.action, request))]
-
-
-def _unanswered(so_far: Chat) -> list[str]:
-    """The messages that the bot has only asked back about so far."""
-    messages: list[str] = []
-    for exchange in reversed(so_far):
-        if exchange.reply.action != "ask_back":
-            break
-        messages.insert(0, exchange.message)
-    return messages
+def _with(so_far: Chat, conversation: str, message: str, said: Said, request: gr.Request) -> Chat:
+    assert said.reply is not None  # the bot's turn
+    shown = said.text or TEXTS.say(said.reply.action, request)
+    return Chat(conversation, (*so_far.exchanges, Exchange(message, said, shown)))
 
 
 def _history(so_far: Chat) -> list[dict[str, str]]:
     return [
         turn
-        for exchange in so_far
+        for exchange in so_far.exchanges
         for turn in (
             {"role": "user", "content": exchange.message},
             {"role": "assistant", "content": exchange.shown},
@@ -200,7 +168,7 @@ def _history(so_far: Chat) -> list[dict[str, str]]:
 
 def _render(so_far: Chat, request: gr.Request) -> list[Any]:
     """The page's state and view: chat, bot, decision, sources, row of choices, choices."""
-    reply = so_far[-1].reply if so_far else None
+    reply = so_far.exchanges[-1].reply if so_far.exchanges else None
     options = reply.sources if reply and reply.action == "ask_back" else []
     buttons = [
         gr.Button(options[at].title if at < len(options) else "", visible=at < len(options)) for at in range(CHOICES)
@@ -241,4 +209,4 @@ def _source(source: Source, *, is_open: bool) -> str:
     return f"<details {'open' if is_open else ''}><summary>{title}</summary><p>{body}</p></details>"
 
 
-page = Page("customer_service", "support", TEXTS, open_service, build)
+page = Page("customer_service", "support", TEXTS, open_service, SupportChats, build, routes, tools)

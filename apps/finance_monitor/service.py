@@ -171,9 +171,21 @@ class FinanceService:
         Raises:
             SteerError: it is empty, too long, or not text.
         """
-        visible = typed_text(headline, most=MAX_HEADLINE, what="a headline")
-        item = Item(time=datetime.now().astimezone(), company=company or "-", headline=visible)
-        return self.labels([item])[0]
+        return self.read_all([(company, headline)])[0]
+
+    def read_all(self, lines: Sequence[tuple[str, str]]) -> list[Label]:
+        """Label typed headlines, each with the company that it is about (or an empty text).
+
+        Raises:
+            SteerError: one is empty, too long, or not text.
+        """
+        now = datetime.now().astimezone()
+        return self.labels(
+            [
+                Item(time=now, company=company or "-", headline=typed_text(text, most=MAX_HEADLINE, what="a headline"))
+                for company, text in lines
+            ]
+        )
 
     def labels(self, items: Sequence[Item]) -> list[Label]:
         """Topic and sentiment of each item."""

@@ -9,7 +9,10 @@ import gradio as gr
 import plotly.graph_objects as go
 from gradio.context import Context
 
+from apps.finance_monitor.api import routes
+from apps.finance_monitor.desk import NewsDesk
 from apps.finance_monitor.service import FinanceService, Session, open_service
+from apps.finance_monitor.tools import tools
 from core.errors import SteerError
 from core.serving.errors import shown_errors
 from core.serving.page import Page, Texts
@@ -101,8 +104,9 @@ CSS = """
 """
 
 
-def build(service: FinanceService) -> None:
+def build(desk: NewsDesk) -> None:
     """Lay out the page; the clock and everything on it belong to the visitor's own session."""
+    service = desk.service
     names = [(company.name, company.id) for company in sorted(service.companies, key=lambda company: company.name)]
     session = gr.State(None)
     running = gr.State(False)
@@ -146,9 +150,9 @@ def build(service: FinanceService) -> None:
         return [
             state,
             _clock(state, request),
-            _stream(service, state, request),
-            _alerts(service, state, request),
-            _watchlist(service, state, request),
+            _stream(desk.service, state, request),
+            _alerts(desk.service, state, request),
+            _watchlist(desk.service, state, request),
             _trend(state, wanted, about_topic, request),
         ]
 
@@ -156,7 +160,7 @@ def build(service: FinanceService) -> None:
         state: Session | None, is_running: bool, begin: str, wanted: str, about_topic: str, request: gr.Request
     ) -> list[Any]:
         with shown_errors():
-            state = state or service.replay(_day(begin))
+            state = state or desk.service.replay(_day(begin))
         return [*show(state, wanted, about_topic, request), not is_running, gr.Timer(active=not is_running)]
 
     def begin_elsewhere() -> list[Any]:
@@ -167,7 +171,7 @@ def build(service: FinanceService) -> None:
         with shown_errors():
             state.advance(timedelta(hours=SPEEDS[pace]))
         for alert in state.monitor.alerts[known:]:
-            gr.Warning(html.escape(TEXTS.say("new_alert", request, company=service.name(alert.company))))
+            gr.Warning(html.escape(TEXTS.say("new_alert", request, company=desk.service.name(alert.company))))
         if state.finished:
             gr.Info(TEXTS.say("finished", request))
         return [*show(state, wanted, about_topic, request), gr.Timer(active=not state.finished)]
@@ -181,14 +185,14 @@ def build(service: FinanceService) -> None:
         if file is None:
             return [*show(None, wanted, about_topic, request), False, gr.Timer(active=False)]
         with shown_errors():
-            state, rejected = service.replay_file(Path(file))
+            state, rejected = desk.service.replay_file(Path(file))
         why = html.escape("; ".join(rejected[:3])) or "-"
         gr.Info(TEXTS.say("uploaded", request, good=state.size, bad=len(rejected), why=why))
         return [*show(state, wanted, about_topic, request), True, gr.Timer(active=True)]
 
     def read_one(about_company: str, text: str, request: gr.Request) -> str:
         with shown_errors():
-            return _label(service, about_company, text, request)
+            return _label(desk.service, about_company, text, request)
 
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     shown = [company, topic]
@@ -303,4 +307,4 @@ def _label(service: FinanceService, company: str, headline: str, request: gr.Req
     return _panel(html.escape(headline[:160]), body)
 
 
-page = Page("finance_monitor", "news", TEXTS, open_service, build)
+page = Page("finance_monitor", "news", TEXTS, open_service, NewsDesk, build, routes, tools)

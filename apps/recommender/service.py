@@ -15,10 +15,13 @@ from apps.recommender.task import Recommender
 from core.errors import SteerError
 from core.models.encoder import TextEncoder
 from core.serving.batching import Batcher
+from core.serving.explore import Explorer
 from core.serving.typed import typed_text
 from core.task import Task
 from core.training import Run, trained_policy
 from core.workflow import open_task
+
+Kind = Literal["like", "hide"]
 
 LIST_LENGTH = PICKS
 MAX_WORDS = 500
@@ -56,10 +59,27 @@ class Recommended:
 
 
 @dataclass(frozen=True)
+class Ranked:
+    """A list, and what was decided, for learning.
+
+    Attributes:
+        films: best first.
+        state: history and candidates, from which the observation can be made again, and whether words had a say.
+        action: numbers of the candidates on the list, in its order.
+        propensity: probability with which this visitor is shown that very list.
+    """
+
+    films: list[Recommended]
+    state: dict[str, Any]
+    action: list[int]
+    propensity: float
+
+
+@dataclass(frozen=True)
 class Event:
     """What a visitor did with a film."""
 
-    kind: Literal["like", "hide"]
+    kind: Kind
     film: int
 
 
@@ -77,7 +97,7 @@ class Visitor:
     words: str = ""
     events: tuple[Event, ...] = ()
 
-    def with_event(self, kind: Literal["like", "hide"], film: int) -> "Visitor":
+    def with_event(self, kind: Kind, film: int) -> "Visitor":
         """The visitor after one more like or hide."""
         return replace(self, events=(*self.events, Event(kind, film)))
 
@@ -106,8 +126,9 @@ class _Wanted:
 
 @dataclass(frozen=True)
 class _Scored:
-    """Candidates with their scores, and the similarity of every film to the words, if there were any."""
+    """Candidates of a history with their scores, and the similarity of every film to the words, if there were any."""
 
+    history: np.ndarray
     candidates: np.ndarray
     scores: np.ndarray
     said: np.ndarray | None
@@ -158,19 +179,34 @@ class RecommenderService:
         Raises:
             SteerError: unknown user or film, words that are too long or no text, or too many requests wait.
         """
+        ranked = self.rank(visitor)
+        return ranked.films if ranked else []
+
+    def rank(self, visitor: Visitor, explorer: Explorer | None = None) -> Ranked | None:
+        """Ten films with reasons and their propensity; None for a visitor of whom nothing is known yet.
+
+        Args:
+            visitor: whom the list is for.
+            explorer: picks the list by its probability; without one, the best is taken.
+
+        Raises:
+            SteerError: see `recommend`.
+        """
         words = checked(visitor.words) if visitor.words else ""
         liked, seen = self._liked(visitor), self._seen(visitor)
         if not words and not len(liked):
-            return []
+            return None
         found = self._lists.submit(_Wanted(liked, seen, words))
-        order = np.argsort(-found.scores, kind="stable")[:PICKS]
+        order, propensity = (explorer or Explorer()).rank(found.scores.astype(np.float64), PICKS)
         films = found.candidates[order]
         reasons = self.reasons.explain(films, liked, words, None if found.said is None else found.said[films])
-        scores = np.exp(found.scores[order] - found.scores[order[0]])
-        return [
+        scores = np.exp(found.scores[order] - found.scores.max())
+        listed = [
             Recommended(self.film(int(row)), float(score), reason)
             for row, score, reason in zip(films, scores, reasons, strict=True)
         ]
+        state = {"history": found.history.tolist(), "candidates": found.candidates.tolist(), "words": bool(words)}
+        return Ranked(listed, state, order.tolist(), propensity)
 
     def history(self, visitor: Visitor, count: int = 12) -> tuple[list[Film], int]:
         """The visitor's most recent likes, newest first, and the number of all."""
@@ -230,7 +266,7 @@ class RecommenderService:
         found = self.maker.retriever.candidates(histories, seen, CANDIDATES)
         candidates = np.stack([_with_nearest(*each) for each in zip(found, seen, said, strict=True)])
         logits = self.policy.logits(self.maker.describe(histories, candidates)).numpy()
-        return [_scored(*each) for each in zip(candidates, logits, said, strict=True)]
+        return [_scored(*each) for each in zip(histories, candidates, logits, said, strict=True)]
 
     def _similarities(self, words: list[str]) -> list[np.ndarray | None]:
         """Cosine of every film's text to each visitor's words, float32 of shape (items,); None where there are none."""
@@ -277,10 +313,10 @@ def _with_nearest(found: np.ndarray, seen: np.ndarray, said: np.ndarray | None) 
     return np.concatenate([near, found[~np.isin(found, near)]])[:CANDIDATES]
 
 
-def _scored(candidates: np.ndarray, logits: np.ndarray, said: np.ndarray | None) -> _Scored:
-    if said is None:
-        return _Scored(candidates, logits, None)
-    return _Scored(candidates, logits + _WORDS_WEIGHT * _standard(said[candidates]), said)
+def _scored(history: np.ndarray, candidates: np.ndarray, logits: np.ndarray, said: np.ndarray | None) -> _Scored:
+    if said is not None:
+        logits = logits + _WORDS_WEIGHT * _standard(said[candidates])
+    return _Scored(history, candidates, logits, said)
 
 
 def _standard(values: np.ndarray) -> np.ndarray:

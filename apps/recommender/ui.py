@@ -1,27 +1,56 @@
 """The page on which a visitor gets ten films and changes the list by liking and hiding."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import partial
 from html import escape
-from typing import Any, Literal
+from typing import Any
 
 import gradio as gr
 
+from apps.recommender.api import routes
 from apps.recommender.cards import CSS, card, history_strip, status
-from apps.recommender.service import LIST_LENGTH, RecommenderService, UserSummary, Visitor, checked, open_service
+from apps.recommender.service import (
+    LIST_LENGTH,
+    Event,
+    Kind,
+    RecommenderService,
+    UserSummary,
+    Visitor,
+    checked,
+    open_service,
+)
 from apps.recommender.texts import TEXTS
+from apps.recommender.tools import tools
+from apps.recommender.visits import Visits
 from core.serving.errors import shown_errors
-from core.serving.page import Page
+from core.serving.page import Page, page_asker
 
 FOUND = 6
 EXAMPLES = ("a quiet film about space", "funny and warm, for children", "dark crime thriller")
 
-Kind = Literal["like", "hide"]
+
+@dataclass(frozen=True)
+class Visit:
+    """What the page knows of a visitor.
+
+    Attributes:
+        visitor: whom the list is for.
+        films: rows of the films on the list.
+        decision: the list's id in the log.
+        noted: ids in the store of the visitor's events, in their order.
+    """
+
+    visitor: Visitor = field(default_factory=Visitor)
+    films: tuple[int, ...] = ()
+    decision: str | None = None
+    noted: tuple[str, ...] = ()
 
 
-def build(service: RecommenderService) -> None:
-    """Lay out the page; all that is known of a visitor lives in their own session."""
-    visitor, shown, found = gr.State(Visitor()), gr.State([]), gr.State([])
+def build(visits: Visits) -> None:
+    """Lay out the page; which list it shows is known to the visitor's own session alone."""
+    visit, found = gr.State(Visit()), gr.State([])
+    service = visits.service
     gr.HTML(f"<style>{CSS}</style>", apply_default_css=False)
     with gr.Row(elem_classes="rec-start"):
         user = _user_picker(service)
@@ -42,31 +71,47 @@ def build(service: RecommenderService) -> None:
     gr.Markdown(TEXTS.label("terms"), elem_classes="rec-terms")
     gr.HTML(f'<p class="rec-terms" id="rec-terms">{escape(service.terms)}</p>', apply_default_css=False)
 
-    view = [visitor, shown, empty, headline, grid, history, undo, *cards]
-    show = partial(_view, service)
+    view = [visit, empty, headline, grid, history, undo, *cards]
+    show = partial(_view, visits)
 
     def choose(typed: str | None, request: gr.Request) -> list[Any]:
         if not typed:
-            return [*show(Visitor(), request), ""]
-        return [*show(Visitor(user=_user_number(typed, request)), request), ""]
+            return [*show(Visitor(), (), request), ""]
+        return [*show(Visitor(user=_user_number(typed, request)), (), request), ""]
 
-    def describe(words: str, now: Visitor, request: gr.Request) -> list[Any]:
+    def describe(words: str, now: Visit, request: gr.Request) -> list[Any]:
         with shown_errors():
             words = checked(words)
-        return [*show(Visitor(words=words, events=now.events if now.user is None else ()), request), None, words]
+        goes_on = now.visitor.user is None
+        events = now.visitor.events if goes_on else ()
+        return [*show(Visitor(words=words, events=events), now.noted if goes_on else (), request), None, words]
 
-    def reaction(kind: Kind, at: int) -> Callable[..., list[Any]]:
-        def react(now: Visitor, films: list[int], request: gr.Request) -> list[Any]:
-            return show(now.with_event(kind, films[at]), request)
+    def react(now: Visit, event: Event, decision: str | None, request: gr.Request) -> list[Any]:
+        with shown_errors():
+            noted = visits.note(page_asker(request), event, decision)
+        return show(now.visitor.with_event(event.kind, event.film), (*now.noted, noted), request)
 
-        return react
+    def on_list(kind: Kind, at: int) -> Callable[..., list[Any]]:
+        def reacted(now: Visit, request: gr.Request) -> list[Any]:
+            return react(now, Event(kind, now.films[at]), now.decision, request)
 
-    def take_back(now: Visitor, request: gr.Request) -> list[Any]:
-        return show(now.undone(), request)
+        return reacted
+
+    def on_found(at: int) -> Callable[..., list[Any]]:
+        def reacted(now: Visit, films: list[int], request: gr.Request) -> list[Any]:
+            return react(now, Event("like", films[at]), None, request)
+
+        return reacted
+
+    def take_back(now: Visit, request: gr.Request) -> list[Any]:
+        if now.noted:
+            with shown_errors():
+                visits.take_back(page_asker(request), now.noted[-1])
+        return show(now.visitor.undone(), now.noted[:-1], request)
 
     def search(words: str, request: gr.Request) -> list[Any]:
         with shown_errors():
-            films = service.search(words, FOUND)
+            films = visits.service.search(words, FOUND)
         if not films:
             gr.Info(escape(TEXTS.say("none_found", request, title=words)))
         labels = [f"+ {film.title} ({film.year})" for film in films] + [""] * (FOUND - len(films))
@@ -74,20 +119,20 @@ def build(service: RecommenderService) -> None:
 
     def start_over(request: gr.Request) -> list[Any]:
         hidden = [gr.Button(visible=False) for _ in finds]
-        return [*show(Visitor(), request), None, "", "", [], *hidden]
+        return [*show(Visitor(), (), request), None, "", "", [], *hidden]
 
     quiet: dict[str, Any] = {"show_progress": "minimal", "api_visibility": "private"}
     user.input(choose, user, [*view, taste], **quiet)
-    taste.submit(describe, [taste, visitor], [*view, user, taste], **quiet)
+    taste.submit(describe, [taste, visit], [*view, user, taste], **quiet)
     for example in examples:
-        example.click(describe, [example, visitor], [*view, user, taste], **quiet)
+        example.click(describe, [example, visit], [*view, user, taste], **quiet)
     title.submit(search, title, [found, *finds], **quiet)
     for at, find in enumerate(finds):
-        find.click(reaction("like", at), [visitor, found], view, **quiet)
+        find.click(on_found(at), [visit, found], view, **quiet)
     for at in range(LIST_LENGTH):
-        likes[at].click(reaction("like", at), [visitor, shown], view, **quiet)
-        hides[at].click(reaction("hide", at), [visitor, shown], view, **quiet)
-    undo.click(take_back, visitor, view, **quiet)
+        likes[at].click(on_list("like", at), visit, view, **quiet)
+        hides[at].click(on_list("hide", at), visit, view, **quiet)
+    undo.click(take_back, visit, view, **quiet)
     restart.click(start_over, None, [*view, user, taste, title, found, *finds], **quiet)
 
 
@@ -141,18 +186,18 @@ def _grid() -> tuple[gr.Row, list[gr.HTML], list[gr.Button], list[gr.Button]]:
     return grid, cards, likes, hides
 
 
-def _view(service: RecommenderService, visitor: Visitor, request: gr.Request) -> list[Any]:
-    """Values of the page's state and view: visitor, shown films, empty state, headline, grid, history, undo, cards."""
+def _view(visits: Visits, visitor: Visitor, noted: tuple[str, ...], request: gr.Request) -> list[Any]:
+    """Values of the page's state and view: visit, empty state, headline, grid, history, undo, cards."""
     say = partial(TEXTS.say, request=request)
     with shown_errors():
-        films = service.recommend(visitor)
-        likes, total = service.history(visitor)
+        shown = visits.show(page_asker(request), visitor)
+        likes, total = visits.service.history(visitor)
+    films = shown.films
     new = sum(event.kind == "like" for event in visitor.events)
     return [
-        visitor,
-        [film.film.row for film in films],
+        Visit(visitor, tuple(film.film.row for film in films), shown.decision, noted),
         gr.Column(visible=not films),
-        status(_headline(visitor, say), _change(service, visitor, say)) if films else "",
+        status(_headline(visitor, say), _change(visits.service, visitor, say)) if films else "",
         gr.Row(visible=bool(films)),
         history_strip(likes, total, new, len(visitor.events) - new, say) if films else "",
         gr.Button(interactive=bool(visitor.events)),
@@ -183,4 +228,4 @@ def _user_label(summary: UserSummary) -> str:
     return f"{summary.user} · {', '.join(summary.genres)} · {summary.likes} ♥"
 
 
-page = Page("recommender", "recommend", TEXTS, open_service, build)
+page = Page("recommender", "recommend", TEXTS, open_service, Visits, build, routes, tools)

@@ -8,13 +8,13 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from core.errors import SteerError
+from core.errors import UnavailableError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-class BusyError(SteerError):
+class BusyError(UnavailableError):
     """More requests wait than can be answered soon, or the service is stopping."""
 
 

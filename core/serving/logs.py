@@ -35,11 +35,12 @@ def set_up_logs(*, as_json: bool) -> None:
     )
     handler = logging.StreamHandler()
     handler.setFormatter(formatter)
+    handler.setLevel(logging.INFO)
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(logging.INFO)
     # Every request is logged by us; httpx would log what the health checks of libraries ask.
-    for chatty in ("uvicorn.access", "httpx", "alembic", "mcp"):
+    for chatty in ("uvicorn.access", "httpx", "alembic", "mcp", "faiss", "bm25s"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 

@@ -1,14 +1,28 @@
 """What an app gives to the web application: a page, its texts in two languages, and its service."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import gradio as gr
+from fastapi import APIRouter
 
+from core.serving.access import Principal, asker
+from core.serving.explore import Explorer
+from core.store.database import Store
 from core.training import Run
+from core.versions.live import Live
 
 LANGUAGES = ("en", "zh")
+
+
+class HasHeaders(Protocol):
+    """A request of a page or of the API."""
+
+    @property
+    def headers(self) -> Any:
+        """By name."""
+        ...
 
 
 class Texts:
@@ -40,26 +54,38 @@ class Texts:
             raise KeyError(key)
         return self._translator(f"{self.scope}.{key}")
 
-    def say(self, key: str, request: gr.Request | None, **values: Any) -> str:
+    def say(self, key: str, request: "HasHeaders | None", **values: Any) -> str:
         """A text in the language that the request asks for, its `{}` fields filled; for what a handler returns."""
         accepted = request.headers.get("accept-language", "en") if request else "en"
         return self.texts[key][1 if accepted.lower().startswith("zh") else 0].format(**values)
 
 
+def page_asker(request: gr.Request) -> Principal:
+    """Who uses the page (see `core.serving.access.asker`)."""
+    assert request.request is not None  # Gradio fills it in whenever a browser or a tool asks
+    return asker(request.request)
+
+
 @dataclass(frozen=True)
 class Page:
-    """One page of the web application.
+    """What an app gives to the web application: a page, an API, and tools for language models.
 
     Attributes:
         name: of the app.
         path: of the page in the address.
         texts: must hold `title` and `summary`.
-        open_service: makes the app's service from the run, or the version, that holds its policy.
-        build: lays out the page for a service; called inside a Blocks context.
+        open_service: makes the app's service, which decides, from the run or model version that holds its policy.
+        open_desk: makes what page, API and tools call, from the store, the service that is live, and how it explores.
+        build: lays out the page for a desk; called inside a Blocks context.
+        routes: the app's part of the API.
+        tools: functions for the Model Context Protocol; names, docstrings and types say what they do.
     """
 
     name: str
     path: str
     texts: Texts
     open_service: Callable[[Run], Any]
+    open_desk: Callable[[Store, Live[Any], Explorer], Any]
     build: Callable[[Any], None]
+    routes: Callable[[Any], APIRouter]
+    tools: Callable[[Any], Sequence[Callable[..., Any]]]

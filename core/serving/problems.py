@@ -60,7 +60,7 @@ def answer_with_problems(app: FastAPI) -> None:
 
     @app.exception_handler(SteerError)
     def mendable(request: Request, error: SteerError) -> JSONResponse:
-        status = _STATUS.get(type(error), 400)
+        status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 400)
         headers = {"Retry-After": RETRY_AFTER} if status == 503 else None
         return problem(status, str(error), headers, request_id=_request_id(request))
 

@@ -12,6 +12,7 @@ from core.serving.metrics import REQUEST_SECONDS, REQUESTS_RUNNING
 
 _GIVEN_ID = re.compile(r"[\w.-]{8,64}")
 _QUIET = ("/health", "/ready", "/metrics")
+_OURS = ("/v1/", "/login", "/logout", *_QUIET)
 
 
 class ObservedRequests:
@@ -47,11 +48,18 @@ class ObservedRequests:
                 self._note(scope, status, time.perf_counter() - started)
 
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
-        # Addresses hold ids of people's records; the route they matched does not, and keeps the metrics few.
-        route = getattr(scope.get("route"), "path", None)
-        if route is None or not scope["path"].startswith(("/v1", "/login", *_QUIET)):
-            route = "page"
+        route = _template(scope)
         REQUEST_SECONDS.labels(scope["method"], route, status).observe(seconds)
         if route not in _QUIET and route != "page":
             log = structlog.get_logger()
             log.info("request", method=scope["method"], route=route, status=status, ms=round(seconds * 1000, 1))
+
+
+def _template(scope: Scope) -> str:
+    """The address with names in the place of ids, which are people's, and far too many for a metric."""
+    path: str = scope["path"]
+    if "route" not in scope or not path.startswith(_OURS):
+        return "page"
+    for name, value in scope.get("path_params", {}).items():
+        path = path.replace(f"/{value}", f"/{{{name}}}")
+    return path

@@ -1,62 +1,49 @@
-"""`steer serve`: FastAPI with the Gradio pages of every trained app, on one port."""
+"""`steer serve`: the web application on one port."""
 
 import errno
-import os
 import socket
-import warnings
-from importlib.metadata import entry_points
 from pathlib import Path
 
-os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
-
-import gradio as gr
 import uvicorn
-from fastapi import FastAPI
-from fastapi.responses import JSONResponse
 from rich.console import Console
 
 from core.errors import SteerError
-from core.serving.page import Page
-from core.serving.shell import build_shell, mount_options
-from core.training import Run
+from core.serving.application import Serving, create_app
+from core.serving.gate import check_public
+from core.serving.logs import set_up_logs
+from core.store.database import Store
+
+# Requests that are being answered when the server is told to stop get so many seconds.
+_GRACE = 20
 
 
-def installed_pages() -> list[Page]:
-    """The pages that installed apps register under the entry-point group `steer.pages`, in order of their names."""
-    return [entry.load() for entry in sorted(entry_points(group="steer.pages"), key=lambda entry: entry.name)]
+def serve(
+    runs: Path, store: Store, how: Serving, host: str, port: int, console: Console, *, json_logs: bool = False
+) -> None:
+    """Answer requests until interrupted; then finish those that have begun.
 
-
-def create_app(runs: Path) -> FastAPI:
-    """The web application for the trained policies in `runs`.
-
-    Raises:
-        SteerError: an app has not been trained yet.
-    """
-    pages = installed_pages()
-    services = {page.name: page.open_service(Run(runs / page.name)) for page in pages}
-    app = FastAPI(title="Steer", docs_url=None, redoc_url=None)
-
-    @app.get("/health")
-    def health() -> JSONResponse:
-        return JSONResponse({"status": "ok", "apps": sorted(services)})
-
-    shell = build_shell(pages, services)
-    with warnings.catch_warnings():  # Gradio says of several pages that it switches off what `mount_options` has off
-        warnings.filterwarnings("ignore", message="SSR mode is not supported")
-        return gr.mount_gradio_app(app, shell, path="", **mount_options(pages))
-
-
-def serve(runs: Path, host: str, port: int, console: Console) -> None:
-    """Answer requests until interrupted.
+    Args:
+        runs: folder of runs and model versions.
+        store: what must outlive the process.
+        how: it serves.
+        host: address to listen on.
+        port: of that address.
+        console: to print on.
+        json_logs: log lines for machines.
 
     Raises:
-        SteerError: the port is in use or may not be opened, or an app has not been trained yet.
+        SteerError: the port is in use or may not be opened, others could get in without an account, or an app has not
+            been trained yet.
     """
     check_port(host, port)
+    check_public(host, auth=how.accounts)
+    set_up_logs(as_json=json_logs)
     with console.status("loading the trained policies"):
-        app = create_app(runs)
+        app = create_app(runs, store, how)
     console.print(f"Steer is ready: http://{'localhost' if host == '127.0.0.1' else host}:{port} (Ctrl+C stops it)")
-    uvicorn.run(app, host=host, port=port, log_level="warning")
+    uvicorn.run(
+        app, host=host, port=port, log_config=None, server_header=False, timeout_graceful_shutdown=_GRACE, backlog=512
+    )
 
 
 def check_port(host: str, port: int) -> None:

@@ -35,12 +35,12 @@ footer { display: none !important; }
 """
 
 
-def build_shell(pages: Sequence[Page], services: Mapping[str, Any]) -> gr.Blocks:
-    """All pages in one Blocks: a start page, and a route for each app.
+def build_shell(pages: Sequence[Page], desks: Mapping[str, Any]) -> gr.Blocks:
+    """All pages in one Blocks: a start page, and a route for each app; and the tools for language models.
 
     Args:
         pages: in the order of the navigation.
-        services: by page name.
+        desks: by page name.
     """
     with gr.Blocks(title="Steer", analytics_enabled=False) as shell:
         with gr.Column(elem_classes="steer-hero"):
@@ -52,9 +52,11 @@ def build_shell(pages: Sequence[Page], services: Mapping[str, Any]) -> gr.Blocks
                     gr.Markdown(page.texts.label("title"), elem_classes="steer-card-title")
                     gr.Markdown(page.texts.label("summary"))
                     gr.Button(TEXTS.label("open"), link=f"/{page.path}", variant="primary", elem_id=f"open-{page.path}")
+                for tool in page.tools(desks[page.name]):
+                    gr.api(tool, api_name=tool.__name__, concurrency_limit=8)
     for page in pages:
         with shell.route(page.texts.texts["title"][0], page.path):
-            page.build(services[page.name])
+            page.build(desks[page.name])
     shell.queue(default_concurrency_limit=8, max_size=256)
     return shell
 
@@ -70,6 +72,7 @@ def mount_options(pages: Sequence[Page]) -> dict[str, Any]:
         "run_history": False,
         "ssr_mode": False,
         "footer_links": [],
+        "mcp_server": True,
     }
 
 

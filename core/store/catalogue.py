@@ -46,12 +46,14 @@ def events(session: Session, app: str, owner: str) -> list[Event]:
     return list(session.scalars(select(Event).where(Event.app == app, Event.owner == owner).order_by(Event.id)))
 
 
-def take_back_event(session: Session, app: str, owner: str) -> bool:
-    """Remove an owner's last event; whether there was one."""
-    last = select(Event.id).where(Event.app == app, Event.owner == owner).order_by(Event.id.desc()).limit(1)
-    found = session.scalar(last)
+def take_back_event(session: Session, app: str, owner: str, key: str | None = None) -> bool:
+    """Remove an owner's event of a key, or their last one; whether there was one."""
+    wanted = select(Event).where(Event.app == app, Event.owner == owner)
+    if key is not None:
+        wanted = wanted.where(Event.key == key)
+    found = session.scalar(wanted.order_by(Event.id.desc()).limit(1))
     if found is not None:
-        session.execute(delete(Event).where(Event.id == found))
+        session.delete(found)
     return found is not None
 
 

@@ -1,0 +1,276 @@
+"""What the page and the API ask for: conversations that are kept, replies, opinions, articles."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from apps.customer_service.service import Action, Choice, Reply, Source, SupportService
+from core.errors import ConflictError, NotFoundError
+from core.serving.access import Principal
+from core.serving.explore import Explorer
+from core.serving.metrics import DECISIONS, FEEDBACK
+from core.store import catalogue, conversations, decisions
+from core.store.database import Store
+from core.store.schema import Conversation, Decision, Turn
+from core.versions.live import Live
+
+APP = "customer_service"
+_TRIES = 5
+
+
+@dataclass(frozen=True)
+class Said:
+    """One turn of a conversation as it is shown.
+
+    Attributes:
+        role: `user` or `assistant`.
+        text: empty where the page words the bot's action in the reader's language.
+        time: when it was said.
+        reply: what the bot decided, of its turns.
+        decision: id to judge the reply by.
+    """
+
+    role: str
+    text: str
+    time: datetime
+    reply: Reply | None = None
+    decision: str | None = None
+
+
+class SupportChats:
+    """Keeps conversations, and lets each be seen by its owner and by agents only.
+
+    Args:
+        store: where they are kept.
+        services: the bot of the version that serves at the moment.
+        explorer: picks actions by their probability.
+    """
+
+    def __init__(self, store: Store, services: Live[SupportService], explorer: Explorer) -> None:
+        self.store, self.services, self.explorer = store, services, explorer
+        self._keep_articles()
+
+    @property
+    def service(self) -> SupportService:
+        """The bot that answers at the moment."""
+        return self.services.current[0]
+
+    def start(self, who: Principal) -> str:
+        """Begin a conversation of the asker's; its id."""
+        with self.store.transaction() as session:
+            return conversations.start(session, APP, who.name).id
+
+    def newest(self, who: Principal, count: int) -> list[Conversation]:
+        """The newest conversations that the asker may see."""
+        with self.store.reading() as session:
+            return conversations.newest(session, APP, None if who.is_at_least("agent") else who.name, count)
+
+    def turns(self, who: Principal, identity: str) -> list[Said]:
+        """A conversation, oldest turn first.
+
+        Raises:
+            NotFoundError: it is not there, or not the asker's.
+        """
+        with self.store.reading() as session:
+            talk = self._seen(conversations.find(session, APP, identity), who)
+            return [self._said(turn) for turn in conversations.turns(session, talk.id)]
+
+    def say(self, who: Principal, identity: str, message: str, key: str | None = None) -> Said:
+        """Add the asker's message and the bot's reply.
+
+        Args:
+            who: asks; only the owner speaks in a conversation.
+            identity: of the conversation.
+            message: as typed.
+            key: of the sender's choice; a message that is sent again with the same key gets the same reply.
+
+        Returns:
+            The reply, which is on disk when this returns.
+
+        Raises:
+            NotFoundError: there is no such conversation of the asker's.
+            ConflictError: several messages came at the same time, and others were faster again and again.
+            SteerError: the message is empty, too long, or not text.
+        """
+        for _ in range(_TRIES):
+            with self.store.reading() as session:
+                talk = self._own(conversations.find(session, APP, identity), who)
+                known = conversations.turns(session, identity)
+            answered = next((turn for turn in known if key and turn.key == key and turn.role == "assistant"), None)
+            if answered is not None:
+                return self._said(answered)
+            service, version = self.services.current
+            reply = service.reply(_unanswered(known), message, self.explorer)
+            said = self._append(talk, known, message, key, reply, version)
+            if said is not None:
+                DECISIONS.labels(APP, version, reply.action).inc()
+                return said
+        raise ConflictError("Several messages came at the same time; please send yours again.")
+
+    def answer_once(self, who: Principal, earlier: list[str], message: str) -> Said:
+        """Reply in a conversation that the asker keeps; the exchange is kept as a conversation of its own.
+
+        Args:
+            who: asks.
+            earlier: messages that the bot has only asked back about, oldest first.
+            message: the newest.
+
+        Raises:
+            SteerError: the message is empty, too long, or not text.
+        """
+        service, version = self.services.current
+        reply = service.reply(earlier, message, self.explorer)
+        with self.store.transaction() as session:
+            talk = conversations.start(session, APP, who.name)
+        said = self._append(talk, [], message, None, reply, version)
+        assert said is not None  # nobody else knows of the conversation yet
+        DECISIONS.labels(APP, version, reply.action).inc()
+        return said
+
+    def hand_over(self, who: Principal, identity: str, wish: str) -> Said:
+        """Note that the customer asked for a person, which is always obeyed.
+
+        Raises:
+            NotFoundError: there is no such conversation of the asker's.
+            ConflictError: other messages came at the same time.
+        """
+        reply = Reply("hand_over", "", [], 1.0)
+        with self.store.reading() as session:
+            talk = self._own(conversations.find(session, APP, identity), who)
+            known = conversations.turns(session, identity)
+        said = self._append(talk, known, wish, None, reply, None)
+        if said is None:
+            raise ConflictError("Another message came at the same time; please ask again.")
+        return said
+
+    def take_back(self, who: Principal, identity: str) -> str | None:
+        """Remove the asker's last message and its reply; the message, or None where there is none.
+
+        Raises:
+            NotFoundError: there is no such conversation of the asker's.
+        """
+        with self.store.transaction() as session:
+            return conversations.take_back(session, self._own(conversations.find(session, APP, identity), who))
+
+    def remove(self, who: Principal, identity: str) -> None:
+        """Delete a conversation.
+
+        Raises:
+            NotFoundError: there is no such conversation of the asker's.
+        """
+        with self.store.transaction() as session:
+            conversations.remove(session, self._own(conversations.find(session, APP, identity), who))
+
+    def judge(self, who: Principal, decision: str, value: float, comment: str = "") -> None:
+        """Keep what the asker thinks of a reply of theirs; agents may judge any.
+
+        Args:
+            who: says so.
+            decision: that led to the reply.
+            value: from -1 (wrong) to 1 (right).
+            comment: in words.
+
+        Raises:
+            NotFoundError: there is no such decision that the asker may see.
+        """
+        with self.store.transaction() as session:
+            found = decisions.find(session, APP, decision)
+            if found is None or not who.may_see(found.owner):
+                raise NotFoundError("There is no such reply of yours.")
+            decisions.judge(session, found, who.name, value, {"comment": comment} if comment else {})
+        FEEDBACK.labels(APP, "good" if value > 0 else "bad").inc()
+
+    def articles(self, count: int, after: str) -> list[Source]:
+        """Articles in the order of their ids, behind the id `after`."""
+        with self.store.reading() as session:
+            return [Source(d.key, d.title, d.body) for d in catalogue.documents(session, APP, count, after)]
+
+    def article(self, identity: str) -> Source:
+        """The article of an id.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        with self.store.reading() as session:
+            found = catalogue.document(session, APP, identity)
+        if found is None:
+            raise NotFoundError("There is no such article.")
+        return Source(found.key, found.title, found.body)
+
+    def _append(
+        self, talk: Conversation, known: list[Turn], message: str, key: str | None, reply: Reply, version: str | None
+    ) -> Said | None:
+        """Keep an exchange and the decision behind it; None if the conversation is no longer what it was."""
+        answer = Turn(role="assistant", text=reply.text, key=key, about=_about(reply))
+        question = Turn(role="user", text=message.strip(), key=key)
+        try:
+            with self.store.transaction() as session:
+                if reply.choice is not None and version is not None:
+                    decision = _decision(talk.owner, version, reply.choice)
+                    session.add(decision)
+                    session.flush()
+                    answer.decision_id = decision.id
+                if not conversations.append(session, talk, len(known), [question, answer]):
+                    raise _OutdatedError
+        except _OutdatedError:
+            return None
+        return self._said(answer)
+
+    def _said(self, turn: Turn) -> Said:
+        reply = _reply(turn, self.service) if turn.role == "assistant" else None
+        return Said(turn.role, turn.text, turn.time, reply, turn.decision_id)
+
+    def _seen(self, talk: Conversation | None, who: Principal) -> Conversation:
+        if talk is None or not who.may_see(talk.owner):
+            raise NotFoundError("There is no such conversation of yours.")
+        return talk
+
+    def _own(self, talk: Conversation | None, who: Principal) -> Conversation:
+        if talk is None or talk.owner != who.name:
+            raise NotFoundError("There is no such conversation of yours.")
+        return talk
+
+    def _keep_articles(self) -> None:
+        rows = [
+            {"key": a.id, "title": a.title, "body": a.body, "attributes": {"intent": a.intent}}
+            for a in self.service.task.desk.articles
+        ]
+        with self.store.transaction() as session:
+            catalogue.put_documents(session, APP, rows)
+
+
+class _OutdatedError(Exception):
+    """The conversation is no longer what the reply was made for."""
+
+
+def _decision(owner: str, version: str, choice: Choice) -> Decision:
+    return Decision(
+        app=APP,
+        owner=owner,
+        version=version,
+        state=choice.state,
+        action=[choice.action],
+        propensity=choice.propensity,
+    )
+
+
+def _unanswered(known: list[Turn]) -> list[str]:
+    """The customer's messages that the bot has only asked back about so far."""
+    messages: list[str] = []
+    for question, answer in zip(reversed(known[::2]), reversed(known[1::2]), strict=True):
+        if answer.about["action"] != "ask_back":
+            break
+        messages.insert(0, question.text)
+    return messages
+
+
+def _about(reply: Reply) -> dict[str, Any]:
+    sources = [source.article for source in reply.sources]
+    return {"action": reply.action, "confidence": reply.confidence, "sources": sources}
+
+
+def _reply(turn: Turn, service: SupportService) -> Reply:
+    about: Mapping[str, Any] = turn.about
+    action: Action = about["action"]
+    return Reply(action, turn.text, service.sources(about["sources"]), about["confidence"])

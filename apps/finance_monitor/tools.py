@@ -1,0 +1,47 @@
+"""The monitor as tools for language models (Model Context Protocol)."""
+
+from collections.abc import Callable
+from typing import Any
+
+from apps.finance_monitor.desk import NewsDesk
+from apps.finance_monitor.newsroom import SENTIMENTS
+
+
+def tools(desk: NewsDesk) -> list[Callable[..., Any]]:
+    """`read_headline` and `news_alerts`."""
+
+    def read_headline(headline: str, company: str = "") -> dict[str, Any]:
+        """Tell topic and sentiment of a financial headline from the point of view of a holder of the company's shares.
+
+        Args:
+            headline: as it was published.
+            company: name or id of the company that it is about.
+
+        Returns:
+            Topic, sentiment, and the probability of each sentiment.
+        """
+        label = desk.service.read(company, headline)
+        probabilities = dict(zip(SENTIMENTS, label.sentiments, strict=True))
+        return {"topic": label.topic, "sentiment": label.sentiment, "probabilities": probabilities}
+
+    def news_alerts(count: float = 10) -> list[dict[str, Any]]:
+        """List the newest surges of bad news about companies, with the reason for each.
+
+        Args:
+            count: at most so many.
+
+        Returns:
+            Company, time of opening, state, severity, and the headlines behind it.
+        """
+        return [
+            {
+                "company": desk.service.name(alert.company),
+                "opened": alert.opened.isoformat(),
+                "state": alert.state,
+                "severity": alert.severity,
+                "headlines": [cause["headline"] for cause in alert.reason["causes"]],
+            }
+            for alert in desk.alerts(max(1, min(int(count), 100)))
+        ]
+
+    return [read_headline, news_alerts]

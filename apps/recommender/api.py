@@ -1,0 +1,162 @@
+"""The recommender's HTTP API: lists, profiles, users, search."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Header, Path, Query
+from pydantic import BaseModel, Field
+
+from apps.recommender.service import MAX_WORDS, Event, Film, Recommended, Visitor
+from apps.recommender.visits import Shown, Visits
+from core.serving.access import Asker
+
+Row = Annotated[int, Field(ge=0, le=2**31 - 1, description="of the film")]
+Key = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=8,
+        max_length=80,
+        pattern=r"^[\w.-]+$",
+        description="of your choice: sent again with the same key, the event counts once",
+    ),
+]
+
+
+class FilmLine(BaseModel):
+    """A film; `row` stands for it in events."""
+
+    row: int
+    title: str
+    year: int
+    genres: list[str]
+
+    @classmethod
+    def of(cls, film: Film) -> "FilmLine":
+        """As the service knows it."""
+        return cls(row=film.row, title=film.title, year=film.year, genres=list(film.genres))
+
+
+class Reason(BaseModel):
+    """Why a film is on the list."""
+
+    kind: str
+    about: str = Field(description="the film, word or genre that it rests on; may be empty")
+
+
+class ListedFilm(FilmLine):
+    """A film of a list; `score` is relative to the first one's."""
+
+    score: float
+    reason: Reason
+
+    @classmethod
+    def listed(cls, film: Recommended) -> "ListedFilm":
+        """As the service knows it."""
+        reason = Reason(kind=film.reason.kind, about=film.reason.about)
+        return cls(**FilmLine.of(film.film).model_dump(), score=film.score, reason=reason)
+
+
+class FilmList(BaseModel):
+    """A list; empty for somebody of whom nothing is known."""
+
+    films: list[ListedFilm]
+    decision: str | None = Field(description="name it when you send what was done with a film of the list")
+
+    @classmethod
+    def of(cls, shown: Shown) -> "FilmList":
+        """As the service knows it."""
+        return cls(films=[ListedFilm.listed(film) for film in shown.films], decision=shown.decision)
+
+
+class VisitEvent(BaseModel):
+    """A like or hide."""
+
+    kind: Literal["like", "hide"]
+    film: Row
+
+
+class Wish(BaseModel):
+    """Whom a list is for: a known user, words, what they did in this visit, and your profile."""
+
+    user: int | None = Field(default=None, ge=0, le=2**31 - 1, description="number of a user of the shipped data")
+    words: str = Field(default="", max_length=MAX_WORDS)
+    events: list[VisitEvent] = Field(default=[], max_length=500)
+    profile: bool = Field(default=False, description="count what you did before")
+
+
+class NewEvent(VisitEvent):
+    """What you did with a film."""
+
+    decision: str | None = Field(default=None, pattern="^[0-9a-f]{32}$", description="the list that showed it")
+
+
+class UserLine(BaseModel):
+    """A user of the shipped data."""
+
+    user: int
+    likes: int
+    genres: list[str]
+
+
+def routes(visits: Visits) -> APIRouter:
+    """All routes of the app, under `/recommender`."""
+    router = APIRouter(prefix="/recommender", tags=["recommender"])
+    router.include_router(_lists(visits))
+    router.include_router(_profile(visits))
+    return router
+
+
+def _lists(visits: Visits) -> APIRouter:
+    router = APIRouter()
+
+    @router.post("/lists")
+    def show(who: Asker, body: Wish) -> FilmList:
+        """Ten films with their reasons."""
+        visitor = Visitor(body.user, body.words, tuple(Event(event.kind, event.film) for event in body.events))
+        return FilmList.of(visits.show(who, visits.for_profile(who, visitor) if body.profile else visitor))
+
+    @router.get("/users")
+    def users(limit: Annotated[int, Query(ge=2, le=200)] = 24) -> list[UserLine]:
+        """Some users of the shipped data, from those with few likes to those with many."""
+        return [UserLine.model_validate(user, from_attributes=True) for user in visits.service.users(limit)]
+
+    @router.get("/films")
+    def search(
+        title: Annotated[str, Query(min_length=1, max_length=MAX_WORDS)],
+        limit: Annotated[int, Query(ge=1, le=100)] = 10,
+    ) -> list[FilmLine]:
+        """Films whose title holds every word, the best known first."""
+        return [FilmLine.of(film) for film in visits.service.search(title, limit)]
+
+    @router.get("/films/{row}")
+    def film(row: Annotated[int, Path(ge=0, le=2**31 - 1)]) -> FilmLine:
+        """One film."""
+        return FilmLine.of(visits.service.film(row))
+
+    return router
+
+
+def _profile(visits: Visits) -> APIRouter:
+    router = APIRouter(prefix="/profile")
+
+    @router.get("")
+    def read(who: Asker) -> list[VisitEvent]:
+        """Everything that you did, oldest first."""
+        return [VisitEvent(kind=event.kind, film=event.film) for event in visits.profile(who).events]
+
+    @router.post("/events", status_code=201)
+    def note(who: Asker, body: NewEvent, key: Key = None) -> dict[str, str]:
+        """Like or hide a film; the key that the event is kept under."""
+        return {"key": visits.note(who, Event(body.kind, body.film), body.decision, key)}
+
+    @router.delete("/events/last")
+    def take_back(who: Asker) -> dict[str, bool]:
+        """Undo your last like or hide; whether there was one."""
+        return {"undone": visits.take_back(who)}
+
+    @router.delete("")
+    def forget(who: Asker) -> dict[str, int]:
+        """Delete your profile; how many events that were."""
+        return {"forgotten": visits.forget(who)}
+
+    return router

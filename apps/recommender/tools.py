@@ -1,0 +1,32 @@
+"""The recommender as a tool for language models (Model Context Protocol)."""
+
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+
+from apps.recommender.service import Visitor
+from apps.recommender.visits import Visits
+from core.serving.page import page_asker
+
+
+def tools(visits: Visits) -> list[Callable[..., Any]]:
+    """`recommend_films`."""
+
+    def recommend_films(wish: str, request: gr.Request) -> list[dict[str, Any]]:
+        """Recommend ten films that fit a wish and differ from each other.
+
+        Args:
+            wish: a few words about what somebody would like to see.
+            request: the model's.
+
+        Returns:
+            Title, year and genres of each film, best first.
+        """
+        shown = visits.show(page_asker(request), Visitor(words=wish))
+        return [
+            {"title": listed.film.title, "year": listed.film.year, "genres": list(listed.film.genres)}
+            for listed in shown.films
+        ]
+
+    return [recommend_films]

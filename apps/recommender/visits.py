@@ -1,0 +1,127 @@
+"""What the page and the API ask for: lists that are logged with their propensity, and profiles that are kept."""
+
+from dataclasses import dataclass, replace
+from uuid import uuid4
+
+from apps.recommender.service import Event, Kind, Recommended, RecommenderService, Visitor
+from core.errors import NotFoundError
+from core.serving.access import Principal
+from core.serving.explore import Explorer
+from core.serving.metrics import DECISIONS, FEEDBACK
+from core.store import catalogue, decisions
+from core.store.database import Store
+from core.store.schema import Decision
+from core.versions.live import Live
+
+APP = "recommender"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A list that was shown.
+
+    Attributes:
+        films: best first.
+        decision: id to name when something is done with a film of the list; None for an empty list.
+    """
+
+    films: list[Recommended]
+    decision: str | None
+
+
+class Visits:
+    """Shows lists, and keeps what people do with the films.
+
+    Args:
+        store: where events and shown lists are kept.
+        services: the ranker of the version that serves at the moment.
+        explorer: picks lists by their probability.
+    """
+
+    def __init__(self, store: Store, services: Live[RecommenderService], explorer: Explorer) -> None:
+        self.store, self.services, self.explorer = store, services, explorer
+        self._keep_films()
+
+    @property
+    def service(self) -> RecommenderService:
+        """What ranks at the moment."""
+        return self.services.current[0]
+
+    def show(self, who: Principal, visitor: Visitor) -> Shown:
+        """A list for a visitor, logged with its propensity.
+
+        Raises:
+            SteerError: unknown user or film, or words that are too long or no text.
+        """
+        service, version = self.services.current
+        ranked = service.rank(visitor, self.explorer)
+        if ranked is None:
+            return Shown([], None)
+        decision = Decision(
+            app=APP,
+            owner=who.name,
+            version=version,
+            state=ranked.state,
+            action=ranked.action,
+            propensity=ranked.propensity,
+        )
+        with self.store.transaction() as session:
+            session.add(decision)
+        DECISIONS.labels(APP, version, "list").inc()
+        return Shown(ranked.films, decision.id)
+
+    def profile(self, who: Principal) -> Visitor:
+        """The asker as a visitor, with everything that they did so far."""
+        with self.store.reading() as session:
+            events = catalogue.events(session, APP, who.name)
+        kinds: dict[str, Kind] = {"like": "like", "hide": "hide"}
+        return Visitor(events=tuple(Event(kinds[event.kind], int(event.item)) for event in events))
+
+    def note(self, who: Principal, event: Event, decision: str | None = None, key: str | None = None) -> str:
+        """Keep what the asker did with a film.
+
+        Args:
+            who: did it.
+            event: like or hide.
+            decision: the list that showed the film.
+            key: of the sender's choice; what is sent again with the same key counts once.
+
+        Returns:
+            The key that it is kept under.
+
+        Raises:
+            NotFoundError: no such list was shown to the asker.
+            SteerError: there is no such film.
+        """
+        film, key = self.service.film(event.film), key or uuid4().hex
+        with self.store.transaction() as session:
+            if decision is not None:
+                found = decisions.find(session, APP, decision)
+                if found is None or not who.may_see(found.owner):
+                    raise NotFoundError("There is no such list of yours.")
+            row = {"app": APP, "owner": who.name, "key": key, "kind": event.kind, "item": str(film.row)}
+            if catalogue.add_event(session, {**row, "decision_id": decision}):
+                FEEDBACK.labels(APP, "good" if event.kind == "like" else "bad").inc()
+        return key
+
+    def take_back(self, who: Principal, key: str | None = None) -> bool:
+        """Undo the asker's like or hide of a key, or their last one; whether there was one."""
+        with self.store.transaction() as session:
+            return catalogue.take_back_event(session, APP, who.name, key)
+
+    def forget(self, who: Principal) -> int:
+        """Delete the asker's profile; how many events that were."""
+        with self.store.transaction() as session:
+            return catalogue.forget(session, APP, who.name)
+
+    def for_profile(self, who: Principal, visitor: Visitor) -> Visitor:
+        """A visitor with the events of the asker's profile before those of the visit."""
+        return replace(visitor, events=(*self.profile(who).events, *visitor.events))
+
+    def _keep_films(self) -> None:
+        rows = [
+            {"key": str(row), "title": item.title, "attributes": {"year": item.year, "genres": list(item.genres)}}
+            for row, item in enumerate(self.service.data.items)
+        ]
+        with self.store.transaction() as session:
+            catalogue.put_items(session, APP, rows)

@@ -1,0 +1,143 @@
+"""The web application: pages, API and tools of every app, behind one gate."""
+
+import os
+import warnings
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+
+import gradio as gr
+from fastapi import APIRouter, FastAPI
+from starlette.concurrency import run_in_threadpool
+
+from core.serving.access import Access, Open
+from core.serving.batching import Batch
+from core.serving.explore import Explorer
+from core.serving.gate import Gate
+from core.serving.health import health_routes
+from core.serving.limits import LimitedRequests, Limits
+from core.serving.login import login_routes
+from core.serving.metrics import BATCH_SECONDS, BATCH_SIZE, BATCH_WAIT, QUEUE
+from core.serving.page import Page
+from core.serving.problems import RESPONSES, answer_with_problems
+from core.serving.requests import ObservedRequests
+from core.serving.secret import load_secret
+from core.serving.shell import build_shell, mount_options
+from core.store.database import Store
+from core.task import load_task
+from core.training import Run
+from core.versions.library import Library
+from core.versions.live import Live
+
+
+@dataclass(frozen=True)
+class Serving:
+    """How an application serves.
+
+    Attributes:
+        accounts: whether people log in and programs show keys.
+        explore: share of decisions that are sampled from the policy, see `core.serving.explore`.
+        pages: whether there are pages besides the API; they keep what a visitor does in this process.
+        limits: of one client of the API.
+    """
+
+    accounts: bool = False
+    explore: float = 0.0
+    pages: bool = True
+    limits: Limits = field(default_factory=Limits)
+
+
+def installed_pages() -> list[Page]:
+    """The pages that installed apps register under the entry-point group `steer.pages`, in order of their names."""
+    return [entry.load() for entry in sorted(entry_points(group="steer.pages"), key=lambda entry: entry.name)]
+
+
+def create_app(runs: Path, store: Store, how: Serving) -> FastAPI:
+    """The web application for the policies that serve; an app that has none yet serves its trained run.
+
+    Args:
+        runs: folder of runs, model versions and, unless the environment names another, the secret.
+        store: is closed when the application stops.
+        how: it serves.
+
+    Raises:
+        SteerError: an app has neither versions nor a trained run.
+    """
+    pages = installed_pages()
+    library = Library(store, runs / "versions")
+    for page in pages:
+        library.adopt(load_task(page.name), runs, "steer serve")
+    lives = {page.name: Live(library, page.name, partial(_opened, page)) for page in pages}
+    explorer = Explorer(how.explore)
+    desks = {page.name: page.open_desk(store, lives[page.name], explorer) for page in pages}
+    app = FastAPI(
+        title="Steer",
+        description="Policies that were fine-tuned by reinforcement learning, at work.",
+        lifespan=partial(_closing, lives=list(lives.values()), store=store),
+        docs_url=None,  # FastAPI's page of them loads from another host
+        redoc_url=None,
+        openapi_url="/v1/openapi.json",
+    )
+    answer_with_problems(app)
+    access = Access(store, load_secret(runs)) if how.accounts else Open()
+    if isinstance(access, Access):
+        app.include_router(login_routes(access))
+    app.include_router(health_routes(store, {name: live.current[1] for name, live in lives.items()}))
+    app.include_router(_api(pages, desks))
+    if how.pages:
+        app = _with_pages(app, pages, desks)
+    # The last one added is the outermost.
+    app.add_middleware(Gate, access=access)
+    app.add_middleware(LimitedRequests, limits=how.limits)
+    app.add_middleware(ObservedRequests)
+    return app
+
+
+def _api(pages: Sequence[Page], desks: dict[str, Any]) -> APIRouter:
+    api = APIRouter(prefix="/v1", responses=RESPONSES)  # type: ignore[arg-type]
+    for page in pages:
+        api.include_router(page.routes(desks[page.name]))
+    return api
+
+
+def _with_pages(app: FastAPI, pages: Sequence[Page], desks: dict[str, Any]) -> FastAPI:
+    shell = build_shell(pages, desks)
+    with warnings.catch_warnings():  # Gradio says of several pages that it switches off what `mount_options` has off
+        warnings.filterwarnings("ignore", message="SSR mode is not supported")
+        return gr.mount_gradio_app(app, shell, path="", **mount_options(pages))
+
+
+def _opened(page: Page, run: Run) -> Any:
+    service = page.open_service(run)
+    for name, batcher in service.batchers.items():
+        batcher.report = partial(_note_batch, f"{page.name}.{name}")
+    return service
+
+
+def _note_batch(model: str, batch: Batch) -> None:
+    BATCH_SIZE.labels(model).observe(batch.size)
+    BATCH_WAIT.labels(model).observe(batch.waited)
+    BATCH_SECONDS.labels(model).observe(batch.worked)
+    QUEUE.labels(model).set(batch.queue)
+
+
+@asynccontextmanager
+async def _closing(app: FastAPI, *, lives: Sequence[Live[Any]], store: Store) -> AsyncIterator[None]:
+    """When the server has answered its last request: finish what the models hold, and give back connections."""
+    del app
+    yield
+    await run_in_threadpool(_close, lives, store)
+
+
+def _close(lives: Sequence[Live[Any]], store: Store) -> None:
+    for live in lives:
+        live.close()
+        for batcher in live.current[0].batchers.values():
+            batcher.close()
+    store.close()

@@ -1,0 +1,131 @@
+"""OpenAI's chat-completions protocol, so that clients made for it talk to a bot of ours unchanged.
+
+What is left out: tools, several choices, logits, images. Settings of sampling are taken and have no effect, since the
+bot decides by its policy.
+"""
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+from uuid import uuid4
+
+from fastapi import APIRouter, HTTPException, Request
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+MAX_MESSAGES = 200
+
+
+class Part(BaseModel):
+    """A piece of a message; the bot reads texts only."""
+
+    type: Literal["text"]
+    text: str
+
+
+class Message(BaseModel):
+    """One message; what a `system` message says has no power here."""
+
+    role: Literal["system", "developer", "user", "assistant"]
+    content: str | list[Part] = Field(max_length=100_000)
+
+    @property
+    def text(self) -> str:
+        """All of its text."""
+        return self.content if isinstance(self.content, str) else "\n".join(part.text for part in self.content)
+
+
+class StreamOptions(BaseModel):
+    """What a stream ends with."""
+
+    include_usage: bool = False
+
+
+class ChatRequest(BaseModel):
+    """The body of a request; other fields of the protocol are taken and have no effect."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    model: str
+    messages: list[Message] = Field(min_length=1, max_length=MAX_MESSAGES)
+    stream: bool = False
+    stream_options: StreamOptions | None = None
+
+
+@dataclass(frozen=True)
+class Completion:
+    """What a bot says.
+
+    Attributes:
+        text: for the user.
+        prompt_tokens, completion_tokens: for the usage.
+        about: what the bot decided, shown in the extra field `steer`.
+    """
+
+    text: str
+    prompt_tokens: int
+    completion_tokens: int
+    about: dict[str, Any] = field(default_factory=dict)
+
+
+Complete = Callable[[Request, list[Message]], Completion]
+
+
+def chat_routes(model: str, complete: Complete) -> APIRouter:
+    """`/chat/completions` and `/models` for one bot.
+
+    Args:
+        model: the name under which clients ask for it.
+        complete: answers a conversation whose last message is the user's.
+    """
+    routes = APIRouter(tags=["chat completions"])
+
+    @routes.get("/models")
+    def models() -> dict[str, Any]:
+        """The one model that there is."""
+        return {"object": "list", "data": [{"id": model, "object": "model", "created": 0, "owned_by": "steer"}]}
+
+    @routes.post("/chat/completions", response_model=None)
+    def chat(request: Request, body: ChatRequest) -> dict[str, Any] | StreamingResponse:
+        """Answer a conversation whole, or as a stream of server-sent events."""
+        if body.model != model:
+            raise HTTPException(404, f"There is no model {body.model!r}; there is {model!r}.")
+        if body.messages[-1].role != "user":
+            raise HTTPException(400, "The last message must be the user's.")
+        completion = complete(request, body.messages)
+        head = {"id": f"chatcmpl-{uuid4().hex}", "created": int(time.time()), "model": model}
+        if body.stream:
+            with_usage = body.stream_options is not None and body.stream_options.include_usage
+            return StreamingResponse(_stream(head, completion, with_usage), media_type="text/event-stream")
+        message = {"role": "assistant", "content": completion.text, "refusal": None}
+        choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}
+        whole = {"object": "chat.completion", "choices": [choice], "usage": _usage(completion)}
+        return {**head, **whole, "steer": completion.about}
+
+    return routes
+
+
+def _usage(completion: Completion) -> dict[str, int]:
+    prompt, answer = completion.prompt_tokens, completion.completion_tokens
+    return {"prompt_tokens": prompt, "completion_tokens": answer, "total_tokens": prompt + answer}
+
+
+def _stream(head: dict[str, Any], completion: Completion, with_usage: bool) -> Iterator[str]:
+    """The events of a completion, a word at a time."""
+
+    def event(choices: list[dict[str, Any]], **more: Any) -> str:
+        return f"data: {json.dumps({**head, 'object': 'chat.completion.chunk', 'choices': choices, **more})}\n\n"
+
+    def choice(delta: dict[str, str], finished: str | None = None) -> list[dict[str, Any]]:
+        return [{"index": 0, "delta": delta, "logprobs": None, "finish_reason": finished}]
+
+    yield event(choice({"role": "assistant", "content": ""}))
+    for word in re.findall(r"\s*\S+|\s+$", completion.text):
+        yield event(choice({"content": word}))
+    yield event(choice({}, "stop"), steer=completion.about)
+    if with_usage:
+        yield event([], usage=_usage(completion))
+    yield "data: [DONE]\n\n"
