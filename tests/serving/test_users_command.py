@@ -1,0 +1,95 @@
+"""`steer users`, as an operator types it."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from core.commands.users import app
+from core.store import accounts
+from core.store.database import open_store
+
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture
+def steer(tmp_path):
+    """Run `steer users`, with a store in a folder of runs of its own."""
+
+    def run(*arguments: str, typed: str = "") -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "core", "users", *arguments, "--runs", str(tmp_path)]
+        environment = {**os.environ, "COLUMNS": "160"}
+        return subprocess.run(
+            command, input=typed, capture_output=True, text=True, check=False, timeout=120, env=environment,
+            start_new_session=True,  # without a terminal, the password is read from standard input
+        )  # fmt: skip
+
+    return run
+
+
+@pytest.fixture
+def store(tmp_path):
+    store = open_store(f"sqlite:///{tmp_path / 'steer.db'}")
+    with store.transaction() as session:
+        accounts.create(session, "root", PASSWORD, "admin")
+    yield store
+    store.close()
+
+
+def test_a_user_lives_through_the_commands(steer, store):
+    added = steer("add", "Ann", "--role", "agent", "--password-file", "-", typed=PASSWORD + "\n")
+    assert added.returncode == 0, added.stderr
+    assert added.stdout == "ann may log in as agent\n"
+    asked = steer("password", "ann", typed="another long password\n" * 2)
+    assert asked.returncode == 0, asked.stderr
+    assert "another" not in asked.stdout + asked.stderr
+    with store.reading() as session:
+        assert accounts.authenticate(session, "ann", PASSWORD) is None
+        assert accounts.authenticate(session, "ann", "another long password").role == "agent"
+    assert steer("role", "ann", "admin").stdout == "ann is now admin\n"
+    assert steer("disable", "ann").stdout == "ann is disabled\n"
+    assert "disabled" in steer("list").stdout
+    assert steer("enable", "ann").stdout == "ann is enabled\n"
+
+
+def test_a_key_is_printed_once_and_alone_so_that_a_script_can_take_it(steer, store):
+    issued = steer("key", "root", "--name", "[ci]")
+    assert issued.returncode == 0, issued.stderr
+    key = issued.stdout.removesuffix("\n")
+    with store.reading() as session:
+        assert accounts.of_key(session, key).name == "root"
+        ((_, record),) = accounts.keys(session)
+    assert record.id in issued.stderr
+    listed = steer("list").stdout
+    assert record.id in listed
+    assert "[ci]" in listed
+    assert key not in listed
+    assert steer("revoke", record.id).stdout == "the key [ci] is revoked\n"
+    with store.reading() as session:
+        assert accounts.of_key(session, key) is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "typed", "message"),
+    [
+        (["add", "ann", "--role", "agent", "--password-file", "-"], "short\n", "10 to 256 characters"),
+        (["add", "root", "--role", "agent", "--password-file", "-"], PASSWORD, "there is a user 'root' already"),
+        (["disable", "root"], "", "root is the last admin"),
+        (["role", "nobody", "agent"], "", "there is no user 'nobody'"),
+        (["revoke", "nothing"], "", "no API key of the id 'nothing'"),
+    ],
+)
+def test_a_mistake_gets_one_clear_line(steer, store, arguments, typed, message):
+    done = steer(*arguments, typed=typed)
+    assert done.returncode == 2
+    assert message in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+
+
+def test_help_shows_every_command_with_an_example():
+    overview = CliRunner().invoke(app, ["--help"]).output
+    for command in ("add", "list", "role", "password", "disable", "enable", "key", "revoke"):
+        assert command in overview
+        assert f"steer users {command}" in CliRunner().invoke(app, [command, "--help"]).output
