@@ -69,7 +69,7 @@ def runs(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def services(runs):
     """The apps' services by name."""
-    from core.serving.server import installed_pages
+    from core.serving.application import installed_pages
     from core.training import Run
 
     return {page.name: page.open_service(Run(runs / page.name)) for page in installed_pages()}
@@ -103,4 +103,4 @@ def server(runs, free_port, tmp_path_factory):
         assert "Traceback" not in Path(log.name).read_text()
     finally:
         process.terminate()
-        process.wait(timeout=20)
+        process.wait(timeout=60)

@@ -207,7 +207,7 @@ class SupportChats:
         try:
             with self.store.transaction() as session:
                 if reply.choice is not None and version is not None:
-                    decision = _decision(talk.owner, version, reply.choice)
+                    decision = _decision(talk.owner, version, reply.choice, reply.confidence)
                     session.add(decision)
                     session.flush()
                     answer.decision_id = decision.id
@@ -244,12 +244,12 @@ class _OutdatedError(Exception):
     """The conversation is no longer what the reply was made for."""
 
 
-def _decision(owner: str, version: str, choice: Choice) -> Decision:
+def _decision(owner: str, version: str, choice: Choice, confidence: float) -> Decision:
     return Decision(
         app=APP,
         owner=owner,
         version=version,
-        state=choice.state,
+        state={**choice.state, "confidence": confidence},
         action=[choice.action],
         propensity=choice.propensity,
     )

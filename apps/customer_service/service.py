@@ -87,7 +87,8 @@ class SupportService:
     def __init__(self, task: Task, run: Run) -> None:
         assert isinstance(task, CustomerService)
         self.task, self.run = task, run
-        self.policy = trained_policy(task, run)
+        self.policy = trained_policy(task, run).for_serving()
+        task.maker.knowledge.encoder.for_serving(beside=self.policy.encoder)
         self._replies: Batcher[_Asked, Reply] = Batcher(self._reply_to_all)
 
     @property

@@ -1,5 +1,6 @@
 """The support desk as a task: data, policy, reward and what to learn from."""
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import ClassVar
 
@@ -21,6 +22,7 @@ from apps.customer_service.environment import (
     episodes,
 )
 from apps.customer_service.knowledge import Knowledge, Messages
+from apps.customer_service.learning import feedback_decisions
 from apps.customer_service.rewards import weights
 from core.config import Settings
 from core.envs.episodes import EpisodeEnv
@@ -30,7 +32,9 @@ from core.models.actor_critic import ActorCritic
 from core.models.encoder import TextEncoder
 from core.models.heads import CandidateHead
 from core.rl.all_action import ActionValues
+from core.rl.off_policy import LoggedDecisions
 from core.rl.supervised import Demonstrations
+from core.store.decisions import Judged
 from core.task import Split, Task
 
 
@@ -156,6 +160,9 @@ class CustomerService(Task):
         table[:, :, ASK_BACK] = r["ask_back"] + r["needless_hand_over"]
         table[:, ASK_BACK, ASK_BACK] = r["ask_back"] + r["right_answer"]
         return table
+
+    def feedback_decisions(self, judged: Sequence[Judged]) -> LoggedDecisions | None:
+        return feedback_decisions(judged, self.maker, self.rewards)
 
     def rules(self) -> dict[str, Act]:
         def always(action: int) -> Act:

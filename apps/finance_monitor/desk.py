@@ -82,9 +82,13 @@ class NewsDesk:
         """Read whatever arrived since the last time, here or elsewhere; alerts that changed."""
         changed: dict[int, Alert] = {}
         with self._one_at_a_time:
-            while items := self._next():
-                changed |= {alert.id: alert for alert in self._read(items)}
-                self._seen = items[-1].id
+            try:
+                while items := self._next():
+                    changed |= {alert.id: alert for alert in self._read(items)}
+                    self._seen = items[-1].id
+            except BaseException:  # the monitor may have counted what is not noted: let it read everything again
+                self.monitor, self._seen = Monitor(), 0
+                raise
         return list(changed.values())
 
     def newest(self, company: str | None, count: int) -> list[tuple[News, Score | None]]:
@@ -151,7 +155,11 @@ class NewsDesk:
                 app=APP,
                 owner=who.name,
                 version=score.version,
-                state={"company": item.company, "headline": item.headline},
+                state={
+                    "company": item.company,
+                    "headline": item.headline,
+                    "confidence": max(score.probabilities.values()),
+                },
                 action=[TOPICS.index(score.topic) * len(SENTIMENTS) + SENTIMENTS.index(score.sentiment)],
                 propensity=1.0,
             )

@@ -107,8 +107,9 @@ class FinanceService:
     def __init__(self, task: Task, run: Run) -> None:
         assert isinstance(task, FinanceMonitor)
         self.newsroom = task.newsroom
-        self.policy = trained_policy(task, run)
+        self.policy = trained_policy(task, run).for_serving()
         self._encoder = TextEncoder(task.settings.encoder.name, max_length=48)
+        self._encoder.for_serving()
         self._known: Remembered[str, Label] = Remembered(_REMEMBERED)
         self._labels: Batcher[list[str], list[Label]] = Batcher(self._label_all)
         self._vectors: Batcher[list[str], np.ndarray] = Batcher(self._embed_all)

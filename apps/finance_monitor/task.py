@@ -1,9 +1,11 @@
 """Labelling a headline as a task: topic and sentiment in one decision, under unequal costs."""
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
 
+from apps.finance_monitor.learning import feedback_decisions
 from apps.finance_monitor.newsroom import DATA, NEGATIVE, SENTIMENTS, TOPICS, load_newsroom
 from apps.finance_monitor.rewards import joint_table, weights
 from core.config import Settings
@@ -14,7 +16,9 @@ from core.evaluation.play import Act
 from core.models.actor_critic import ActorCritic
 from core.models.encoder import TextEncoder
 from core.models.heads import ChoiceHead
+from core.rl.off_policy import LoggedDecisions
 from core.rl.supervised import Demonstrations
+from core.store.decisions import Judged
 from core.task import Split, Task
 
 
@@ -67,6 +71,9 @@ class FinanceMonitor(Task):
 
     def reward_table(self, states: Observations) -> np.ndarray:
         return self.table
+
+    def feedback_decisions(self, judged: Sequence[Judged]) -> LoggedDecisions | None:
+        return feedback_decisions(judged, self.newsroom, self.table)
 
     def rules(self) -> dict[str, Act]:
         topic = int(np.bincount(self._labels("train") // len(SENTIMENTS)).argmax())

@@ -65,9 +65,15 @@ class CandidateMaker:
             ]
         )
 
-    def describe(self, histories: Sequence[np.ndarray], candidates: np.ndarray) -> Observations:
-        """States with given candidates, int64 of shape (states, candidates)."""
-        features = np.stack(self._features(histories, candidates), axis=2).astype(np.float32)
+    def describe(self, histories: Sequence[np.ndarray], queries: np.ndarray, candidates: np.ndarray) -> Observations:
+        """States with given candidates.
+
+        Args:
+            histories: films that each user likes, oldest first.
+            queries: what the retriever makes of the histories, see `Retriever.queries`.
+            candidates: int64 of shape (states, candidates).
+        """
+        features = np.stack(self._features(histories, queries, candidates), axis=2).astype(np.float32)
         return {"history": tuple(histories), "candidates": candidates, "features": features}
 
     def co_occurrence(self, histories: Sequence[np.ndarray]) -> np.ndarray:
@@ -86,12 +92,14 @@ class CandidateMaker:
         return float(self._log_popularity[film])
 
     def _batch(self, histories: Sequence[np.ndarray], seen: Sequence[np.ndarray]) -> Observations:
-        return self.describe(histories, self.retriever.candidates(histories, seen, CANDIDATES))
+        queries = self.retriever.queries(histories)
+        return self.describe(histories, queries, self.retriever.nearest(queries, seen, CANDIDATES))
 
-    def _features(self, histories: Sequence[np.ndarray], candidates: np.ndarray) -> list[np.ndarray]:
+    def _features(
+        self, histories: Sequence[np.ndarray], queries: np.ndarray, candidates: np.ndarray
+    ) -> list[np.ndarray]:
         """Features in the order of `FEATURES`, each of shape (states, candidates)."""
         vectors, texts = self.retriever.vectors, self.retriever.texts
-        queries = self.retriever.queries(histories)
         retrieved = _standard(np.einsum("nw,ncw->nc", queries, vectors[candidates]))
         together = _standard(np.take_along_axis(self.co_occurrence(histories), candidates, axis=1))
         genres = _unit(_recent_mean(self.data.genres, histories))

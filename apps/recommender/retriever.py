@@ -70,9 +70,9 @@ class Retriever:
         parts = [self.encoder(histories[at : at + _BATCH]) for at in range(0, len(histories), _BATCH)]
         return _unit(torch.cat(parts)).numpy()
 
-    def candidates(self, histories: Sequence[np.ndarray], seen: Sequence[np.ndarray], count: int) -> np.ndarray:
-        """The `count` films nearest to each history that are not in `seen`, best first, int64 (histories, count)."""
-        return unseen(self.index, self.queries(histories), seen, count)
+    def nearest(self, queries: np.ndarray, seen: Sequence[np.ndarray], count: int) -> np.ndarray:
+        """The `count` films nearest to each query that are not in `seen`, best first, int64 (queries, count)."""
+        return unseen(self.index, queries, seen, count)
 
 
 def unseen(index: DenseIndex, queries: np.ndarray, seen: Sequence[np.ndarray], count: int) -> np.ndarray:

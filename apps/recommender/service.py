@@ -147,6 +147,7 @@ class RecommenderService:
         self.data, self.maker = task.data, task.maker
         self.policy = trained_policy(task, run)
         self.encoder = TextEncoder(task.settings.encoder.name, max_length=128)
+        self.encoder.for_serving()
         self.reasons = Reasons(self.maker)
         self.terms = SOURCE.licence
         self._titles = [_plain(item.title) for item in self.data.items]
@@ -263,9 +264,10 @@ class RecommenderService:
             each.liked if len(each.liked) or similar is None else self._seeds(similar, each.seen)
             for each, similar in zip(wanted, said, strict=True)
         ]
-        found = self.maker.retriever.candidates(histories, seen, CANDIDATES)
+        queries = self.maker.retriever.queries(histories)
+        found = self.maker.retriever.nearest(queries, seen, CANDIDATES)
         candidates = np.stack([_with_nearest(*each) for each in zip(found, seen, said, strict=True)])
-        logits = self.policy.logits(self.maker.describe(histories, candidates)).numpy()
+        logits = self.policy.logits(self.maker.describe(histories, queries, candidates)).numpy()
         return [_scored(*each) for each in zip(histories, candidates, logits, said, strict=True)]
 
     def _similarities(self, words: list[str]) -> list[np.ndarray | None]:

@@ -1,6 +1,7 @@
 """The recommender as a task: data, policy, reward and what to learn from."""
 
 import copy
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
@@ -11,6 +12,7 @@ from apps.recommender.candidates import CO_OCCURRENCE, FEATURES, POPULARITY, Can
 from apps.recommender.data.movielens import MovieLens, load_movielens
 from apps.recommender.diversity import diverse_lists
 from apps.recommender.environment import PICKS, recommender_env
+from apps.recommender.learning import feedback_decisions
 from apps.recommender.library import open_retriever
 from apps.recommender.retriever import RetrieverSettings
 from apps.recommender.rewards import ListReward, novelty
@@ -21,7 +23,9 @@ from core.envs.slate import SlateEnv
 from core.evaluation.play import Act, play
 from core.models.actor_critic import ActorCritic
 from core.models.heads import CandidateHead
+from core.rl.off_policy import LoggedDecisions
 from core.rl.supervised import Demonstrations
+from core.store.decisions import Judged
 from core.task import Split, Task
 
 _TRADE_OFFS = (0.0, *np.geomspace(0.25, 64.0, 17))
@@ -112,6 +116,9 @@ class Recommender(Task):
         validation = self.environment("validation")
         rewards = [play(validation, self._varied(policy, trade_off)).returns.mean() for trade_off in _TRADE_OFFS]
         return self._varied(policy, _TRADE_OFFS[int(np.argmax(rewards))])
+
+    def feedback_decisions(self, judged: Sequence[Judged]) -> LoggedDecisions | None:
+        return feedback_decisions(judged, self.maker, self.reward)
 
     def rules(self) -> dict[str, Act]:
         return {"popularity": _best_by(POPULARITY), "item_to_item": _best_by(CO_OCCURRENCE)}

@@ -61,7 +61,8 @@ class Visits:
             app=APP,
             owner=who.name,
             version=version,
-            state=ranked.state,
+            # How far the first film stands out is how sure the policy is.
+            state={**ranked.state, "confidence": 1 - ranked.films[1].score},
             action=ranked.action,
             propensity=ranked.propensity,
         )

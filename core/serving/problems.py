@@ -39,6 +39,7 @@ class Problem(BaseModel):
     detail: str
     request_id: str | None = Field(default=None, description="to find the request in the server's log")
     errors: list[dict[str, str]] | None = Field(default=None, description="which fields are wrong, and how")
+    error: dict[str, str | None] | None = Field(default=None, description="the same, as OpenAI's clients expect it")
 
 
 # What every route may answer besides its success, for the OpenAPI document.
@@ -62,25 +63,29 @@ def answer_with_problems(app: FastAPI) -> None:
     def mendable(request: Request, error: SteerError) -> JSONResponse:
         status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 400)
         headers = {"Retry-After": RETRY_AFTER} if status == 503 else None
-        return problem(status, str(error), headers, request_id=_request_id(request))
+        return problem(status, str(error), headers, **_about(request, str(error)))
 
     @app.exception_handler(HTTPException)
     def refused(request: Request, error: HTTPException) -> JSONResponse:
         headers = dict(error.headers or {})
-        return problem(error.status_code, str(error.detail), headers, request_id=_request_id(request))
+        return problem(error.status_code, str(error.detail), headers, **_about(request, str(error.detail)))
 
     @app.exception_handler(RequestValidationError)
     def misfit(request: Request, error: RequestValidationError) -> JSONResponse:
         fields = [{"field": ".".join(map(str, e["loc"])), "message": e["msg"]} for e in error.errors()[:20]]
         detail = "; ".join(f"{field['field']}: {field['message']}" for field in fields[:3])
-        return problem(422, detail, request_id=_request_id(request), errors=fields)
+        return problem(422, detail, None, errors=fields, **_about(request, detail))
 
     @app.exception_handler(Exception)
     def unforeseen(request: Request, error: Exception) -> JSONResponse:
         structlog.get_logger().error("request failed", path=request.url.path, exc_info=error)
         detail = "The server's log says more under the request's id."
-        return problem(500, detail, request_id=_request_id(request))
+        return problem(500, detail, None, **_about(request, detail))
 
 
-def _request_id(request: Request) -> str | None:
-    return getattr(request.state, "request_id", None)
+def _about(request: Request, detail: str) -> dict[str, object]:
+    """The request's id; and for clients of OpenAI's protocol, the error where they look for it."""
+    about: dict[str, object] = {"request_id": getattr(request.state, "request_id", None)}
+    if request.url.path in ("/v1/chat/completions", "/v1/models"):
+        about["error"] = {"message": detail, "type": "invalid_request_error", "param": None, "code": None}
+    return about

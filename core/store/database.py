@@ -109,10 +109,10 @@ def _engine(url: str) -> Engine:
         parsed = make_url(url)
         if parsed.get_backend_name() == "postgresql":
             parsed = parsed.set(drivername="postgresql+psycopg")
-            return create_engine(parsed, pool_pre_ping=True, pool_size=10, max_overflow=20)
+            return create_engine(parsed, pool_pre_ping=True, pool_size=10, max_overflow=20, hide_parameters=True)
         if parsed.get_backend_name() != "sqlite":
             raise SteerError(f"the store speaks sqlite and postgresql, not {parsed.get_backend_name()}")
-        engine = create_engine(parsed, connect_args={"timeout": _BUSY_SECONDS})
+        engine = create_engine(parsed, connect_args={"timeout": _BUSY_SECONDS}, hide_parameters=True)
     except ArgumentError as error:
         raise SteerError(
             f"{url!r} is no store; write sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE"

@@ -85,8 +85,8 @@ def keep_alert(session: Session, alert: Mapping[str, Any], who: str) -> Alert:
         values["state"] = "acknowledged"
     changed = before is None or before.state != values["state"]
     put(session, Alert, [values], ["key"])
-    session.expire_all()
-    kept = session.scalars(select(Alert).where(Alert.key == alert["key"])).one()
+    fresh = select(Alert).where(Alert.key == alert["key"]).execution_options(populate_existing=True)
+    kept = session.scalars(fresh).one()
     if changed:
         session.add(AlertChange(alert_id=kept.id, state=kept.state, who=who))
     return kept

@@ -1,0 +1,1 @@
+"""Model versions: registered folders, which of them serves, and their way from machine to machine."""

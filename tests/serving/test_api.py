@@ -1,0 +1,186 @@
+"""The HTTP API of a real server."""
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+from uuid import uuid4
+
+import httpx
+import pytest
+
+pytestmark = pytest.mark.slow
+
+NOON = "2026-03-01T12:00:00Z"
+
+
+@pytest.fixture(scope="module")
+def client(server):
+    with httpx.Client(base_url=server, timeout=60) as client:
+        yield client
+
+
+@pytest.fixture
+def conversation(client) -> str:
+    return client.post("/v1/support/conversations").raise_for_status().json()["id"]
+
+
+def say(client, conversation: str, text: str, key: str | None = None) -> dict:
+    headers = {"Idempotency-Key": key} if key else {}
+    address = f"/v1/support/conversations/{conversation}/messages"
+    return client.post(address, json={"text": text}, headers=headers).raise_for_status().json()
+
+
+def turns(client, conversation: str) -> list[dict]:
+    return client.get(f"/v1/support/conversations/{conversation}").raise_for_status().json()
+
+
+def test_a_conversation_is_answered_kept_judged_and_taken_back(client, conversation):
+    reply = say(client, conversation, "I have forgotten my password")
+    assert reply["action"] == "answer"
+    assert reply["sources"][0]["title"]
+    assert [turn["role"] for turn in turns(client, conversation)] == ["user", "assistant"]
+    opinion = f"/v1/support/decisions/{reply['decision']}/feedback"
+    assert client.put(opinion, json={"value": -1, "comment": "wrong"}).status_code == 204
+    assert client.put(opinion, json={"value": 1}).status_code == 204
+    taken = client.delete(f"/v1/support/conversations/{conversation}/messages/last").json()
+    assert taken == {"text": "I have forgotten my password"}
+    assert turns(client, conversation) == []
+
+
+def test_a_message_that_is_sent_again_is_not_taken_twice(client, conversation):
+    first = say(client, conversation, "where is my order", "key-12345678")
+    assert say(client, conversation, "where is my order", "key-12345678") == first
+    assert len(turns(client, conversation)) == 2
+
+
+def test_messages_at_the_same_time_all_get_a_reply_of_their_own(client, conversation):
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda at: say(client, conversation, f"question {at} about my order"), range(4)))
+    said = turns(client, conversation)
+    assert [turn["role"] for turn in said] == ["user", "assistant"] * 4
+    assert len({turn["text"] for turn in said[::2]}) == 4
+
+
+def test_a_person_is_had_for_the_asking(client, conversation):
+    reply = client.post(f"/v1/support/conversations/{conversation}/hand-over").json()
+    assert reply["action"] == "hand_over"
+    assert turns(client, conversation)[-1]["action"] == "hand_over"
+
+
+def test_texts_come_in_the_language_that_is_asked_for(client, conversation):
+    address = f"/v1/support/conversations/{conversation}/hand-over"
+    assert re.search("[\u4e00-\u9fff]", client.post(address, headers={"Accept-Language": "zh-CN"}).json()["text"])
+
+
+def test_a_removed_conversation_is_gone(client, conversation):
+    say(client, conversation, "where is my order")
+    assert client.delete(f"/v1/support/conversations/{conversation}").status_code == 204
+    assert client.get(f"/v1/support/conversations/{conversation}").status_code == 404
+
+
+def test_articles_are_paged(client):
+    first = client.get("/v1/support/articles", params={"limit": 3}).json()
+    after = client.get("/v1/support/articles", params={"limit": 1, "after": first[1]["id"]}).json()
+    assert after == first[2:]
+    assert client.get(f"/v1/support/articles/{first[0]['id']}").json() == first[0]
+    assert client.get("/v1/support/articles/none-such").status_code == 404
+
+
+def surge(company: str) -> list[dict]:
+    headlines = [
+        "sued over fraud", "under criminal investigation", "recalls faulty products after injuries",
+        "cuts guidance, shares plunge", "chief financial officer resigns amid scandal", "faces bankruptcy petition",
+        "loses its largest customer", "plant burns down, production halted",
+    ]  # fmt: skip
+    return [
+        {"key": f"{company}-{at}", "time": f"2026-03-01T{at:02}:00:00Z", "company": company, "headline": text}
+        for at, text in enumerate(headlines)
+    ]
+
+
+def test_a_surge_is_alerted_once_however_often_it_is_delivered(client):
+    items = surge(f"Alpha {uuid4().hex[:8]}")
+    first = client.post("/v1/news/items", json={"items": items}).raise_for_status().json()
+    assert first["new"] == 8
+    (alert,) = first["alerts"]
+    assert alert["company"] == items[0]["company"]
+    assert len(alert["reason"]["causes"]) >= 3
+    again = client.post("/v1/news/items", json={"items": items}).json()
+    assert again == {"new": 0, "alerts": []}
+    client.post(f"/v1/news/alerts/{alert['id']}/acknowledge", json={"note": "seen"}).raise_for_status()
+    history = client.get(f"/v1/news/alerts/{alert['id']}").json()["history"]
+    assert [(change["state"], change["who"]) for change in history] == [("open", "monitor"), ("acknowledged", "local")]
+    assert client.get("/v1/news/watchlist").json()[0]["alerted"]
+
+
+def test_news_are_read_and_can_be_corrected(client):
+    client.post("/v1/news/items", json={"items": surge("Betatest")[:1]}).raise_for_status()
+    (item,) = client.get("/v1/news/items", params={"company": "Betatest"}).json()
+    assert item["sentiment"] == "negative"
+    right = {"topic": item["topic"], "sentiment": "neutral"}
+    assert client.put(f"/v1/news/items/{item['id']}/label", json=right).status_code == 204
+    assert client.put("/v1/news/items/999999/label", json=right).status_code == 404
+    labels = client.post("/v1/news/labels", json={"items": [{"headline": "Profit doubles"}] * 3}).json()
+    assert [label["sentiment"] for label in labels] == ["positive"] * 3
+
+
+def test_a_list_learns_from_the_profile(client):
+    client.delete("/v1/recommender/profile").raise_for_status()
+    shown = client.post("/v1/recommender/lists", json={"words": "space adventure"}).raise_for_status().json()
+    assert len(shown["films"]) == 10
+    event = {"kind": "like", "film": shown["films"][0]["row"], "decision": shown["decision"]}
+    headers = {"Idempotency-Key": "like-0123456789"}
+    keys = {client.post("/v1/recommender/profile/events", json=event, headers=headers).json()["key"] for _ in range(2)}
+    assert keys == {"like-0123456789"}
+    assert client.get("/v1/recommender/profile").json() == [{"kind": "like", "film": event["film"]}]
+    again = client.post("/v1/recommender/lists", json={"profile": True}).json()
+    assert event["film"] not in [film["row"] for film in again["films"]]
+    assert client.delete("/v1/recommender/profile/events/last").json() == {"undone": True}
+    assert client.post("/v1/recommender/lists", json={"profile": True}).json() == {"films": [], "decision": None}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "says"),
+    [
+        ("POST", "/v1/recommender/lists", {"user": 999_999}, 400, "There is no user 999999"),
+        ("POST", "/v1/recommender/lists", {"events": [{"kind": "like", "film": 99_999}]}, 400, "no film number"),
+        ("POST", "/v1/recommender/lists", {"events": [{"kind": "eat", "film": 1}]}, 422, "'like' or 'hide'"),
+        ("POST", "/v1/news/labels", {"items": []}, 422, "at least 1 item"),
+        ("POST", "/v1/news/labels", {"items": [{"headline": "\u200b"}]}, 400, "type a headline"),
+        ("POST", "/v1/news/items", {"items": [{**surge("x")[0], "time": "2026-03-01T00:00:00"}]}, 422, "timezone"),
+        ("GET", "/v1/support/conversations/0123456789abcdef0123456789abcdef", None, 404, "no such conversation"),
+        ("GET", "/v1/support/conversations/../../etc", None, 404, ""),
+        ("PUT", "/v1/support/decisions/0123456789abcdef0123456789abcdef/feedback", {"value": 1}, 404, "no such reply"),
+        ("PUT", "/v1/support/decisions/0123456789abcdef0123456789abcdef/feedback", {"value": 7}, 422, "less than or"),
+    ],
+)
+def test_a_mistake_gets_a_problem_that_says_what_is_wrong(client, method, path, body, status, says):
+    answer = client.request(method, path, json=body)
+    assert answer.status_code == status
+    if says:
+        assert answer.headers["content-type"] == "application/problem+json"
+        problem = answer.json()
+        assert says in problem["detail"]
+        assert problem["status"] == status
+        assert problem["request_id"] == answer.headers["x-request-id"]
+
+
+def test_a_request_keeps_the_id_that_it_came_with(client):
+    assert client.get("/health", headers={"X-Request-ID": "mine-12345678"}).headers["x-request-id"] == "mine-12345678"
+    assert client.get("/health", headers={"X-Request-ID": "no such: id"}).headers["x-request-id"] != "no such: id"
+
+
+def test_the_server_says_how_it_fares(client, conversation):
+    say(client, conversation, "where is my order")
+    assert client.get("/health").json()["status"] == "ok"
+    assert client.get("/ready").json()["versions"]["customer_service"] == "v0001"
+    metrics = client.get("/metrics").text
+    assert 'route="/v1/support/conversations/{identity}/messages",status="200"' in metrics
+    assert re.search(r'steer_decisions_total\{action="\w+",app="customer_service",version="v0001"\} \d', metrics)
+    assert re.search(r'steer_batch_size_count\{model="customer_service.replies"\} \d', metrics)
+    assert conversation not in metrics
+
+
+def test_the_description_names_every_route(client):
+    paths = client.get("/v1/openapi.json").json()["paths"]
+    assert {"/v1/chat/completions", "/v1/support/conversations", "/v1/news/items", "/v1/recommender/lists"} < set(paths)
+    assert all(path.startswith("/v1/") for path in paths)

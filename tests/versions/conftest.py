@@ -1,0 +1,77 @@
+"""A trained, evaluated run of the small task, and a version library on either store engine."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from core.evaluation.compare import compare
+from core.evaluation.play import play
+from core.evaluation.report import save_comparison
+from core.task import greedy
+from core.training import Run, train, trained_policy
+from core.versions.library import Library
+from core.versions.metrics import Metrics
+from tests.core.bandit import Bandit, settings
+
+
+def quiet(*_):
+    pass
+
+
+@pytest.fixture(scope="package")
+def task() -> Bandit:
+    return Bandit(settings())
+
+
+@pytest.fixture(scope="package")
+def runs(tmp_path_factory, task) -> Path:
+    """Folder with a run that was trained and evaluated."""
+    folder = tmp_path_factory.mktemp("runs")
+    run = Run(folder / task.name)
+    train(task, run, quiet, quiet)
+    save_comparison(task, run, compare(task, run))
+    (run.model("rl") / "encoder" / "model.safetensors").unlink()  # for other programs; Steer never reads it: 90 MB less
+    return folder
+
+
+@pytest.fixture(scope="package")
+def good(runs) -> Run:
+    return Run(runs / Bandit.name)
+
+
+@pytest.fixture(scope="package")
+def spoilt(runs, good, tmp_path_factory) -> Run:
+    """The same run with its last layer's signs turned: it takes the worst kind for the best."""
+    run = Run(tmp_path_factory.mktemp("spoilt") / Bandit.name)
+    shutil.copytree(good.folder, run.folder)
+    file = run.model("rl") / "policy.safetensors"
+    tensors = {name: -value if name.startswith("head.") else value for name, value in load_file(file).items()}
+    save_file(tensors, file)
+    return run
+
+
+@pytest.fixture(scope="package")
+def measured(task):
+    """Plays the test split with the policy of a run."""
+
+    def measure(run: Run) -> Metrics:
+        return Metrics.of(play(task.environment("test"), greedy(trained_policy(task, run))).returns)
+
+    return measure
+
+
+@pytest.fixture(scope="package")
+def good_metrics(measured, good) -> Metrics:
+    return measured(good)
+
+
+@pytest.fixture(scope="package")
+def spoilt_metrics(measured, spoilt) -> Metrics:
+    return measured(spoilt)
+
+
+@pytest.fixture
+def library(store, tmp_path) -> Library:
+    return Library(store, tmp_path / "versions")
