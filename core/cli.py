@@ -7,9 +7,11 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from core.commands import models, users
+from core.commands import models, retrain, users
 from core.commands import store as store_commands
-from core.commands.options import RunsDir, StoreUrl, console, opened_store
+from core.commands.embed import embed
+from core.commands.options import RunsDir, StoreUrl, console, opened_store, store_url
+from core.commands.work import work
 from core.errors import SteerError
 from core.paths import runs_dir
 
@@ -22,6 +24,9 @@ app = typer.Typer(
 app.add_typer(models.app, name="models")
 app.add_typer(users.app, name="users")
 app.add_typer(store_commands.app, name="store")
+app.command(epilog="Example: `steer retrain customer_service --every 24h --promote`")(retrain.retrain)
+app.command(epilog="Example: `steer embed texts.jsonl --out vectors.safetensors --workers 4`")(embed)
+app.command(epilog="Example: `steer work finance_monitor --queue redis://localhost/0/news`")(work)
 
 Name = Annotated[str, typer.Argument(help="an app (customer_service, finance_monitor, recommender), `all`, or a file")]
 Preset = Annotated[str, typer.Option(help="settings to start from")]
@@ -118,13 +123,22 @@ def serve(
     auth: Auth = False,
     explore: Explore = 0.0,
     json_logs: Annotated[bool, typer.Option("--json-logs", help="log lines for machines")] = False,
+    api_only: Annotated[bool, typer.Option("--api-only", help="no pages")] = False,
+    replicas: Annotated[
+        int, typer.Option(min=1, help="processes behind Ray Serve, which serve the API; needs the extra `ray`")
+    ] = 1,
 ) -> None:
     """Start the web application: pages, API (`/v1/openapi.json`) and tools of every trained app."""
     from core.serving.application import Serving
     from core.serving.server import serve as start
+    from core.serving.server import serve_replicas
 
-    how = Serving(accounts=auth, explore=explore)
-    start(runs or runs_dir(), opened_store(store, runs), how, host, port, console, json_logs=json_logs)
+    how = Serving(accounts=auth, explore=explore, pages=not api_only and replicas == 1)
+    folder = (runs or runs_dir()).resolve()
+    if replicas > 1:
+        serve_replicas(folder, store_url(store, folder), how, host, port, replicas)
+    else:
+        start(folder, opened_store(store, runs), how, host, port, console, json_logs=json_logs)
 
 
 @app.command(epilog="Example: `steer demo --port 8080`")

@@ -13,6 +13,7 @@ from apps.finance_monitor.api import routes
 from apps.finance_monitor.desk import NewsDesk
 from apps.finance_monitor.service import FinanceService, Session, open_service
 from apps.finance_monitor.tools import tools
+from apps.finance_monitor.work import take
 from core.errors import SteerError
 from core.serving.errors import shown_errors
 from core.serving.page import Page, Texts
@@ -307,4 +308,4 @@ def _label(service: FinanceService, company: str, headline: str, request: gr.Req
     return _panel(html.escape(headline[:160]), body)
 
 
-page = Page("finance_monitor", "news", TEXTS, open_service, NewsDesk, build, routes, tools)
+page = Page("finance_monitor", "news", TEXTS, open_service, NewsDesk, build, routes, tools, take)

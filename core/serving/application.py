@@ -77,7 +77,7 @@ def create_app(runs: Path, store: Store, how: Serving) -> FastAPI:
     library = Library(store, runs / "versions")
     for page in pages:
         library.adopt(load_task(page.name), runs, "steer serve")
-    lives = {page.name: Live(library, page.name, partial(_opened, page)) for page in pages}
+    lives = {page.name: Live(library, page.name, partial(opened_service, page)) for page in pages}
     explorer = Explorer(how.explore)
     desks = {page.name: page.open_desk(store, lives[page.name], explorer) for page in pages}
     app = FastAPI(
@@ -102,6 +102,14 @@ def create_app(runs: Path, store: Store, how: Serving) -> FastAPI:
     return app
 
 
+def opened_service(page: Page, run: Run) -> Any:
+    """The service of a run, its batches measured."""
+    service = page.open_service(run)
+    for name, batcher in service.batchers.items():
+        batcher.report = partial(_note_batch, f"{page.name}.{name}")
+    return service
+
+
 def _access(runs: Path, store: Store) -> Access:
     with store.reading() as session:
         if not accounts.has_admin(session):
@@ -123,13 +131,6 @@ def _with_pages(app: FastAPI, pages: Sequence[Page], desks: dict[str, Any]) -> F
     with warnings.catch_warnings():  # Gradio says of several pages that it switches off what `mount_options` has off
         warnings.filterwarnings("ignore", message="SSR mode is not supported")
         return gr.mount_gradio_app(app, shell, path="", **mount_options(pages))
-
-
-def _opened(page: Page, run: Run) -> Any:
-    service = page.open_service(run)
-    for name, batcher in service.batchers.items():
-        batcher.report = partial(_note_batch, f"{page.name}.{name}")
-    return service
 
 
 def _note_batch(model: str, batch: Batch) -> None:

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import gradio as gr
 from fastapi import APIRouter
 
+from core.queues.stream import Entry
 from core.serving.access import Principal, asker
 from core.serving.explore import Explorer
 from core.store.database import Store
@@ -14,6 +15,8 @@ from core.training import Run
 from core.versions.live import Live
 
 LANGUAGES = ("en", "zh")
+
+Take = Callable[[Sequence[Entry]], list[tuple[Entry, str]]]
 
 
 class HasHeaders(Protocol):
@@ -79,6 +82,7 @@ class Page:
         build: lays out the page for a desk; called inside a Blocks context.
         routes: the app's part of the API.
         tools: functions for the Model Context Protocol; names, docstrings and types say what they do.
+        take: works off entries of a queue for a desk, and tells those that are wrong, with the reason.
     """
 
     name: str
@@ -89,3 +93,4 @@ class Page:
     build: Callable[[Any], None]
     routes: Callable[[Any], APIRouter]
     tools: Callable[[Any], Sequence[Callable[..., Any]]]
+    take: Callable[[Any, Sequence[Entry]], list[tuple[Entry, str]]] | None = None

@@ -11,7 +11,7 @@ from core.errors import SteerError
 from core.serving.application import Serving, create_app
 from core.serving.gate import check_public
 from core.serving.logs import set_up_logs
-from core.store.database import Store
+from core.store.database import Store, open_store
 
 # Requests that are being answered when the server is told to stop get so many seconds.
 _GRACE = 20
@@ -44,6 +44,27 @@ def serve(
     uvicorn.run(
         app, host=host, port=port, log_config=None, server_header=False, timeout_graceful_shutdown=_GRACE, backlog=512
     )
+
+
+def serve_replicas(runs: Path, store: str, how: Serving, host: str, port: int, replicas: int) -> None:
+    """Answer requests in several processes behind Ray Serve until interrupted.
+
+    Args:
+        runs: folder of runs and model versions, which all processes see.
+        store: URL of the store, which all processes reach.
+        how: it serves; without pages, since those keep what a visitor does in one process.
+        host: address to listen on.
+        port: of that address.
+        replicas: number of processes.
+
+    Raises:
+        SteerError: see `serve`; or the extra `ray` is not installed.
+    """
+    from core.scale.replicas import serve_replicas as start
+
+    check_port(host, port)
+    check_public(host, auth=how.accounts)
+    start(lambda: create_app(runs, open_store(store), how), host, port, replicas)
 
 
 def check_port(host: str, port: int) -> None:
