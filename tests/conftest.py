@@ -90,7 +90,7 @@ def server(runs, free_port, tmp_path_factory):
     process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
     address = f"http://127.0.0.1:{free_port}"
     try:
-        for _ in range(240):
+        for _ in range(600):
             try:
                 with urlopen(f"{address}/health", timeout=2):
                     break

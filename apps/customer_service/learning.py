@@ -24,15 +24,14 @@ def feedback_decisions(
         return None
     states = maker.states([tuple(each.decision.state["messages"]) for each in said])
     actions = [_action(each, row, maker) for each, row in zip(said, states["candidates"], strict=True)]
-    kept = [at for at, action in enumerate(actions) if action is not None]
-    if not kept:
+    found = {row: action for row, action in enumerate(actions) if action is not None}
+    if not found:
         return None
-    decisions = [(said[at], int(actions[at] or 0)) for at in kept]
     return LoggedDecisions(
-        take(states, kept),
-        torch.tensor([[action] for _, action in decisions]),
-        torch.tensor([[each.decision.propensity] for each, _ in decisions]).log(),
-        torch.tensor([_worth(action, each.value, rewards) for each, action in decisions]),
+        take(states, list(found)),
+        torch.tensor([[action] for action in found.values()]),
+        torch.tensor([[said[row].decision.propensity] for row in found]).log(),
+        torch.tensor([_worth(action, said[row].value, rewards) for row, action in found.items()]),
     )
 
 

@@ -68,7 +68,7 @@ class Reply:
 
 
 @dataclass(frozen=True)
-class _Asked:
+class Asked:
     """What a customer said since the last answer, as far as it counts, and how the bot may decide."""
 
     messages: Messages
@@ -89,7 +89,7 @@ class SupportService:
         self.task, self.run = task, run
         self.policy = trained_policy(task, run).for_serving()
         task.maker.knowledge.encoder.for_serving(beside=self.policy.encoder)
-        self._replies: Batcher[_Asked, Reply] = Batcher(self._reply_to_all)
+        self._replies: Batcher[Asked, Reply] = Batcher(self._reply_to_all)
 
     @property
     def batchers(self) -> dict[str, Batcher[Any, Any]]:
@@ -110,7 +110,7 @@ class SupportService:
         message = typed_text(message, most=MAX_MESSAGE, what="a message")
         messages = (*earlier[-MAX_ASKS:], message)
         may_ask = len(earlier) < MAX_ASKS  # nobody is asked a third time
-        return self._replies.submit(_Asked(messages, may_ask, explorer or Explorer()))
+        return self._replies.submit(Asked(messages, may_ask, explorer or Explorer()))
 
     def sources(self, articles: Sequence[str]) -> list[Source]:
         """The articles of some ids, without those that are no longer there."""
@@ -121,12 +121,12 @@ class SupportService:
         """Tokens of a text, as the policy's encoder counts them."""
         return self.policy.encoder.lengths([text])[0]
 
-    def _reply_to_all(self, asked: list[_Asked]) -> list[Reply]:
+    def _reply_to_all(self, asked: list[Asked]) -> list[Reply]:
         states = self.task.maker.states([each.messages for each in asked])
         probs = self.policy.logits(states).exp()
         return [self._reply(*each) for each in zip(asked, probs, states["candidates"], strict=True)]
 
-    def _reply(self, asked: _Asked, probs: torch.Tensor, candidates: np.ndarray) -> Reply:
+    def _reply(self, asked: Asked, probs: torch.Tensor, candidates: np.ndarray) -> Reply:
         if not asked.may_ask:
             probs[ASK_BACK] = 0
         action, propensity = asked.explorer.choose(probs.numpy().astype(np.float64))

@@ -116,7 +116,7 @@ class UserSummary:
 
 
 @dataclass(frozen=True)
-class _Wanted:
+class Wanted:
     """What a list is made from: films liked, oldest first, films that must not be shown again, and words."""
 
     liked: np.ndarray
@@ -151,7 +151,7 @@ class RecommenderService:
         self.reasons = Reasons(self.maker)
         self.terms = SOURCE.licence
         self._titles = [_plain(item.title) for item in self.data.items]
-        self._lists: Batcher[_Wanted, _Scored] = Batcher(self._score_all)
+        self._lists: Batcher[Wanted, _Scored] = Batcher(self._score_all)
 
     @property
     def batchers(self) -> dict[str, Batcher[Any, Any]]:
@@ -197,7 +197,7 @@ class RecommenderService:
         liked, seen = self._liked(visitor), self._seen(visitor)
         if not words and not len(liked):
             return None
-        found = self._lists.submit(_Wanted(liked, seen, words))
+        found = self._lists.submit(Wanted(liked, seen, words))
         order, propensity = (explorer or Explorer()).rank(found.scores.astype(np.float64), PICKS)
         films = found.candidates[order]
         reasons = self.reasons.explain(films, liked, words, None if found.said is None else found.said[films])
@@ -257,7 +257,7 @@ class RecommenderService:
         past = self.data.users[visitor.user].items.tolist() if visitor.user is not None else []
         return np.array(past + [self.film(event.film).row for event in visitor.events], dtype=np.int64)
 
-    def _score_all(self, wanted: list[_Wanted]) -> list[_Scored]:
+    def _score_all(self, wanted: list[Wanted]) -> list[_Scored]:
         said = self._similarities([each.words for each in wanted])
         seen = [each.seen for each in wanted]
         histories = [

@@ -63,7 +63,7 @@ class Batcher(Generic[Item, Result]):
         self, work: Callable[[list[Item]], Sequence[Result]], *, most: int = 32, delay: float = 0.005, room: int = 1024
     ) -> None:
         self.report: Callable[[Batch], None] = lambda batch: None
-        self._work, self._most, self._delay, self._room = work, most, delay, room
+        self.work, self._most, self._delay, self._room = work, most, delay, room
         self._waiting: deque[_Request[Item, Result]] = deque()
         self._changed = threading.Condition()
         self._closed = False
@@ -115,7 +115,7 @@ class Batcher(Generic[Item, Result]):
 
     def _answer(self, batch: list[_Request[Item, Result]]) -> None:
         try:
-            results = self._work([request.item for request in batch])
+            results = self.work([request.item for request in batch])
             answered = list(zip(batch, results, strict=True))
         except Exception as error:
             if len(batch) == 1:

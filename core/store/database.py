@@ -10,7 +10,7 @@ from alembic.config import Config
 from filelock import FileLock
 from sqlalchemy import Connection, Engine, create_engine, event, select
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, NoSuchModuleError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
 from core.errors import SteerError, UnavailableError
@@ -58,8 +58,10 @@ class Store:
         try:
             with sessions.begin() as session:
                 yield session
-        except OperationalError as error:
-            raise _unreachable(self.engine.url, error) from error
+        except DBAPIError as error:
+            if isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated:
+                raise _unreachable(self.engine.url, error) from error
+            raise
 
     def ping(self) -> None:
         """Ask the database for an answer.

@@ -1,0 +1,62 @@
+"""What the models do without a server: the work of the batches in a plain loop, in a process of its own."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.serving.inputs import headlines, histories, questions
+from core.serving.application import installed_pages
+from core.serving.explore import Explorer
+from core.training import Run
+
+BATCH, SECONDS = 32, 15.0
+
+
+def bare_rates(runs: Path) -> dict[str, float]:
+    """Requests a second of each app's batched work, with no HTTP, no store and no waiting."""
+    command = [sys.executable, "-m", "benchmarks.serving.bare", str(runs)]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def _items(app: str) -> Iterator[Any]:
+    """What the app's batcher takes."""
+    if app == "customer_service":
+        from apps.customer_service.service import Asked
+
+        return (Asked((text,), True, Explorer()) for text in questions(900))
+    if app == "finance_monitor":
+        return ([f"{company}: {headline}"] for company, headline in headlines(900))
+    from apps.recommender.service import Wanted
+
+    liked = (np.array(films, dtype=np.int64) for films in histories(900))
+    return (Wanted(films, films, "") for films in liked)
+
+
+def _rate(work: Callable[[list[Any]], Any], items: Iterator[Any]) -> float:
+    work(list(islice(items, BATCH)))  # the first batch pays for what is loaded late
+    done, started = 0, time.perf_counter()
+    while time.perf_counter() - started < SECONDS:
+        done += len(work(list(islice(items, BATCH))))
+    return done / (time.perf_counter() - started)
+
+
+def main(runs: Path) -> None:
+    """Print the rates as JSON."""
+    rates = {}
+    for page in installed_pages():
+        service = page.open_service(Run(runs / page.name))
+        batcher = next(iter(service.batchers.values()))
+        rates[page.name] = _rate(batcher.work, _items(page.name))
+    print(json.dumps(rates))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,59 @@
+"""Requests that differ from one another, so that no cache answers them."""
+
+from collections.abc import Callable, Iterator
+from itertools import count
+from typing import Any
+
+import numpy as np
+
+from apps.customer_service.desk import load_desk
+from apps.finance_monitor.newsroom import load_newsroom
+from apps.recommender.data.movielens import load_movielens
+
+
+def questions(seed: int) -> Iterator[str]:
+    """What customers typed, each with an order's number."""
+    texts = [utterance.text for utterance in load_desk().utterances]
+    generator = np.random.default_rng(seed)
+    for number in count(seed * 1_000_000):
+        yield f"{texts[generator.integers(len(texts))]} (order HP-{number})"
+
+
+def headlines(seed: int) -> Iterator[tuple[str, str]]:
+    """Company and headline, each with a number."""
+    news = load_newsroom().news
+    generator = np.random.default_rng(seed)
+    for number in count(seed * 1_000_000):
+        item = news[generator.integers(len(news))]
+        yield item.company, f"{item.headline} (wire {number})"
+
+
+def histories(seed: int) -> Iterator[list[int]]:
+    """Twelve films that somebody likes."""
+    films = len(load_movielens().items)
+    generator = np.random.default_rng(seed)
+    while True:
+        yield generator.choice(films, 12, replace=False).tolist()
+
+
+def _support(seed: int) -> Iterator[tuple[str, Any]]:
+    for text in questions(seed):
+        yield "/v1/support/conversations/{conversation}/messages", {"text": text}
+
+
+def _finance(seed: int) -> Iterator[tuple[str, Any]]:
+    for company, headline in headlines(seed):
+        yield "/v1/news/labels", {"items": [{"company": company, "headline": headline}]}
+
+
+def _recommender(seed: int) -> Iterator[tuple[str, Any]]:
+    for films in histories(seed):
+        yield "/v1/recommender/lists", {"events": [{"kind": "like", "film": film} for film in films]}
+
+
+# Address and body of each request, by app.
+REQUESTS: dict[str, Callable[[int], Iterator[tuple[str, Any]]]] = {
+    "customer_service": _support,
+    "finance_monitor": _finance,
+    "recommender": _recommender,
+}
