@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
@@ -19,8 +19,9 @@ def _full_disk(path: Path, error: OSError) -> SteerError:
     )
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write `text` to `path` whole or not at all.
+@contextmanager
+def replace_file(path: Path) -> Iterator[Path]:
+    """Yield a name beside `path` to write to; that file takes the place of `path` only when the block ends well.
 
     Raises:
         SteerError: the disk is full or the folder cannot be written; the old file stays.
@@ -28,14 +29,25 @@ def write_text(path: Path, text: str) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
+        yield temporary
+        with temporary.open("rb") as stream:
             os.fsync(stream.fileno())
         temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise _full_disk(path, error) from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write `text` to `path` whole or not at all.
+
+    Raises:
+        SteerError: the disk is full or the folder cannot be written; the old file stays.
+    """
+    with replace_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def write_json(path: Path, value: Any) -> None:

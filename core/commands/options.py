@@ -1,11 +1,13 @@
 """Options that several commands share."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from core.errors import SteerError
 from core.paths import runs_dir
 from core.store.database import Store, open_store, sqlite_url
 
@@ -18,15 +20,36 @@ StoreUrl = Annotated[
         "--store",
         envvar="STEER_STORE",
         show_envvar=False,
-        help="sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE [default: $STEER_STORE or steer.db in --runs]",
+        help="sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE "
+        "[default: $STEER_STORE, or what the file $STEER_STORE_FILE says, or steer.db in --runs]",
     ),
 ]
 
 
 def opened_store(url: str | None, runs: Path | None) -> Store:
-    """The store that the options name.
+    """The store at `store_url`.
 
     Raises:
         SteerError: it cannot be opened.
     """
-    return open_store(url or sqlite_url((runs or runs_dir()) / "steer.db"))
+    return open_store(store_url(url, runs))
+
+
+def store_url(url: str | None, runs: Path | None) -> str:
+    """What the option says, or else the file that `STEER_STORE_FILE` names, or else a file in the folder of runs."""
+    return url or _url_in_file() or sqlite_url((runs or runs_dir()) / "steer.db")
+
+
+def _url_in_file() -> str | None:
+    file = os.environ.get("STEER_STORE_FILE")
+    if not file:
+        return None
+    try:
+        url = Path(file).read_text(encoding="utf-8", errors="replace").strip()
+    except OSError as error:
+        raise SteerError(
+            f"the file {file} that STEER_STORE_FILE names cannot be read: {error.strerror or error}"
+        ) from error
+    if not url:
+        raise SteerError(f"the file {file} that STEER_STORE_FILE names is empty; write the URL of the store into it")
+    return url
