@@ -2,14 +2,17 @@
 
 import copy
 import tempfile
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from core.paths import cache_dir
+
+# A text, and how many of its tokens the window shows.
+Shown: TypeAlias = tuple[str, int]
 
 
 class ActivationStore:
@@ -29,17 +32,26 @@ class ActivationStore:
         self.dtype, self._file = dtype, tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - lives as long as the store
         self._kind = np.float32 if dtype == torch.float32 else np.int16  # numpy lacks bfloat16: its bits are kept
         self._vectors = np.memmap(self._file, self._kind, "w+", shape=(4096, width))
-        self._where: dict[str, tuple[int, int]] = {}
+        self._where: dict[Shown, tuple[int, int]] = {}
         self._used = 0
-
-    def __contains__(self, text: str) -> bool:
-        return text in self._where
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "ActivationStore":
         return self
 
-    def put(self, text: str, vectors: Tensor) -> None:
-        """Keep the vectors of a text, shape (tokens, width)."""
+    def get(self, texts: Sequence[Shown], compute: Callable[[list[Shown]], Iterable[Tensor]]) -> list[Tensor]:
+        """Vectors of each text, shape (tokens, width).
+
+        Args:
+            texts: any number, repeated or not.
+            compute: maps those that are not kept yet, each once, to their vectors in order.
+        """
+        new = [text for text in dict.fromkeys(texts) if text not in self._where]
+        if new:
+            for text, vectors in zip(new, compute(new), strict=True):
+                self._keep(text, vectors)
+        return [self._read(*self._where[text]) for text in texts]
+
+    def _keep(self, text: Shown, vectors: Tensor) -> None:
         end = self._used + len(vectors)
         if end > len(self._vectors):
             self._vectors.flush()
@@ -50,13 +62,8 @@ class ActivationStore:
         self._vectors[self._used : end] = bits.numpy()
         self._where[text], self._used = (self._used, end), end
 
-    def get(self, texts: Sequence[str]) -> list[Tensor]:
-        """Vectors of each text, shape (tokens, width)."""
-        found = []
-        for text in texts:
-            start, end = self._where[text]
-            found.append(torch.from_numpy(np.array(self._vectors[start:end])).view(self.dtype))
-        return found
+    def _read(self, start: int, end: int) -> Tensor:
+        return torch.from_numpy(np.array(self._vectors[start:end])).view(self.dtype)
 
 
 def split_backbone(backbone: Any, first: int) -> tuple[Any, Any]:

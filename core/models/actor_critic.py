@@ -135,6 +135,12 @@ class ActorCritic(Policy):
     def device(self) -> torch.device:
         return self.critic.weight.device
 
+    def for_serving(self) -> "ActorCritic":
+        """This policy, which from now on decides and is trained no more."""
+        if isinstance(self.encoder, TextEncoder):
+            self.encoder.for_serving()
+        return self
+
     def save(self, folder: Path) -> None:
         """Write the trained tensors and, for text encoders, a `save_pretrained` folder."""
         super().save(folder)

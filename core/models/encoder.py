@@ -12,15 +12,18 @@ from transformers.utils import logging as transformers_logging
 
 from core.config import EncoderSettings
 from core.data.batches import bucketed
-from core.models.activations import ActivationStore, split_backbone
+from core.models.activations import ActivationStore, Shown, split_backbone
 from core.models.adapters import Adaptation, adapted, reallocate_ranks, virtual_tokens
 from core.models.catalogue import DEFAULT_ENCODER
-from core.models.precision import autocast, is_bf16
+from core.models.precision import autocast, hold_as_computed, is_bf16
 from core.models.shares import on_cpu
 from core.models.weights import resolve
+from core.remembered import Remembered
 
 # Characters beyond this cannot reach the window of any supported encoder; cutting first keeps tokenising cheap.
 _CHARACTERS_A_TOKEN = 12
+# While serving, a text needs what frozen layers say of it for as long as its own batch is worked off.
+_SERVED_AT_ONCE = 256
 
 
 def load_backbone(name: str) -> Any:
@@ -68,10 +71,11 @@ class TextEncoder(nn.Module):
         self.width: int = backbone.config.hidden_size
         self._virtual = virtual_tokens(adapt, rank)
         frozen_layers = len(backbone.encoder.layer) - layers
-        self._halves = split_backbone(backbone, frozen_layers) if adapt == "top" and frozen_layers > 0 else None
-        self._activations: ActivationStore | None = None
-        self._tokens: dict[str, list[int]] = {}
-        self._frozen_vectors: dict[str, Tensor] = {}
+        self._frozen_layers = frozen_layers if adapt == "top" and frozen_layers > 0 else 0
+        self._halves = split_backbone(backbone, self._frozen_layers) if self._frozen_layers else None
+        self._activations: ActivationStore | Remembered[Shown, Tensor] | None = None
+        self._tokens: Remembered[str, list[int]] = Remembered(200_000)
+        self._frozen_vectors: Remembered[str, Tensor] = Remembered(50_000)
 
     @classmethod
     def of(cls, settings: EncoderSettings, *, frozen: bool = False) -> "TextEncoder":
@@ -109,18 +113,31 @@ class TextEncoder(nn.Module):
             vectors[rows] = nn.functional.normalize(pooled, dim=-1).cpu().numpy()
         return vectors
 
+    def for_serving(self, beside: "TextEncoder | None" = None) -> None:
+        """Become faster, and never larger than memory allows, now that nothing is trained any more.
+
+        Args:
+            beside: has been asked for the same and reads the same texts on the same thread: the layers that are frozen
+                in both then see each text once. This encoder must be frozen.
+        """
+        hold_as_computed(self.backbone, self.precision)
+        self._activations = Remembered(_SERVED_AT_ONCE)
+        if beside is not None and beside._frozen_layers and beside.name == self.name:
+            assert self.adapt == "frozen"
+            self._halves = split_backbone(self.backbone, beside._frozen_layers)
+            self._activations = beside._activations
+
     def save(self, folder: Path) -> None:
         """Write the backbone (or, under LoRA, its adapter) in `save_pretrained` format with the tokenizer."""
         self.backbone.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
 
     def _tokenized(self, texts: Sequence[str]) -> list[list[int]]:
-        new = _unseen(texts, self._tokens, limit=200_000)
-        if new:
-            cut = [text[: self.max_length * _CHARACTERS_A_TOKEN] for text in new]
-            ids = self.tokenizer(cut, truncation=True, max_length=self.max_length)["input_ids"]
-            self._tokens.update(zip(new, ids, strict=True))
-        return [self._tokens[text] for text in texts]
+        return self._tokens.get(texts, self._tokenize)
+
+    def _tokenize(self, texts: Sequence[str]) -> list[list[int]]:
+        cut = [text[: self.max_length * _CHARACTERS_A_TOKEN] for text in texts]
+        return self.tokenizer(cut, truncation=True, max_length=self.max_length)["input_ids"]
 
     def after_step(self, done: int, total: int) -> None:
         """Let AdaLoRA move its budget of ranks."""
@@ -154,39 +171,38 @@ class TextEncoder(nn.Module):
     @torch.no_grad()
     def _lower(self, texts: Sequence[str]) -> list[Tensor]:
         """What the frozen layers say of each token of each text."""
-        assert self._halves is not None
         if self._activations is None:
-            kind = torch.bfloat16 if is_bf16(self.device, self.precision) else torch.float32
-            self._activations = ActivationStore(self.width, kind)
-        new = [text for text in dict.fromkeys(texts) if text not in self._activations]
+            self._activations = ActivationStore(self.width, self._kind)
+        return self._activations.get(list(zip(texts, self.lengths(texts), strict=True)), self._through_lower)
+
+    @property
+    def _kind(self) -> torch.dtype:
+        return torch.bfloat16 if is_bf16(self.device, self.precision) else torch.float32
+
+    def _through_lower(self, texts: list[Shown]) -> list[Tensor]:
+        assert self._halves is not None
         lower = self._halves[0].eval()
-        for rows in bucketed(self.lengths(new), 2048):
-            tokens = [torch.tensor(ids) for ids in self._tokenized([new[row] for row in rows])]
+        found: dict[int, Tensor] = {}
+        for rows in bucketed([length for _, length in texts], 2048):
+            tokens = [torch.tensor(ids) for ids in self._tokenized([texts[row][0] for row in rows])]
             padded = self._padded(tokens)
             mask = torch.arange(padded.shape[1])[None, :] < torch.tensor([len(ids) for ids in tokens])[:, None]
             with autocast(self.device, self.precision):
                 hidden = lower(input_ids=padded, attention_mask=mask.long().to(self.device)).last_hidden_state
             for row, ids, vectors in zip(rows, tokens, hidden, strict=True):
-                self._activations.put(new[row], vectors[: len(ids)])
-        return self._activations.get(texts)
+                found[row] = vectors[: len(ids)].to("cpu", self._kind, copy=True)
+        return [found[row] for row in range(len(texts))]
 
     @torch.no_grad()
     def _remembered(self, texts: Sequence[str]) -> Tensor:
         # Frozen weights give every text one vector for ever, so an epoch over cached vectors costs next to nothing.
-        new = _unseen(texts, self._frozen_vectors, limit=50_000)
+        return torch.stack(self._frozen_vectors.get(texts, self._frozen_pooled)).to(self.device)
+
+    def _frozen_pooled(self, texts: list[str]) -> tuple[Tensor, ...]:
         training = self.training
         self.eval()
-        for rows in bucketed(self.lengths(new), 2048):
-            batch = [new[row] for row in rows]
-            self._frozen_vectors.update(zip(batch, self._pooled(batch).cpu(), strict=True))
+        found = torch.zeros(len(texts), self.width)
+        for rows in bucketed(self.lengths(texts), 2048):
+            found[rows] = self._pooled([texts[row] for row in rows]).cpu()
         self.train(training)
-        return torch.stack([self._frozen_vectors[text] for text in texts]).to(self.device)
-
-
-def _unseen(texts: Sequence[str], cache: dict[str, Any], limit: int) -> list[str]:
-    """Distinct texts that `cache` lacks; a cache that would outgrow `limit` is emptied first."""
-    new = [text for text in dict.fromkeys(texts) if text not in cache]
-    if len(cache) + len(new) > limit:
-        cache.clear()
-        new = list(dict.fromkeys(texts))
-    return new
+        return found.unbind()

@@ -8,6 +8,7 @@ from core.models.activations import ActivationStore
 from core.models.actor_critic import ActorCritic
 from core.models.encoder import TextEncoder
 from core.models.heads import ChoiceHead
+from core.remembered import Remembered
 
 TEXTS = ["where is my parcel", "has my order been sent", "fry the onions in butter"]
 
@@ -97,11 +98,53 @@ def test_each_text_passes_the_frozen_layers_once():
 def test_the_store_of_activations_grows_beyond_its_first_size():
     store = ActivationStore(4, torch.bfloat16)
     generator = torch.Generator().manual_seed(0)
-    texts = {f"text {n}": torch.randn(n % 40 + 1, 4, generator=generator).bfloat16() for n in range(600)}
-    for text, vectors in texts.items():
-        store.put(text, vectors)
-    for text, vectors in texts.items():
-        assert torch.equal(store.get([text])[0], vectors)
+    texts = {(f"text {n}", n % 40 + 1): torch.randn(n % 40 + 1, 4, generator=generator).bfloat16() for n in range(600)}
+    for text in texts:
+        store.get([text], lambda new: [texts[key] for key in new])
+    kept = store.get(list(texts), lambda new: [])
+    assert all(torch.equal(found, vectors) for found, vectors in zip(kept, texts.values(), strict=True))
+
+
+@pytest.mark.parametrize("adapt", ["frozen", "top", "full", "lora"])
+def test_serving_changes_no_vector(adapt):
+    encoder = TextEncoder(adapt=adapt, precision="bf16").eval()
+    before = encoder(TEXTS)
+    encoder.for_serving()
+    encoder._frozen_vectors = Remembered(10)
+    assert torch.allclose(encoder(TEXTS), before, atol=1e-3)
+
+
+def test_an_encoder_that_serves_beside_another_leaves_the_common_layers_to_it():
+    policy, retrieval = TextEncoder(adapt="top", layers=2, max_length=8), TextEncoder(max_length=64)
+    alone = retrieval.embed(TEXTS)
+    policy.for_serving()
+    retrieval.for_serving(beside=policy)
+    passed = {"policy": 0, "retrieval": 0, "upper": 0}
+
+    def count(name: str):
+        return lambda *_: passed.update({name: passed[name] + 1})
+
+    policy.backbone.encoder.layer[0].register_forward_hook(count("policy"))
+    retrieval.backbone.encoder.layer[0].register_forward_hook(count("retrieval"))
+    retrieval.backbone.encoder.layer[-1].register_forward_hook(count("upper"))
+    retrieval._frozen_vectors = Remembered(10)
+    policy(TEXTS)
+    assert (retrieval.embed(TEXTS) * alone).sum(axis=1) == pytest.approx(1, abs=1e-3)
+    assert passed == {"policy": 1, "retrieval": 0, "upper": 1}
+
+    long = "my parcel is late and nobody can tell me where it is, what shall I do about that now"
+    whole = TextEncoder(max_length=64).embed([long])
+    policy([long])  # sees the first words alone
+    assert (retrieval.embed([long]) * whole).sum() == pytest.approx(1, abs=1e-3)
+    assert passed["retrieval"] == 1
+
+
+def test_what_serving_remembers_of_frozen_layers_is_bounded():
+    encoder = TextEncoder(adapt="top", layers=1, max_length=8)
+    encoder.for_serving()
+    for at in range(0, 400, 50):
+        encoder([f"parcel {number}" for number in range(at, at + 50)])
+    assert len(encoder._activations) == 256
 
 
 def test_a_step_changes_the_trained_layers_and_no_others():

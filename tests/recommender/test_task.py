@@ -25,8 +25,8 @@ def test_the_retriever_learns_to_find_what_users_like_next(small, maker, retriev
     relevant = [user.relevant for user in users]
     torch.manual_seed(0)
     untrained = type(maker.retriever)(maker.retriever.texts, new_encoder(maker.retriever.texts, retriever_settings))
-    found = hits_among(maker.retriever.candidates(histories, seen, 50), relevant)
-    assert found > 1.5 * hits_among(untrained.candidates(histories, seen, 50), relevant)
+    found = hits_among(maker.retriever.nearest(maker.retriever.queries(histories), seen, 50), relevant)
+    assert found > 1.5 * hits_among(untrained.nearest(untrained.queries(histories), seen, 50), relevant)
     assert found > 2 * 50 / len(small.items)
 
 
