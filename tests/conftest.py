@@ -1,18 +1,14 @@
 """What several tests share: one training of the three apps, and one server with their pages."""
 
 import os
-import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
-from urllib.error import URLError
-from urllib.request import urlopen
 from uuid import uuid4
 
 import pytest
 
-from tests.servers import Postgres, Redis
+from tests.servers import Postgres, Redis, steer_server
 
 # The encoder's weights come from the cache; nothing in the suite may reach for a hub.
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -76,31 +72,9 @@ def services(runs):
 
 
 @pytest.fixture(scope="session")
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-@pytest.fixture(scope="session")
-def server(runs, free_port, tmp_path_factory):
+def server(runs, tmp_path_factory):
     """Address of a running `steer serve`."""
-    log = (tmp_path_factory.mktemp("server") / "log").open("w+")
-    command = [sys.executable, "-m", "core", "serve", "--runs", str(runs), "--port", str(free_port)]
-    process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
-    address = f"http://127.0.0.1:{free_port}"
-    try:
-        for _ in range(600):
-            try:
-                with urlopen(f"{address}/health", timeout=2):
-                    break
-            except (URLError, OSError):
-                assert process.poll() is None, Path(log.name).read_text()
-                time.sleep(0.5)
-        else:
-            raise AssertionError("the server did not answer: " + Path(log.name).read_text())
+    log = tmp_path_factory.mktemp("server") / "log"
+    with steer_server(runs, log) as address:
         yield address
-        assert "Traceback" not in Path(log.name).read_text()
-    finally:
-        process.terminate()
-        process.wait(timeout=60)
+        assert "Traceback" not in log.read_text()

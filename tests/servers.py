@@ -1,16 +1,51 @@
-"""Real database servers for the tests, from packages of the Python registry, run by an ordinary user."""
+"""Real servers for the tests, run by an ordinary user: Steer itself, and databases from packages of the registry."""
 
 import importlib.util
 import os
 import shutil
 import socket
 import subprocess
+import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
+from urllib.error import URLError
+from urllib.request import urlopen
 
 import pytest
+
+
+def free_port() -> int:
+    """A port that nobody listens on at the moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def steer_server(runs: Path, log: Path, *options: str) -> Iterator[str]:
+    """A running `steer serve`; its address."""
+    port = free_port()
+    command = [sys.executable, "-m", "core", "serve", "--runs", str(runs), "--port", str(port), *options]
+    address = f"http://127.0.0.1:{port}"
+    with log.open("wb") as stream:
+        process = subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT)
+    try:
+        for _ in range(240):
+            try:
+                with urlopen(f"{address}/health", timeout=2):
+                    break
+            except (URLError, OSError):
+                assert process.poll() is None, log.read_text()
+                time.sleep(0.5)
+        else:
+            raise AssertionError("the server did not answer: " + log.read_text())
+        yield address
+    finally:
+        process.terminate()
+        process.wait(timeout=60)
 
 
 class Server:
@@ -40,9 +75,7 @@ class Server:
         self.data.mkdir()
         if self.user:
             shutil.chown(self.data, self.user)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
 
     def command(self) -> list[str]:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.servers import free_port
+
 
 def steer(*arguments: str, **options) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "core", *arguments]
@@ -42,8 +44,8 @@ def test_a_mistake_gets_one_clear_line(arguments, message, tmp_path):
     assert "Traceback" not in done.stderr
 
 
-def test_serving_before_training_says_what_to_run(tmp_path, free_port):
-    done = steer("serve", "--runs", str(tmp_path), "--port", str(free_port))
+def test_serving_before_training_says_what_to_run(tmp_path):
+    done = steer("serve", "--runs", str(tmp_path), "--port", str(free_port()))
     assert done.returncode == 2
     assert "run `steer train" in " ".join(done.stderr.split())
 
