@@ -10,7 +10,7 @@ from alembic.config import Config
 from filelock import FileLock
 from sqlalchemy import Connection, Engine, create_engine, event, select
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, InterfaceError, NoSuchModuleError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
 from core.errors import SteerError, UnavailableError
@@ -38,7 +38,8 @@ class Store:
         Records stay readable afterwards.
 
         Raises:
-            UnavailableError: the database does not answer.
+            SteerError: the database cannot hold a value.
+            UnavailableError: it does not answer.
         """
         with self._begun(self._writing) as session:
             yield session
@@ -48,7 +49,8 @@ class Store:
         """A session that changes nothing, and so never waits for those that do.
 
         Raises:
-            UnavailableError: the database does not answer.
+            SteerError: the database cannot hold a value.
+            UnavailableError: it does not answer.
         """
         with self._begun(self._reading) as session:
             yield session
@@ -58,6 +60,8 @@ class Store:
         try:
             with sessions.begin() as session:
                 yield session
+        except (DataError, UnicodeEncodeError) as error:  # a NUL, half of a surrogate pair
+            raise SteerError(f"the store cannot keep that: {_reason(error)}") from error
         except DBAPIError as error:
             if isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated:
                 raise _unreachable(self.engine.url, error) from error
@@ -166,5 +170,8 @@ def _upgrade(engine: Engine) -> None:
 
 
 def _unreachable(url: URL, error: Exception) -> UnavailableError:
-    reason = str(getattr(error, "orig", error)).strip().splitlines()[0]
-    return UnavailableError(f"the store {url.render_as_string(hide_password=True)} does not answer: {reason}")
+    return UnavailableError(f"the store {url.render_as_string(hide_password=True)} does not answer: {_reason(error)}")
+
+
+def _reason(error: Exception) -> str:
+    return str(getattr(error, "orig", error)).strip().splitlines()[0]

@@ -43,6 +43,18 @@ def test_a_time_without_zone_is_refused(store):
         session.add(News(key="1", time=datetime(2026, 1, 1), company="x", headline="h"))
 
 
+@pytest.mark.parametrize("text", ["half of a pair \ud800", "a name of more than eighty letters" * 3 + "\0"])
+def test_a_value_that_an_engine_cannot_hold_is_the_senders_mistake(store, text):
+    try:
+        with store.transaction() as session:
+            session.add(Conversation(app="a", owner=text))
+    except SteerError as error:
+        assert "cannot keep that" in str(error)
+        return
+    with store.reading() as session:  # SQLite minds neither NUL nor length
+        assert session.scalars(select(Conversation.owner)).all() == [text]
+
+
 def test_a_failed_block_leaves_nothing(store):
     def half_done() -> None:
         with store.transaction() as session:
