@@ -37,14 +37,11 @@ def serve_replicas(make_app: Callable[[], FastAPI], host: str, port: int, replic
         SteerError: the extra `ray` is not installed, or the application cannot be made.
     """
     stop = threading.Event()
-    before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        with running_replicas(make_app, host, port, replicas):
-            Console().print(f"Steer is ready: {replicas} replicas on http://{host}:{port} (Ctrl+C stops them)")
-            stop.wait()
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    with running_replicas(make_app, host, port, replicas):
+        for number in (signal.SIGINT, signal.SIGTERM):  # only now: Ray sets a handler of its own when it starts
+            signal.signal(number, lambda *_: stop.set())
+        Console().print(f"Steer is ready: {replicas} replicas on http://{host}:{port} (Ctrl+C stops them)")
+        stop.wait()
 
 
 @contextmanager
@@ -79,7 +76,8 @@ def running_replicas(make_app: Callable[[], FastAPI], host: str, port: int, repl
         try:
             yield
         finally:
-            serve.shutdown()  # replicas get `_GRACE_SECONDS` to finish what they have begun
+            serve.delete(_NAME)  # replicas finish what they have begun; `shutdown` alone would stop the proxy first
+            serve.shutdown()
 
 
 def _replica(make_app: Callable[[], FastAPI]) -> Any:
