@@ -1,6 +1,7 @@
 """Who asks: the owner of an API key, somebody who has logged in, or, without accounts, whoever sits at this machine."""
 
 import hashlib
+import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -42,12 +43,12 @@ class Principal:
 
 
 class Open:
-    """No accounts: everybody who can reach the port may do everything."""
+    """No accounts: whoever sits at this machine may do everything, but no site that their browser is on."""
 
     async def who(self, connection: HTTPConnection) -> Principal | None:
-        """The one local user."""
-        del connection
-        return Principal(LOCAL, "admin")
+        """The one local user; None for another site's page, and for a name of somebody else's that leads here."""
+        is_ours = is_loopback(connection.url.hostname or "") and is_from_own_page(connection)
+        return Principal(LOCAL, "admin") if is_ours else None
 
 
 class Access:
@@ -109,6 +110,16 @@ def is_from_own_page(connection: HTTPConnection) -> bool:
     """Whether no other site's page sent a request: browsers name the page's origin with all that could do harm."""
     origin = connection.headers.get("origin")
     return origin is None or origin.partition("://")[2] == connection.headers.get("host")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host's name or address is this machine's own for certain."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False  # a name may lead anywhere
 
 
 def asker(request: Request) -> Principal:

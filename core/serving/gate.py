@@ -1,6 +1,5 @@
 """The gate before every page and route: nobody passes unknown."""
 
-import ipaddress
 from urllib.parse import urlencode
 
 from starlette.requests import HTTPConnection
@@ -8,7 +7,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from core.errors import SteerError
-from core.serving.access import Access, Open
+from core.serving.access import Access, Open, is_loopback
 from core.serving.problems import RETRY_AFTER, problem
 
 UNGUARDED = frozenset({"/login", "/logout", "/health", "/ready"})
@@ -39,6 +38,9 @@ class Gate:
             return
         if connection.state.principal is not None:
             await self.app(scope, receive, send)
+        elif isinstance(self.access, Open):
+            detail = "Without accounts, only this machine is answered, at http://localhost; see `steer serve --auth`."
+            await _problem(connection, 403, detail, {})(scope, receive, send)
         else:
             await _turned_away(connection)(scope, receive, send)
 
@@ -53,7 +55,7 @@ def check_public(host: str, *, auth: bool) -> None:
     Raises:
         SteerError: they are off, and others can reach the address.
     """
-    if not auth and not _is_loopback(host):
+    if not auth and not is_loopback(host):
         raise SteerError(
             f"whoever can reach {host} could use Steer without an account; turn accounts on with --auth "
             "(create yours first: steer users add NAME --role admin), or listen on 127.0.0.1"
@@ -71,12 +73,3 @@ def _turned_away(connection: HTTPConnection) -> Response:
 
 def _problem(connection: HTTPConnection, status: int, detail: str, headers: dict[str, str]) -> Response:
     return problem(status, detail, headers, request_id=connection.scope.get("state", {}).get("request_id"))
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False  # a name may lead anywhere

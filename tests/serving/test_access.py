@@ -367,9 +367,33 @@ def test_a_store_that_does_not_answer_is_an_outage_and_lets_nobody_in(client, st
 
 
 def test_without_accounts_everybody_is_the_local_admin():
-    client = TestClient(guarded(Open()))
+    client = TestClient(guarded(Open()), "http://localhost:7860")
     assert client.get("/v1/me").json() == "local"
     assert client.post("/v1/push").json() == "admin"
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:7860", "[::1]:7860", "localhost"])
+def test_without_accounts_this_machine_is_answered_by_each_of_its_names(host):
+    client = TestClient(guarded(Open()), f"http://{host}")
+    assert client.post("/v1/push", headers={"Origin": f"http://{host}"}).json() == "admin"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "http://evil.example"},
+        {"Origin": "null"},
+        {"Host": "evil.example"},
+        {"Host": "evil.example", "Origin": "http://evil.example"},
+        {"Host": "localhost.evil.example"},
+        {"Host": "127.0.0.1.evil.example"},
+    ],
+)
+def test_without_accounts_no_other_site_reaches_in_through_the_browser(headers):
+    client = TestClient(guarded(Open()), "http://localhost:7860")
+    assert client.post("/v1/push", headers=headers).status_code == 403
+    with pytest.raises(WebSocketDenialResponse), client.websocket_connect("/socket", headers=headers):
+        pass
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])
