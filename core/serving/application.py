@@ -13,6 +13,7 @@ from typing import Any
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
 import gradio as gr
+from anyio.to_thread import current_default_thread_limiter
 from fastapi import APIRouter, FastAPI, Security
 from fastapi.security import HTTPBearer
 from starlette.concurrency import run_in_threadpool
@@ -37,6 +38,8 @@ from core.task import load_task
 from core.training import Run
 from core.versions.library import Library
 from core.versions.live import Live
+
+_THREADS = 128
 
 
 @dataclass(frozen=True)
@@ -144,6 +147,8 @@ def _note_batch(model: str, batch: Batch) -> None:
 async def _closing(app: FastAPI, *, lives: Sequence[Live[Any]], store: Store) -> AsyncIterator[None]:
     """When the server has answered its last request: finish what the models hold, and give back connections."""
     del app
+    # Starlette's 40 threads, which wait for batches most of the time, would keep batches small.
+    current_default_thread_limiter().total_tokens = _THREADS
     yield
     await run_in_threadpool(_close, lives, store)
 

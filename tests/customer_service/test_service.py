@@ -1,6 +1,5 @@
 """What the page and the API get from the trained bot."""
 
-import json
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -60,15 +59,6 @@ def test_equal_questions_get_equal_replies_whoever_asked_before(service):
     first = service.reply([], question)
     service.reply([], "my secret order number is HP-99999")
     assert service.reply([], question) == first
-
-
-def test_feedback_is_kept_line_by_line(service):
-    kept = service.run.folder / "feedback.jsonl"
-    before = kept.read_text().splitlines() if kept.exists() else []
-    service.keep_feedback(True, [{"role": "user", "content": "grüße\nand a new line"}])
-    rows = kept.read_text(encoding="utf-8").splitlines()
-    assert len(rows) == len(before) + 1
-    assert json.loads(rows[-1])["conversation"][0]["content"] == "grüße\nand a new line"
 
 
 def test_customers_who_write_at_once_get_the_replies_that_each_would_get_alone(service):
