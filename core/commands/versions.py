@@ -75,7 +75,7 @@ def promote(
     """Let a version serve, at once and without a restart; a measurably worse one needs a reason."""
     from core.versions import promotion
 
-    _say(_sentence(promotion.promote(_library(runs, store), name, version, _operator(), reason)))
+    _say(_sentence(promotion.promote(_library(runs, store), name, version, operator(), reason)))
 
 
 @app.command(epilog="Example: `steer models rollback customer_service`")
@@ -83,7 +83,7 @@ def rollback(name: App, runs: RunsDir = None, store: StoreUrl = None) -> None:
     """Let the version serve that served before the present one."""
     from core.versions import promotion
 
-    _say(_sentence(promotion.rollback(_library(runs, store), name, _operator())))
+    _say(_sentence(promotion.rollback(_library(runs, store), name, operator())))
 
 
 @app.command(epilog="Example: `steer models export customer_service v0002 bot.zip`")
@@ -134,7 +134,8 @@ def _sentence(promotion: Promotion) -> str:
     return f"{promotion.app} {promotion.version}: promoted by {promotion.who} at {when}{reason}"
 
 
-def _operator() -> str:
+def operator() -> str:
+    """Who types the command."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # a container's user may have no name

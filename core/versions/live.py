@@ -90,6 +90,11 @@ class Live(Generic[Service]):
         """Log a trouble once, however often it returns."""
         if str(error) != self._told:
             self._told = str(error)
+            unexpected = None if isinstance(error, SteerError) else error  # a SteerError says all in its message
             structlog.get_logger().error(
-                "the newest promotion is not taken up", app=self._app, serving=self._current[1], exc_info=error
+                "the newest promotion is not taken up",
+                app=self._app,
+                serving=self._current[1],
+                reason=self._told,
+                exc_info=unexpected,
             )

@@ -32,7 +32,7 @@ class Manifest(BaseModel):
     Attributes:
         format: of this file.
         app: whose version it is.
-        data: fingerprint of the data that it learnt from and was measured on.
+        data: sha256 of the fingerprint of the data that it learnt from and was measured on.
         steer: version of the program that registered it.
         files: sha256 of each file but this one, by its name below the folder.
     """
@@ -41,7 +41,7 @@ class Manifest(BaseModel):
 
     format: Literal[1] = 1
     app: AppName
-    data: str = Field(pattern=r"^[ -~]{0,128}$")
+    data: Digest
     steer: str = Field(pattern=r"^[ -~]{1,40}$")
     files: dict[str, Digest] = Field(max_length=MAX_FILES)
 

@@ -20,6 +20,18 @@ def quiet(*_):
     pass
 
 
+class OtherData(Bandit):
+    """The same task after its data have changed."""
+
+    def data_fingerprint(self) -> str:
+        return "2"
+
+
+@pytest.fixture(scope="package")
+def changed_task() -> Bandit:
+    return OtherData(settings())
+
+
 @pytest.fixture(scope="package")
 def task() -> Bandit:
     return Bandit(settings())

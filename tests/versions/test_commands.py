@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from core.commands.versions import app
 from core.store.database import open_store, sqlite_url
 from core.versions.library import VERSIONS, Library
 
@@ -39,14 +40,10 @@ def test_versions_are_listed_promoted_refused_and_rolled_back(place):
     assert re.search(r"bandit v0002: promoted by .* \(a \[drill\]\)", done.stdout)
 
     listed = models("list", "bandit", runs=place).stdout
-    assert re.search(r"v0001 +│ +│ \d\.\d+ \[.*\] │ 20\d\d-.*│ trained \[today\]", listed)
+    assert re.search(r"v0001 +│ +│ \d\.\d+ \[.*\] +│ 20\d\d-.*│ trained \[today\]", listed)
     assert re.search(r"v0002 +│ serves │ -", listed)
 
     assert "bandit v0001: promoted by" in models("rollback", "bandit", runs=place).stdout
-    assert re.search(r"v0001 +│ serves │", models("list", runs=place).stdout)
-    again = models("rollback", "bandit", runs=place)
-    assert again.returncode == 2
-    assert "bandit has no earlier version to go back to" in again.stderr
 
 
 def test_a_version_is_shown_with_its_files_figures_and_promotions(place):
@@ -74,6 +71,8 @@ def test_a_version_travels_in_a_file(place, tmp_path):
     assert "Traceback" not in broken.stderr
 
 
-@pytest.mark.parametrize("command", ["list", "show", "promote", "rollback", "export", "import"])
-def test_help_shows_an_example(command, tmp_path):
-    assert f"steer models {command}" in models(command, "--help", runs=tmp_path).stdout
+def test_every_command_has_an_example():
+    examples = {command.name or command.callback.__name__: command.epilog for command in app.registered_commands}
+    assert set(examples) == {"list", "show", "promote", "rollback", "export", "import"}
+    for name, example in examples.items():
+        assert example.startswith(f"Example: `steer models {name} ")

@@ -34,13 +34,15 @@ def test_a_version_decides_as_the_run_that_it_was_made_of(library, task, good, g
     assert "Measured on the test split" in (run.folder / "README.md").read_text()
 
 
-def test_a_version_knows_what_it_earned_on_which_data(library, task, good, good_metrics):
+def test_a_version_knows_what_it_earned_on_which_data(library, task, changed_task, good, good_metrics):
     library.register(task, good, good_metrics, "first try")
     found = library.version("bandit", "v0001")
     assert Metrics.model_validate(found.metrics) == good_metrics
     assert len(good_metrics.returns) == 12
-    assert (found.fingerprint, found.note, found.folder) == (task.data_fingerprint(), "first try", "bandit/v0001")
-    assert verify(library.path(found)).data == task.data_fingerprint()
+    assert (found.note, found.folder) == ("first try", "bandit/v0001")
+    assert found.fingerprint == verify(library.path(found)).data
+    other = library.register(changed_task, good, good_metrics)
+    assert other.fingerprint != found.fingerprint
 
 
 def test_names_count_up_and_a_new_version_serves_nobody(library, task, good):

@@ -126,7 +126,7 @@ def test_a_version_that_does_not_open_leaves_the_old_one_serving_and_is_logged_o
     assert live.current[1] == "v0001"
     [entry] = logs
     assert (entry["log_level"], entry["app"], entry["serving"]) == ("error", "bandit", "v0001")
-    assert "settings.yaml was changed" in str(entry["exc_info"])
+    assert "settings.yaml was changed" in entry["reason"]
 
 
 def test_the_next_promotion_after_a_failed_one_is_taken_up(filled, live, task, good, good_metrics):

@@ -9,14 +9,7 @@ from core.errors import SteerError
 from core.store import versions
 from core.versions.metrics import Metrics
 from core.versions.promotion import promote, rollback, worse
-from tests.core.bandit import Bandit, settings
-
-
-class NewerBandit(Bandit):
-    """The same task after its data have changed."""
-
-    def data_fingerprint(self) -> str:
-        return "2"
+from tests.core.bandit import Bandit
 
 
 @pytest.fixture
@@ -74,9 +67,9 @@ def test_pairs_show_what_intervals_of_their_own_would_hide(library, made):
 
 
 @pytest.mark.parametrize(("earned", "refused"), [((0.0,) * 6, True), ((1.0, 0.0, 1.0, 0.0, 1.0, 0.0), False)])
-def test_on_other_data_the_mean_is_compared_with_the_interval(library, made, earned, refused):
+def test_on_other_data_the_mean_is_compared_with_the_interval(library, made, changed_task, earned, refused):
     made(1, 0, 1, 0, 1, 1)
-    made(*earned, of=NewerBandit(settings()))
+    made(*earned, of=changed_task)
     old, new = library.version("bandit", "v0001"), library.version("bandit", "v0002")
     fault = worse(new, old)
     assert (fault is not None) == refused
@@ -96,7 +89,7 @@ def test_a_version_that_nobody_measured_is_not_promoted_whatever_the_reason(libr
         promote(library, "bandit", "v0001", "ann", "trust me")
 
 
-def test_after_a_first_version_that_nobody_measured_any_measured_one_may_serve(library, made, runs, tmp_path):
+def test_after_a_first_version_that_nobody_measured_any_measured_one_may_serve(library, made):
     made()
     with library.store.transaction() as session:
         versions.promote(session, versions.find(session, "bandit", "v0001"), "the server")
