@@ -1,4 +1,4 @@
-"""`steer models list | show | promote | rollback | export | import`: versions of the apps' policies."""
+"""`steer models list | show | publish | promote | rollback | export | import`: versions of the apps' policies."""
 
 import getpass
 from pathlib import Path
@@ -62,6 +62,15 @@ def show(name: App, version: Version, runs: RunsDir = None, store: StoreUrl = No
         for promotion in versions.history(session, name):
             if promotion.version == version:
                 _say(_sentence(promotion))
+
+
+@app.command(epilog="Example: `steer models publish customer_service`")
+def publish(name: App, runs: RunsDir = None, store: StoreUrl = None) -> None:
+    """Make the trained and evaluated run a version; it does not serve yet."""
+    from core.task import load_task
+
+    version = _library(runs, store).publish(load_task(name), runs or runs_dir())
+    _say(f"{name} {version.name}: `steer models promote {name} {version.name}` lets it serve")
 
 
 @app.command(epilog="Example: `steer models promote customer_service v0002`")

@@ -36,7 +36,7 @@ from core.store import accounts
 from core.store.database import Store
 from core.task import load_task
 from core.training import Run
-from core.versions.library import Library
+from core.versions.library import VERSIONS, Library
 from core.versions.live import Live
 
 _THREADS = 128
@@ -77,10 +77,10 @@ def create_app(runs: Path, store: Store, how: Serving) -> FastAPI:
     """
     access = _access(runs, store) if how.accounts else Open()
     pages = installed_pages()
-    library = Library(store, runs / "versions")
+    library = Library(store, runs / VERSIONS)
     for page in pages:
         library.adopt(load_task(page.name), runs, "steer serve")
-    lives = {page.name: Live(library, page.name, partial(opened_service, page)) for page in pages}
+    lives = {page.name: Live(library, page.name, partial(opened_service, page), retire=_stop) for page in pages}
     explorer = Explorer(how.explore)
     desks = {page.name: page.open_desk(store, lives[page.name], explorer) for page in pages}
     app = FastAPI(
@@ -156,6 +156,10 @@ async def _closing(app: FastAPI, *, lives: Sequence[Live[Any]], store: Store) ->
 def _close(lives: Sequence[Live[Any]], store: Store) -> None:
     for live in lives:
         live.close()
-        for batcher in live.current[0].batchers.values():
-            batcher.close()
+        _stop(live.current[0])
     store.close()
+
+
+def _stop(service: Any) -> None:
+    for batcher in service.batchers.values():
+        batcher.close()

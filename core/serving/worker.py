@@ -20,7 +20,7 @@ from core.serving.explore import Explorer
 from core.serving.page import Page, Take
 from core.store.database import Store
 from core.task import load_task
-from core.versions.library import Library
+from core.versions.library import VERSIONS, Library
 from core.versions.live import Live
 
 _GROUP = "steer"
@@ -49,7 +49,7 @@ def work(page: Page, runs: Path, store: Store, address: str, stop: threading.Eve
     consumer = Consumer(
         Stream(*split_address(address)), _GROUP, f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:6]}", idle=_IDLE
     )
-    library = Library(store, runs / "versions")
+    library = Library(store, runs / VERSIONS)
     library.adopt(load_task(page.name), runs, "steer work")
     live: Live[object] = Live(library, page.name, partial(opened_service, page))
     desk = page.open_desk(store, live, Explorer())

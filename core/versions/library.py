@@ -76,11 +76,27 @@ class Library:
                 return serving
             run = Run(runs / kind.name)
             task = open_task(kind, run)
-            comparison = Comparison.saved(episodes_file(run), fingerprint(task))
-            metrics = Metrics() if comparison is None else Metrics.of(comparison.played["rl"].returns)
+            metrics = _measured(task, run)
             _fill(staged, task, run, metrics)
-            note = "the trained run" if comparison is not None else "the trained run, which nobody had evaluated"
+            note = "the trained run" if metrics.reward else "the trained run, which nobody had evaluated"
             return self.enter(staged, metrics, note, first_by=who)
+
+    def publish(self, kind: type[Task], runs: Path) -> ModelVersion:
+        """Register the app's trained and evaluated run, which serves nobody until it is promoted.
+
+        Args:
+            kind: the app's task.
+            runs: folder of the runs.
+
+        Raises:
+            SteerError: there is no such run, or nobody evaluated it.
+        """
+        run = Run(runs / kind.name)
+        task = open_task(kind, run)
+        metrics = _measured(task, run)
+        if metrics.reward is None:
+            raise SteerError(f"nobody measured what {run.folder} earns; run `steer evaluate {kind.name}` first")
+        return self.register(task, run, metrics, "the trained run")
 
     def version(self, app: str, name: str) -> ModelVersion:
         """The version of a name.
@@ -162,6 +178,12 @@ class Library:
         while (place := self.folder / app / f"v{number:04d}").exists():
             number += 1
         return place
+
+
+def _measured(task: Task, run: Run) -> Metrics:
+    """What the run's evaluation says, if there is one."""
+    comparison = Comparison.saved(episodes_file(run), fingerprint(task))
+    return Metrics() if comparison is None else Metrics.of(comparison.played["rl"].returns)
 
 
 def _fill(staged: Path, task: Task, run: Run, metrics: Metrics) -> None:

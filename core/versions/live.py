@@ -14,6 +14,9 @@ from core.versions.library import Library
 
 Service = TypeVar("Service")
 
+# A request that took up the old service just before it was replaced is answered by then.
+_LAST_REQUESTS_SECONDS = 60.0
+
 
 class Live(Generic[Service]):
     """Holds the service of an app's current version, and follows promotions.
@@ -26,14 +29,22 @@ class Live(Generic[Service]):
         app: whose versions.
         open_service: makes a service of a version's run.
         seconds: between two looks at the store.
+        retire: told the old service a while after another took its place, when its last requests are answered.
 
     Raises:
         SteerError: no version serves yet, or its service does not open.
     """
 
     def __init__(
-        self, library: Library, app: str, open_service: Callable[[Run], Service], *, seconds: float = 3.0
+        self,
+        library: Library,
+        app: str,
+        open_service: Callable[[Run], Service],
+        *,
+        seconds: float = 3.0,
+        retire: Callable[[Service], None] | None = None,
     ) -> None:
+        self._retire = retire
         self._library, self._app, self._open_service, self._seconds = library, app, open_service, seconds
         promoted = self._newest()
         if promoted is None:
@@ -75,7 +86,12 @@ class Live(Generic[Service]):
             return
         self._promotion, version = promoted
         if version.name != self._current[1]:
+            old, _ = self._current
             self._current = self._opened(version)  # one assignment: readers see the old pair or the new one
+            if self._retire is not None:
+                timer = threading.Timer(_LAST_REQUESTS_SECONDS, self._retire, [old])
+                timer.daemon = True
+                timer.start()
 
     def _newest(self) -> tuple[int, ModelVersion] | None:
         with self._library.store.reading() as session:

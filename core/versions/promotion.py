@@ -30,7 +30,7 @@ def promote(library: Library, app: str, name: str, who: str, reason: str = "") -
     library.open(version)
     if Metrics.model_validate(version.metrics).reward is None:
         raise SteerError(
-            f"nobody measured what {app} {name} earns; run `steer evaluate {app}` on its run and register it again"
+            f"nobody measured what {app} {name} earns; run `steer evaluate {app}` and `steer models publish {app}`"
         )
     with library.store.transaction() as session:
         versions.reserve(session, app)

@@ -57,6 +57,20 @@ def test_a_promotion_is_taken_up_at_once_when_asked_for(filled, live):
     assert live.current[0].about() != before
 
 
+def test_the_old_service_is_retired_when_its_last_requests_are_answered(filled, monkeypatch):
+    monkeypatch.setattr("core.versions.live._LAST_REQUESTS_SECONDS", 0.2)
+    retired: list[Sorter] = []
+    live = Live(filled, "bandit", Sorter, seconds=600, retire=retired.append)
+    old = live.current[0]
+    promote(filled, "bandit", "v0002", "ann", "to see it change")
+    live.refresh()
+    assert retired == []
+    time.sleep(1)
+    assert retired == [old]
+    assert live.current[0] is not old
+    live.close()
+
+
 def test_a_promotion_is_taken_up_by_itself_after_a_while(filled):
     live = Live(filled, "bandit", Sorter, seconds=0.05)
     promote(filled, "bandit", "v0002", "ann", "to see it change")
