@@ -90,6 +90,18 @@ def test_the_first_start_adopts_the_trained_run_and_later_ones_keep_what_serves(
     assert (promotion.version, promotion.who) == ("v0001", "the server")
 
 
+def test_a_trained_run_is_published_beside_what_serves(library, runs, tmp_path):
+    library.adopt(Bandit, runs, "the server")
+    version = library.publish(Bandit, runs)
+    assert (version.name, version.note) == ("v0002", "the trained run")
+    with library.store.reading() as session:
+        assert versions.current(session, "bandit").name == "v0001"
+    shutil.copytree(runs, tmp_path / "runs")
+    (tmp_path / "runs" / "bandit" / "episodes.json").unlink()
+    with pytest.raises(SteerError, match="run `steer evaluate bandit` first"):
+        library.publish(Bandit, tmp_path / "runs")
+
+
 def test_servers_that_start_together_adopt_once(library, runs):
     with ThreadPoolExecutor(3) as pool:
         adopted = list(pool.map(lambda _: library.adopt(Bandit, runs, "a server").name, range(3)))
