@@ -3,7 +3,7 @@
 import importlib.util
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -21,6 +21,7 @@ from core.models.policy import Policy
 from core.rl.all_action import ActionValues
 from core.rl.off_policy import LoggedDecisions, log_decisions
 from core.rl.supervised import Demonstrations
+from core.store.decisions import Judged
 
 Split = Literal["train", "validation", "test"]
 
@@ -91,6 +92,18 @@ class Task(ABC):
         settings = self.settings
         env = self.environment("train", shuffle=True)
         return log_decisions(policy, env, steps=settings.rl.steps, seed=settings.seed)
+
+    def feedback_decisions(self, judged: Sequence[Judged]) -> LoggedDecisions | None:
+        """What serving decided and people judged, as a log to learn from, on the scale of the task's own reward.
+
+        Args:
+            judged: decisions as the app has stored them, oldest first.
+
+        Returns:
+            One row for each decision that can still be understood, in the same order (what it was about may be gone);
+            None where there is none.
+        """
+        raise SteerError(f"{self.name} does not learn from feedback; implement feedback_decisions")
 
     def cost_optimal(self, policy: ActorCritic) -> Act:
         """The best decision rule over a supervised policy's probabilities; its temperature is fitted on validation."""

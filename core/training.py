@@ -126,15 +126,34 @@ def trained_policy(task: Task, run: Run, stage: Stage = "rl") -> ActorCritic:
     return policy.eval()
 
 
-def _train_stage(task: Task, run: Run, stage: Stage, mark: str, report: Report) -> None:
-    torch.manual_seed(task.settings.seed)  # fresh heads
-    policy, algorithm = _prepare(task, run, stage)
-    validation = task.environment("validation")
+def learn(
+    task: Task,
+    run: Run,
+    stage: Stage,
+    mark: str,
+    policy: Policy,
+    algorithm: Algorithm,
+    *,
+    validate: Callable[[Policy], float],
+    report: Report,
+) -> None:
+    """Train a policy as one stage of a run, from the stage's checkpoint on if there is one, and keep the best weights.
+
+    Args:
+        task: with its settings.
+        run: where to leave the model and the figures.
+        stage: whose settings count.
+        mark: fingerprint of everything that the result depends on.
+        policy: to begin with; is changed.
+        algorithm: that changes it.
+        validate: reward of a policy; the higher the better.
+        report: told (stage, iteration, iterations, figures) after every iteration.
+    """
     learner = Learner(
         policy,
         algorithm,
         getattr(task.settings, stage),
-        validate=lambda trained: float(play(validation, greedy(trained)).returns.mean()),
+        validate=validate,
         folder=run.folder / stage,
         fingerprint=mark,
         seed=task.settings.seed + STAGES.index(stage),
@@ -146,6 +165,22 @@ def _train_stage(task: Task, run: Run, stage: Stage, mark: str, report: Report) 
             policy.save(fresh)
         write_json(run.folder / stage / "history.json", {"fingerprint": mark, "history": history})
     processes().wait_for_everyone()
+
+
+def _train_stage(task: Task, run: Run, stage: Stage, mark: str, report: Report) -> None:
+    torch.manual_seed(task.settings.seed)  # fresh heads
+    policy, algorithm = _prepare(task, run, stage)
+    validation = task.environment("validation")
+    learn(
+        task,
+        run,
+        stage,
+        mark,
+        policy,
+        algorithm,
+        validate=lambda trained: float(play(validation, greedy(trained)).returns.mean()),
+        report=report,
+    )
 
 
 def _prepare(task: Task, run: Run, stage: Stage) -> tuple[ActorCritic, Algorithm]:

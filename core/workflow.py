@@ -146,6 +146,25 @@ def open_task(kind: type[Task], run: Run) -> Task:
     return kind(load_settings({}, settings))
 
 
+def training_progress(console: Console) -> Progress:
+    """Bars that show the figures of each iteration; tasks need the field `figures`."""
+    return Progress(
+        TextColumn("  {task.description:<12}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[figures]}"),
+        console=console,
+    )
+
+
+def shown_figures(figures: dict[str, float]) -> str:
+    """The figures of an iteration that people watch."""
+    shown = {"reward": "validation_reward", "kl": "kl", "states/s": "states_a_second"}
+    return "  ".join(f"{label} {figures[key]:.3g}" for label, key in shown.items() if key in figures)
+
+
 def _check_preset(kind: type[Task], preset: str) -> None:
     if preset not in kind.presets:
         raise SteerError(f"{kind.name} has no preset {preset!r}; there are {', '.join(kind.presets)}")
@@ -156,22 +175,12 @@ def _train_with_progress(task: Task, run: Run, console: Console) -> None:
         console.print(f"{task.title}: trained already ({run.folder})")
         return
     console.print(f"[bold]{task.title}[/]")
-    columns = (
-        TextColumn("  {task.description:<12}"),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[figures]}"),
-    )
     started = time.perf_counter()
-    with Progress(*columns, console=console) as progress:
+    with training_progress(console) as progress:
         bars = {stage: progress.add_task(stage, total=None, start=False, figures="") for stage in STAGES}
 
         def report(stage: Any, done: int, total: int, figures: dict[str, float]) -> None:
-            shown = {"reward": "validation_reward", "kl": "kl", "states/s": "states_a_second"}
-            text = "  ".join(f"{label} {figures[key]:.3g}" for label, key in shown.items() if key in figures)
-            progress.update(bars[stage], completed=done, total=total, figures=text)
+            progress.update(bars[stage], completed=done, total=total, figures=shown_figures(figures))
 
         def begin(stage: Any) -> None:
             for bar in progress.tasks:

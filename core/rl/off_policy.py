@@ -39,6 +39,7 @@ class LoggedDecisions:
         log_propensities: log-probability of each pick under the policy that made it, float32 of shape (rows, picks).
         rewards: of the whole action, float32 of shape (rows,).
         reference: see `Policy.log_probs_for_kl`; None without a KL penalty.
+        every: reward of every action where those are known too, float32 of shape (rows, actions).
     """
 
     observations: Observations
@@ -46,6 +47,7 @@ class LoggedDecisions:
     log_propensities: Tensor
     rewards: Tensor
     reference: Tensor | None = None
+    every: Tensor | None = None
 
     def __post_init__(self) -> None:
         wrong = (
@@ -62,12 +64,13 @@ class LoggedDecisions:
         return len(self.actions)
 
     def __add__(self, later: "LoggedDecisions") -> "LoggedDecisions":
-        """Both logs as one, without references: an algorithm notes those anew."""
+        """Both logs as one, with what both of them have; references are left out, as an algorithm notes those anew."""
         return LoggedDecisions(
             join([self.observations, later.observations]),
             torch.cat([self.actions, later.actions]),
             torch.cat([self.log_propensities, later.log_propensities]),
             torch.cat([self.rewards, later.rewards]),
+            every=None if self.every is None or later.every is None else torch.cat([self.every, later.every]),
         )
 
     def rows(self, at: np.ndarray) -> "LoggedDecisions":
@@ -78,6 +81,7 @@ class LoggedDecisions:
             self.log_propensities[at],
             self.rewards[at],
             None if self.reference is None else self.reference[at],
+            None if self.every is None else self.every[at],
         )
 
 

@@ -3,21 +3,41 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from core.store.schema import Decision, Feedback, now
+from core.store.schema import Decision, Event, Feedback, now
 from core.store.upsert import put
+
+Said = TypeVar("Said", Feedback, Event)
+
+_AT_ONCE = 500
+# What people do with an item says something about the decision to show it.
+_EVENT_VALUES = {"like": 1.0, "hide": -1.0}
 
 
 @dataclass(frozen=True)
 class Judged:
-    """A decision and the mean of what people said about it."""
+    """A decision and what people made of it.
+
+    Attributes:
+        decision: with its state, action and propensity.
+        opinions: what they said about it, one each, oldest first.
+        events: what they did with the items that it showed, oldest first.
+    """
 
     decision: Decision
-    value: float
+    opinions: tuple[Feedback, ...]
+    events: tuple[Event, ...]
+
+    @property
+    def value(self) -> float:
+        """Mean of what they said and did, from -1 (wrong) to 1 (right)."""
+        values = [opinion.value for opinion in self.opinions]
+        values += [_EVENT_VALUES[event.kind] for event in self.events if event.kind in _EVENT_VALUES]
+        return sum(values) / max(1, len(values))
 
 
 def find(session: Session, app: str, identity: str) -> Decision | None:
@@ -40,27 +60,50 @@ def judge(session: Session, decision: Decision, owner: str, value: float, about:
     put(session, Feedback, [row], ["decision_id", "owner"])
 
 
-def judged(session: Session, app: str, since: datetime | None = None) -> list[Judged]:
-    """Decisions that somebody judged, oldest first.
+def judged(session: Session, app: str, since: datetime | None = None, until: datetime | None = None) -> list[Judged]:
+    """Decisions that somebody judged, or did something about, oldest first.
 
     Args:
         session: to read with.
         app: whose decisions.
-        since: only those that were judged later.
+        since: only what was said or done later.
+        until: only what was said or done before, or just then.
     """
-    opinions = select(Feedback.decision_id, func.avg(Feedback.value).label("value")).group_by(Feedback.decision_id)
+    opinions = _by_decision(session, Feedback, app, since, until)
+    events = _by_decision(session, Event, app, since, until)
+    found: dict[str, Decision] = {}
+    ids = sorted({*opinions, *events})
+    for at in range(0, len(ids), _AT_ONCE):
+        wanted = select(Decision).where(Decision.id.in_(ids[at : at + _AT_ONCE]))
+        found |= {decision.id: decision for decision in session.scalars(wanted)}
+    return [
+        Judged(decision, tuple(opinions.get(decision.id, ())), tuple(events.get(decision.id, ())))
+        for decision in sorted(found.values(), key=lambda decision: (decision.time, decision.id))
+    ]
+
+
+def made(session: Session, app: str, since: datetime | None = None) -> list[Decision]:
+    """Every decision, judged or not, oldest first."""
+    wanted = select(Decision).where(Decision.app == app)
     if since is not None:
-        opinions = opinions.having(func.max(Feedback.time) > since)
-    opinion = opinions.subquery()
-    rows = (
-        select(Decision, opinion.c.value)
-        .join(opinion, opinion.c.decision_id == Decision.id)
-        .where(Decision.app == app)
-        .order_by(Decision.time, Decision.id)
-    )
-    return [Judged(row[0], float(row[1])) for row in session.execute(rows)]
+        wanted = wanted.where(Decision.time > since)
+    return list(session.scalars(wanted.order_by(Decision.time, Decision.id)))
 
 
 def count(session: Session, app: str) -> int:
     """How many decisions were made."""
     return session.scalar(select(func.count()).where(Decision.app == app)) or 0
+
+
+def _by_decision(
+    session: Session, kind: type[Said], app: str, since: datetime | None, until: datetime | None
+) -> dict[str, list[Said]]:
+    wanted = select(kind).join(Decision, Decision.id == kind.decision_id).where(Decision.app == app)
+    if since is not None:
+        wanted = wanted.where(kind.time > since)
+    if until is not None:
+        wanted = wanted.where(kind.time <= until)
+    found: dict[str, list[Said]] = {}
+    for said in session.scalars(wanted.order_by(kind.time, kind.id)):
+        found.setdefault(str(said.decision_id), []).append(said)
+    return found

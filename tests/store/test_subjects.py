@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from core.store import catalogue, conversations, decisions, news
 from core.store.schema import Decision, Turn
 
@@ -86,6 +88,27 @@ def test_the_newest_opinion_of_each_person_counts(store):
         assert judged.decision.state == {"said": ["ü"]}
         assert decisions.judged(session, "other") == []
         assert decisions.judged(session, "support", datetime.now(UTC) + timedelta(seconds=5)) == []
+
+
+def test_what_people_do_with_the_items_of_a_decision_judges_it_too(store):
+    shown = [
+        Decision(app="films", owner="ann", version="v1", time=NOON + timedelta(minutes=at), state={}, action=[at],
+                 propensity=1.0)
+        for at in range(3)
+    ]  # fmt: skip
+    event = {"app": "films", "owner": "ann", "kind": "like", "item": "7"}
+    with store.transaction() as session:
+        session.add_all(reversed(shown))
+        session.flush()
+        for key, kind, at in [("a", "like", 2), ("b", "hide", 2), ("c", "like", 2), ("d", "hide", 0)]:
+            catalogue.add_event(session, {**event, "key": key, "kind": kind, "decision_id": shown[at].id})
+    with store.reading() as session:
+        judged = decisions.judged(session, "films")
+        assert [each.decision.id for each in judged] == [shown[0].id, shown[2].id]
+        assert [each.value for each in judged] == [-1.0, pytest.approx(1 / 3)]
+        assert [event.kind for event in judged[1].events] == ["like", "hide", "like"]
+        assert decisions.judged(session, "films", until=NOON) == []
+        assert [each.id for each in decisions.made(session, "films", NOON)] == [shown[1].id, shown[2].id]
 
 
 def test_an_event_that_is_sent_again_counts_once(store):

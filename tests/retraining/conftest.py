@@ -1,0 +1,64 @@
+"""The small task with a wish that changes, a trained run of it, and people who judge what it does."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.serving.explore import Explorer
+from core.store import decisions
+from core.store.database import open_store, sqlite_url
+from core.store.schema import Decision
+from core.training import Run, train, trained_policy
+from core.versions.library import VERSIONS, Library
+from tests.retraining.wishes import NEW_KIND, NEW_SENTENCES, Wishes, settings
+
+
+def quiet(*_):
+    pass
+
+
+@pytest.fixture(scope="package")
+def trained(tmp_path_factory) -> Path:
+    """Folder of a run that was trained before anybody asked about music."""
+    folder = tmp_path_factory.mktemp("runs")
+    train(Wishes(settings()), Run(folder / Wishes.name), quiet, quiet)
+    (Run(folder / Wishes.name).model("rl") / "encoder" / "model.safetensors").unlink()  # never read; 90 MB less
+    return folder
+
+
+@pytest.fixture
+def runs(trained, tmp_path) -> Path:
+    shutil.copytree(trained / Wishes.name, tmp_path / Wishes.name)
+    return tmp_path
+
+
+@pytest.fixture
+def library(runs):
+    library = Library(open_store(sqlite_url(runs / "steer.db")), runs / VERSIONS)
+    library.adopt(Wishes, runs, "test")
+    yield library
+    library.store.close()
+
+
+@pytest.fixture
+def judge_music(library, runs):
+    """People ask about music, and tell each time whether the answer was what they wished."""
+    return lambda rounds=8: judged_music(library, runs, rounds)
+
+
+def judged_music(library: Library, runs: Path, rounds: int) -> None:
+    policy = trained_policy(Wishes(settings()), Run(runs / Wishes.name))
+    probs = policy.logits({"text": tuple(NEW_SENTENCES)}).exp().double().numpy()
+    explorer = Explorer(1.0, seed=0)
+    with library.store.transaction() as session:
+        for text, row in zip(NEW_SENTENCES * rounds, np.tile(probs, (rounds, 1)), strict=True):
+            action, propensity = explorer.choose(0.5 * row + 0.5 / len(row))
+            state = {"text": text, "confidence": float(row.max())}
+            decision = Decision(
+                app=Wishes.name, owner="ann", version="v0001", state=state, action=[action], propensity=propensity
+            )
+            session.add(decision)
+            session.flush()
+            decisions.judge(session, decision, "ann", 1.0 if action == NEW_KIND else -1.0, {})

@@ -1,0 +1,117 @@
+"""What a retraining learns, what it does not forget, and what becomes of it."""
+
+import shutil
+
+import pytest
+
+from core.evaluation.compare import verdict
+from core.retraining.candidate import retrain
+from core.retraining.outcome import NEWEST, TEST
+from core.retraining.plan import Plan
+from core.retraining.work import prepare, slices
+from core.store import versions
+from core.store.database import open_store, sqlite_url
+from core.versions.library import VERSIONS, Library
+from core.versions.metrics import Metrics
+from core.versions.promotion import promote
+from tests.retraining.conftest import judged_music, quiet
+from tests.retraining.wishes import Wishes
+
+SHORT = ["rl.iterations=2", "rl.warmup=0"]
+
+
+def registered(library) -> list[str]:
+    with library.store.reading() as session:
+        return [version.name for version in versions.registered(session, Wishes.name)]
+
+
+@pytest.fixture(scope="module")
+def place(trained, tmp_path_factory):
+    """Runs, and a library whose version has been judged."""
+    runs = tmp_path_factory.mktemp("place")
+    shutil.copytree(trained / Wishes.name, runs / Wishes.name)
+    library = Library(open_store(sqlite_url(runs / "steer.db")), runs / VERSIONS)
+    library.adopt(Wishes, runs, "test")
+    judged_music(library, runs, rounds=8)
+    yield library, runs
+    library.store.close()
+
+
+@pytest.fixture(scope="module")
+def learnt(place):
+    return retrain(prepare(Wishes, *place, []), quiet)
+
+
+def test_the_new_wish_is_learnt_and_the_old_skill_is_kept(learnt):
+    gains = learnt.gains()
+    assert verdict(gains[NEWEST]) == "better"
+    assert verdict(gains[TEST]) != "worse"
+    assert gains[TEST].value > -0.2  # one of the twelve sentences of the test set would be 0.17
+
+
+def test_the_candidate_is_registered_with_what_it_earned_and_does_not_serve(learnt, place):
+    library, _ = place
+    with library.store.reading() as session:
+        assert versions.current(session, Wishes.name).name == "v0001"
+    metrics = Metrics.model_validate(learnt.version.metrics)
+    assert learnt.version.name == "v0002"
+    assert metrics.returns == learnt.candidate.test.tolist()
+    assert metrics.others[NEWEST].value == learnt.candidate.newest.estimate().value
+    assert "v0001" in learnt.version.note
+    assert "128 decisions" in learnt.version.note
+    library.open(learnt.version)
+
+
+def test_the_same_feedback_is_learnt_once(learnt, place):
+    assert prepare(Wishes, *place, []).plan.settled
+    assert not prepare(Wishes, *place, ["seed=1"]).plan.settled
+    judged_music(*place, rounds=1)
+    assert not prepare(Wishes, *place, []).plan.settled
+
+
+def test_without_the_replayed_states_the_old_skill_would_be_lost(library, runs, judge_music):
+    judge_music()
+    gains = retrain(prepare(Wishes, library, runs, ["rl.kl=0"]), quiet).gains()
+    assert verdict(gains[NEWEST]) == "better"
+    assert verdict(gains[TEST]) == "worse"
+
+
+def test_feedback_that_comes_during_the_training_is_for_the_next_one(library, runs, judge_music):
+    judge_music()
+    work = prepare(Wishes, library, runs, SHORT)
+    judge_music(rounds=1)
+    version = retrain(work, quiet).version
+    assert len(prepare(Wishes, library, runs, SHORT).judged) == 9 * 16
+    promote(library, Wishes.name, version.name, "ann", "a drill")
+    assert len(prepare(Wishes, library, runs, SHORT).judged) == 16
+
+
+def test_a_candidate_whose_registration_outran_a_kill_is_not_registered_twice(library, runs, judge_music):
+    judge_music()
+    work = prepare(Wishes, library, runs, SHORT)
+    first = retrain(work, quiet)
+    assert first.version is not None
+    work.plan.write(work.run.folder)  # as if the last step had not been reached
+    assert not Plan.read(work.run.folder).settled
+    assert retrain(prepare(Wishes, library, runs, SHORT), quiet).version.name == first.version.name
+    assert registered(library) == ["v0001", first.version.name]
+
+
+def test_a_training_that_makes_nothing_better_registers_nothing(library, runs, judge_music):
+    judge_music()
+    outcome = retrain(
+        prepare(Wishes, library, runs, ["rl.iterations=1", "rl.learning_rate=1e-12", "rl.head_learning_rate=1e-12"]),
+        quiet,
+    )
+    assert outcome.version is None
+    assert registered(library) == ["v0001"]
+
+
+def test_every_decision_has_one_use_and_the_newest_are_only_measured_on(library, runs, judge_music):
+    judge_music(rounds=1)
+    log = prepare(Wishes, library, runs, []).log
+    parts = slices(log)
+    assert parts.newest.observations["text"] == log.observations["text"][-3:]
+    used = [*parts.learnt.observations["text"], *parts.held.observations["text"], *parts.newest.observations["text"]]
+    assert sorted(used) == sorted(log.observations["text"])
+    assert (len(parts.learnt), len(parts.held), len(parts.newest)) == (10, 3, 3)
