@@ -4,10 +4,10 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Response
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import BaseModel, Field
 
 from apps.finance_monitor.desk import Delivered, NewsDesk
-from apps.finance_monitor.feed import Item
+from apps.finance_monitor.feed import Item, NewsTime
 from apps.finance_monitor.newsroom import SENTIMENTS, Sentiment, Topic
 from apps.finance_monitor.service import MAX_HEADLINE
 from core.serving.access import Agent, Asker
@@ -44,7 +44,7 @@ class PushedItem(BaseModel):
     """An item of news; sent again with the same key, it counts once."""
 
     key: str = Field(min_length=1, max_length=200, pattern=r"^[^\x00]+$")
-    time: AwareDatetime
+    time: NewsTime
     company: str = Field(min_length=1, max_length=80, pattern=r"^[^\x00]+$")
     headline: str = Field(min_length=1, max_length=MAX_HEADLINE, pattern=r"^[^\x00]+$")
 

@@ -2,14 +2,29 @@
 
 import json
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from core.errors import SteerError
 
 MAX_FEED_BYTES = 50_000_000
+
+
+def _no_number(value: Any) -> Any:
+    if isinstance(value, int | float):
+        raise ValueError("write the time as a text such as 2025-03-03T09:00:00Z; a number may mean anything")
+    return value
+
+
+# Sums with the years 1 and 9999 leave the calendar.
+NewsTime = Annotated[
+    AwareDatetime,
+    Field(ge=datetime(1900, 1, 1, tzinfo=UTC), lt=datetime(2200, 1, 1, tzinfo=UTC)),
+    BeforeValidator(_no_number),
+]
 
 
 class Item(BaseModel):
@@ -17,7 +32,7 @@ class Item(BaseModel):
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
-    time: AwareDatetime
+    time: NewsTime
     company: str = Field(min_length=1, max_length=80)
     headline: str = Field(min_length=1, max_length=500)
 
@@ -79,6 +94,8 @@ class FeedFile:
                 self.rejected.append(f"line {self._line}: not UTF-8 text")
             except json.JSONDecodeError as error:
                 self.rejected.append(f"line {self._line}: not JSON ({error.msg})")
+            except RecursionError:
+                self.rejected.append(f"line {self._line}: nested too deeply")
             except ValueError as error:
                 self.rejected.append(f"line {self._line}: {error}")
         return items
