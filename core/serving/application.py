@@ -131,6 +131,9 @@ def _api(pages: Sequence[Page], desks: dict[str, Any]) -> APIRouter:
 
 def _with_pages(app: FastAPI, pages: Sequence[Page], desks: dict[str, Any]) -> FastAPI:
     shell = build_shell(pages, desks)
+    # Gradio looks where a file that a browser names lies only after `launch`, which mounting leaves out. Without this,
+    # whoever sends "a file" in the place of a text has any file of the server copied to where pages load theirs from.
+    shell.has_launched = True
     with warnings.catch_warnings():  # Gradio says of several pages that it switches off what `mount_options` has off
         warnings.filterwarnings("ignore", message="SSR mode is not supported")
         return gr.mount_gradio_app(app, shell, path="", **mount_options(pages))
