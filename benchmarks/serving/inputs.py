@@ -1,6 +1,7 @@
 """Requests that differ from one another, so that no cache answers them."""
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from itertools import count
 from typing import Any
 
@@ -30,10 +31,15 @@ def headlines(seed: int) -> Iterator[tuple[str, str]]:
 
 def histories(seed: int) -> Iterator[list[int]]:
     """Twelve films that somebody likes."""
-    films = len(load_movielens().items)
+    films = _films()
     generator = np.random.default_rng(seed)
     while True:
         yield generator.choice(films, 12, replace=False).tolist()
+
+
+@cache
+def _films() -> int:
+    return len(load_movielens().items)
 
 
 def _support(seed: int) -> Iterator[tuple[str, Any]]:
