@@ -19,7 +19,7 @@ from core.models.policy import Policy
 from core.rl.off_policy import LoggedDecisions, OffPolicy
 
 # Replayed states to one decision with feedback.
-REPLAYED = 2
+REPLAYED = 4
 
 
 class Replayed(OffPolicy):
