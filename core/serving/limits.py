@@ -1,4 +1,4 @@
-"""What one client may ask of the API: bytes, requests a minute, seconds."""
+"""What one client may ask: bytes of everything, requests a minute and seconds of the API."""
 
 import asyncio
 from dataclasses import dataclass
@@ -12,15 +12,17 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.serving.problems import problem
 
+_UPLOAD = "/gradio_api/upload"
+
 
 @dataclass(frozen=True)
 class Limits:
-    """Of one client of the API.
+    """Of one client.
 
     Attributes:
-        body: largest body in bytes.
-        requests: in a minute, from one address.
-        seconds: until a request must have begun to be answered.
+        body: largest body in bytes, of the API and of pages.
+        requests: of the API in a minute, from one address.
+        seconds: until a request of the API must have begun to be answered.
     """
 
     body: int = 1_000_000
@@ -29,7 +31,7 @@ class Limits:
 
 
 class LimitedRequests:
-    """Holds the API to its limits; pages have Gradio's own.
+    """Holds clients to their limits; pages have Gradio's own of uploads, and a queue.
 
     Args:
         app: the application behind.
@@ -43,12 +45,13 @@ class LimitedRequests:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
-        if scope["type"] != "http" or not scope["path"].startswith("/v1"):
+        if scope["type"] != "http" or scope["path"] == _UPLOAD:
             await self.app(scope, receive, send)
             return
+        is_api = scope["path"].startswith("/v1")
         request_id = scope.get("state", {}).get("request_id")
         address = (scope.get("client") or ("unknown",))[0]
-        if not self._window.hit(self._rate, address):
+        if is_api and not self._window.hit(self._rate, address):
             detail = f"You sent more than {self.limits.requests:,} requests within a minute; wait a little."
             await problem(429, detail, {"Retry-After": "10"}, request_id=request_id)(scope, receive, send)
             return
@@ -56,7 +59,10 @@ class LimitedRequests:
         if not length.isdecimal() or int(length) > self.limits.body:
             await problem(413, self._too_large, request_id=request_id)(scope, receive, send)
             return
-        await self._within_time(scope, self._counted(receive), send, request_id)
+        if is_api:
+            await self._within_time(scope, self._counted(receive), send, request_id)
+        else:
+            await self.app(scope, self._counted(receive), send)
 
     async def _within_time(self, scope: Scope, receive: Receive, send: Send, request_id: str | None) -> None:
         begun = False

@@ -39,6 +39,12 @@ def test_a_large_body_of_unknown_length_is_refused_while_it_is_read(bob):
     assert send(bob, body()).status_code == 413
 
 
+def test_a_large_body_for_a_page_is_refused_too(bob):
+    join = "/gradio_api/queue/join"
+    assert send(bob, b'{"data": ["' + b"x" * 2_000_000, join).status_code == 413
+    assert send(bob, (b"x" * 10_000 for _ in range(200)), join).status_code in (400, 413)
+
+
 @pytest.mark.parametrize("begin", ["[", '{"words":', '{"events":[{"film":', '[{"a":['])
 def test_deep_nesting_is_refused(bob, begin):
     answer = send(bob, begin * (900_000 // len(begin)))
