@@ -1,7 +1,8 @@
 """Opening the store: SQLite by default, PostgreSQL by URL, brought up to date by migrations."""
 
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,9 @@ class Store:
         self.engine = engine
         self._writing = sessionmaker(engine, expire_on_commit=False)
         self._reading = sessionmaker(engine.execution_options(reads_only=True), expire_on_commit=False)
+        # SQLite lets one write at a time, and those that wait look again ever more seldom: threads queue here instead.
+        is_alone = engine.dialect.name == "sqlite"
+        self._turn: AbstractContextManager[object] = threading.Lock() if is_alone else nullcontext()
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
@@ -41,7 +45,7 @@ class Store:
             SteerError: the database cannot hold a value.
             UnavailableError: it does not answer.
         """
-        with self._begun(self._writing) as session:
+        with self._turn, self._begun(self._writing) as session:
             yield session
 
     @contextmanager
