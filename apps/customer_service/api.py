@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Header, Path, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from apps.customer_service.chats import Said, SupportChats
@@ -11,20 +11,11 @@ from apps.customer_service.service import MAX_MESSAGE, Source
 from apps.customer_service.wording import TEXTS
 from core.serving.access import Asker, asker
 from core.serving.chat_completions import Completion, Message, chat_routes
+from core.serving.idempotency import IdempotencyKey
 
 MODEL = "steer-support"
 
 Identity = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="id of a conversation")]
-Key = Annotated[
-    str | None,
-    Header(
-        alias="Idempotency-Key",
-        min_length=8,
-        max_length=80,
-        pattern=r"^[\w.-]+$",
-        description="of your choice: sent again with the same key, the request is carried out once",
-    ),
-]
 
 
 class NewMessage(BaseModel):
@@ -117,7 +108,7 @@ def _conversations(chats: SupportChats) -> APIRouter:
         return [SaidTurn.of(said, request) for said in chats.turns(who, identity)]
 
     @router.post("/conversations/{identity}/messages")
-    def say(who: Asker, identity: Identity, body: NewMessage, request: Request, key: Key = None) -> SaidTurn:
+    def say(who: Asker, identity: Identity, body: NewMessage, request: Request, key: IdempotencyKey = None) -> SaidTurn:
         """Say something; the bot's reply."""
         return SaidTurn.of(chats.say(who, identity, body.text, key), request)
 

@@ -2,24 +2,15 @@
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Header, Path, Query
+from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, Field
 
 from apps.recommender.service import MAX_WORDS, Event, Film, Recommended, Visitor
 from apps.recommender.visits import Shown, Visits
 from core.serving.access import Asker
+from core.serving.idempotency import IdempotencyKey
 
 Row = Annotated[int, Field(ge=0, le=2**31 - 1, description="of the film")]
-Key = Annotated[
-    str | None,
-    Header(
-        alias="Idempotency-Key",
-        min_length=8,
-        max_length=80,
-        pattern=r"^[\w.-]+$",
-        description="of your choice: sent again with the same key, the event counts once",
-    ),
-]
 
 
 class FilmLine(BaseModel):
@@ -145,7 +136,7 @@ def _profile(visits: Visits) -> APIRouter:
         return [VisitEvent(kind=event.kind, film=event.film) for event in visits.profile(who).events]
 
     @router.post("/events", status_code=201)
-    def note(who: Asker, body: NewEvent, key: Key = None) -> dict[str, str]:
+    def note(who: Asker, body: NewEvent, key: IdempotencyKey = None) -> dict[str, str]:
         """Like or hide a film; the key that the event is kept under."""
         return {"key": visits.note(who, Event(body.kind, body.film), body.decision, key)}
 

@@ -1,21 +1,18 @@
 """A version as one file: written the same every time, and read as if an enemy had written it."""
 
-import os
 import shutil
-import struct
-import zlib
 from pathlib import Path
-from zipfile import BadZipFile, ZipFile, ZipInfo
+from zipfile import ZipFile, ZipInfo
 
+from core.archives import DAMAGE, LimitedReads
 from core.errors import SteerError
+from core.files import replace_file
 from core.store.schema import ModelVersion
 from core.versions.contents import check_contents
-from core.versions.entries import LimitedReads, checked_entries
+from core.versions.entries import checked_entries
 from core.versions.library import Library
 from core.versions.manifest import verify
 
-# All that `zipfile` raises at a damaged archive, by the part that is damaged.
-_DAMAGE = (BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError, struct.error, zlib.error)
 _PIECE = 1 << 20
 _LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the first day of zip's calendar: two exports of a version are the same bytes
 _PLAIN_FILE = 0o100644 << 16
@@ -35,21 +32,13 @@ def export_version(library: Library, app: str, name: str, file: Path) -> Path:
     """
     folder = library.path(library.version(app, name))
     manifest = verify(folder)
-    temporary = file.with_name(f".{file.name}.{os.getpid()}.tmp")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with ZipFile(temporary, "w") as archive:  # stored as they are: weights hardly shrink
-            for member in ("manifest.json", *sorted(manifest.files)):
-                entry = ZipInfo(member, _LONG_AGO)
-                entry.external_attr = _PLAIN_FILE
-                entry.file_size = (folder / member).stat().st_size
-                with (folder / member).open("rb") as source, archive.open(entry, "w") as target:
-                    shutil.copyfileobj(source, target, _PIECE)
-        temporary.replace(file)
-    except OSError as error:
-        raise SteerError(f"could not write {file}: {error.strerror or error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replace_file(file) as temporary, ZipFile(temporary, "w") as archive:
+        for member in ("manifest.json", *sorted(manifest.files)):  # stored as they are: weights hardly shrink
+            entry = ZipInfo(member, _LONG_AGO)
+            entry.external_attr = _PLAIN_FILE
+            entry.file_size = (folder / member).stat().st_size
+            with (folder / member).open("rb") as source, archive.open(entry, "w") as target:
+                shutil.copyfileobj(source, target, _PIECE)
     return file
 
 
@@ -73,7 +62,7 @@ def import_version(library: Library, file: Path) -> ModelVersion:
             with LimitedReads(file.open("rb", buffering=0)) as stream, ZipFile(stream) as archive:
                 for entry in checked_entries(file, archive):
                     _extract(archive, entry, staged / entry.filename)
-        except _DAMAGE as error:
+        except DAMAGE as error:
             raise SteerError(f"{file} is no whole zip archive: {error}") from error
         verify(staged, str(file))
         metrics = check_contents(staged)

@@ -1,10 +1,9 @@
 """What an archive says of its entries, checked before a byte of them is unpacked."""
 
-import io
-import stat
 from pathlib import Path
-from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
+from zipfile import ZipFile, ZipInfo
 
+from core.archives import entry_fault
 from core.errors import SteerError
 from core.versions.manifest import MANIFEST, MAX_FILES, belongs
 
@@ -14,27 +13,6 @@ MAX_SMALL = GIB // 16  # of whatever holds no tensors; the largest tokenizers ha
 MAX_RATIO = 100  # JSON shrinks to a tenth
 
 _PICKLES = (".pkl", ".pickle", ".bin", ".pt", ".pth", ".ckpt", ".npy", ".npz", ".joblib", ".dill", ".h5", ".msgpack")
-_ENCRYPTED = 1
-
-
-class LimitedReads(io.BufferedReader):
-    """A file that gives a few megabytes at a time.
-
-    `zipfile` takes an archive's whole directory into memory before anybody can count its entries.
-    """
-
-    _MOST = 1 << 22
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        """As of any file.
-
-        Raises:
-            SteerError: too much is asked for.
-        """
-        data = super().read(self._MOST + 1 if size is None or size < 0 else min(size, self._MOST + 1))
-        if len(data) > self._MOST:
-            raise SteerError(f"the archive's directory is larger than {self._MOST} bytes; no version has so many files")
-        return data
 
 
 def checked_entries(file: Path, archive: ZipFile) -> list[ZipInfo]:
@@ -60,18 +38,14 @@ def checked_entries(file: Path, archive: ZipFile) -> list[ZipInfo]:
 
 
 def _fault(entry: ZipInfo) -> str | None:
-    name = entry.orig_filename  # `filename` ends before a zero byte
+    name = entry.orig_filename
     if name.lower().endswith(_PICKLES):
         return "may run code when it is opened (a pickle); Steer takes .safetensors only"
     if name != entry.filename or (name != MANIFEST and not belongs(name)):
         return "does not belong in a version"
-    kind = stat.S_IFMT(entry.external_attr >> 16)
-    if kind not in (0, stat.S_IFREG):
-        return "is no plain file but a link, a folder or a device"
-    if entry.flag_bits & _ENCRYPTED:
-        return "is encrypted"
-    if entry.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
-        return "is packed in a way that Steer does not read"
+    fault = entry_fault(entry)
+    if fault is not None:
+        return fault
     if entry.file_size > MAX_RATIO * max(entry.compress_size, 1):
         return f"would unpack to more than {MAX_RATIO} times its size"
     if entry.file_size > MAX_SMALL and not name.endswith(".safetensors"):

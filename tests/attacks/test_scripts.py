@@ -4,18 +4,15 @@ import json
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from apps.customer_service.service import Reply, Source
 from apps.customer_service.ui import _sources
 from core.serving.access import COOKIE
+from tests.browser import needs_browser, opened_browser
 from tests.serving.test_api import surge
-from tests.serving.test_pages import CHROMIUM, OPTIONS
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here; install one to run the page tests"),
-]
+pytestmark = [pytest.mark.slow, needs_browser]
 
 IMAGE = "<img src=x onerror=alert(1)>"
 MARKUP = f"{IMAGE}<script>alert(2)</script><svg onload=alert(3)><a href='javascript:alert(4)'>"
@@ -23,10 +20,8 @@ MARKUP = f"{IMAGE}<script>alert(2)</script><svg onload=alert(3)><a href='javascr
 
 @pytest.fixture(scope="module")
 def browser():
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
+    with opened_browser() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
