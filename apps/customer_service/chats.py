@@ -8,6 +8,7 @@ from typing import Any
 from apps.customer_service.service import Action, Choice, Reply, Source, SupportService
 from core.errors import ConflictError, NotFoundError
 from core.serving.access import Principal
+from core.serving.drift import WATCH
 from core.serving.explore import Explorer
 from core.serving.metrics import DECISIONS, FEEDBACK
 from core.store import catalogue, conversations, decisions
@@ -104,7 +105,7 @@ class SupportChats:
             reply = service.reply(_unanswered(known), message, self.explorer)
             said = self._append(talk, known, message, key, reply, version)
             if said is not None:
-                DECISIONS.labels(APP, version, reply.action).inc()
+                _count(version, reply)
                 return said
         raise ConflictError("Several messages came at the same time; please send yours again.")
 
@@ -125,7 +126,7 @@ class SupportChats:
             talk = conversations.start(session, APP, who.name)
         said = self._append(talk, [], message, None, reply, version)
         assert said is not None  # nobody else knows of the conversation yet
-        DECISIONS.labels(APP, version, reply.action).inc()
+        _count(version, reply)
         return said
 
     def hand_over(self, who: Principal, identity: str, wish: str) -> Said:
@@ -180,6 +181,7 @@ class SupportChats:
                 raise NotFoundError("There is no such reply of yours.")
             decisions.judge(session, found, who.name, value, {"comment": comment} if comment else {})
         FEEDBACK.labels(APP, "good" if value > 0 else "bad").inc()
+        WATCH.note(APP, "outcomes", value)
 
     def articles(self, count: int, after: str) -> list[Source]:
         """Articles in the order of their ids, behind the id `after`."""
@@ -238,6 +240,11 @@ class SupportChats:
         ]
         with self.store.transaction() as session:
             catalogue.put_documents(session, APP, rows)
+
+
+def _count(version: str, reply: Reply) -> None:
+    DECISIONS.labels(APP, version, reply.action).inc()
+    WATCH.note(APP, "inputs", reply.confidence)
 
 
 class _OutdatedError(Exception):

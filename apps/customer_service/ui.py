@@ -146,6 +146,7 @@ def build(chats: SupportChats) -> None:
     blocks = Context.root_block
     assert blocks is not None  # the shell builds pages inside one
     blocks.load(start_over, None, view, **quiet)
+    bot.clear(start_over, None, view, **quiet)
     bot.like(note, chat, None, **quiet)
 
 

@@ -17,6 +17,7 @@ from apps.finance_monitor.newsroom import SENTIMENTS, TOPICS
 from apps.finance_monitor.service import FinanceService
 from core.errors import NotFoundError
 from core.serving.access import Principal
+from core.serving.drift import WATCH
 from core.serving.explore import Explorer
 from core.serving.metrics import ALERTS, DECISIONS, FEEDBACK
 from core.store import decisions, news
@@ -169,6 +170,7 @@ class NewsDesk:
             about = {"topic": topic, "sentiment": sentiment}
             decisions.judge(session, decision, who.name, 1.0 if right else -1.0, about)
         FEEDBACK.labels(APP, "good" if right else "bad").inc()
+        WATCH.note(APP, "outcomes", 1.0 if right else -1.0)
 
     def _next(self) -> list[News]:
         with self.store.reading() as session:
@@ -182,6 +184,7 @@ class NewsDesk:
         scores = [_score(n, label, version) for n, label in zip(stored, labels, strict=True)]
         for label in labels:
             DECISIONS.labels(APP, version, label.sentiment).inc()
+            WATCH.note(APP, "inputs", max(label.sentiments))
         first = min(item.time for item in items)
         recent = [a for a in self.monitor.alerts if a.resolved is None or a.resolved >= first]
         with self.store.transaction() as session:

@@ -6,6 +6,7 @@ from uuid import uuid4
 from apps.recommender.service import Event, Kind, Recommended, RecommenderService, Visitor
 from core.errors import NotFoundError
 from core.serving.access import Principal
+from core.serving.drift import WATCH
 from core.serving.explore import Explorer
 from core.serving.metrics import DECISIONS, FEEDBACK
 from core.store import catalogue, decisions
@@ -57,18 +58,19 @@ class Visits:
         ranked = service.rank(visitor, self.explorer)
         if ranked is None:
             return Shown([], None)
+        sure = 1 - ranked.films[1].score  # how far the first film stands out
         decision = Decision(
             app=APP,
             owner=who.name,
             version=version,
-            # How far the first film stands out is how sure the policy is.
-            state={**ranked.state, "confidence": 1 - ranked.films[1].score},
+            state={**ranked.state, "confidence": sure},
             action=ranked.action,
             propensity=ranked.propensity,
         )
         with self.store.transaction() as session:
             session.add(decision)
         DECISIONS.labels(APP, version, "list").inc()
+        WATCH.note(APP, "inputs", sure)
         return Shown(ranked.films, decision.id)
 
     def profile(self, who: Principal) -> Visitor:
@@ -103,6 +105,7 @@ class Visits:
             row = {"app": APP, "owner": who.name, "key": key, "kind": event.kind, "item": str(film.row)}
             if catalogue.add_event(session, {**row, "decision_id": decision}):
                 FEEDBACK.labels(APP, "good" if event.kind == "like" else "bad").inc()
+                WATCH.note(APP, "outcomes", 1.0 if event.kind == "like" else -1.0)
         return key
 
     def take_back(self, who: Principal, key: str | None = None) -> bool:
