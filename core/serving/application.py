@@ -94,7 +94,7 @@ def create_app(runs: Path, store: Store, how: Serving) -> FastAPI:
     answer_with_problems(app)
     if isinstance(access, Access):
         app.include_router(login_routes(access))
-    app.include_router(health_routes(store, {name: live.current[1] for name, live in lives.items()}))
+    app.include_router(health_routes(store, lambda: {name: live.current[1] for name, live in lives.items()}))
     app.include_router(_api(pages, desks))
     if how.pages:
         app = _with_pages(app, pages, desks)

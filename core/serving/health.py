@@ -1,5 +1,7 @@
 """What a load balancer, a supervisor and Prometheus ask."""
 
+from collections.abc import Callable
+
 from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -8,18 +10,18 @@ from core.errors import UnavailableError
 from core.store.database import Store
 
 
-def health_routes(store: Store, versions: dict[str, str]) -> APIRouter:
+def health_routes(store: Store, versions: Callable[[], dict[str, str]]) -> APIRouter:
     """`/health`: the process is alive; `/ready`: it can answer; `/metrics`: how it fares.
 
     Args:
         store: must answer for the server to be ready.
-        versions: of the models at the start, by app.
+        versions: tells which version of each app serves.
     """
     routes = APIRouter(include_in_schema=False)
 
     @routes.get("/health")
     def health() -> dict[str, object]:
-        return {"status": "ok", "apps": sorted(versions)}
+        return {"status": "ok", "apps": sorted(versions())}
 
     @routes.get("/ready")
     def ready() -> JSONResponse:
@@ -27,7 +29,7 @@ def health_routes(store: Store, versions: dict[str, str]) -> APIRouter:
             store.ping()
         except UnavailableError as error:
             return JSONResponse({"status": "unavailable", "reason": str(error)}, 503)
-        return JSONResponse({"status": "ready", "versions": versions})
+        return JSONResponse({"status": "ready", "versions": versions()})
 
     @routes.get("/metrics")
     def metrics() -> Response:
