@@ -20,9 +20,9 @@ class Counts:
 def keys_kept(session: Session) -> Counts:
     """Count the rows of every key."""
     users = select(Turn.key, func.count()).where(Turn.role == "user", Turn.key.is_not(None)).group_by(Turn.key)
-    turns = {str(key): count for key, count in session.execute(users).tuples()}
+    turns = {str(key): count for key, count in session.execute(users)}
     return Counts(_counted(session, Event.key), turns, _counted(session, News.key))
 
 
 def _counted(session: Session, column: InstrumentedAttribute[str]) -> dict[str, int]:
-    return dict(session.execute(select(column, func.count()).group_by(column)).tuples().all())
+    return dict(session.execute(select(column, func.count()).group_by(column)).all())
