@@ -17,6 +17,7 @@ from apps.customer_service.knowledge import CANDIDATES, FEATURES, Knowledge, Mes
 from core.envs.episodes import EpisodeEnv
 from core.envs.observations import Observations
 from core.envs.text_space import text_space
+from core.models.encoder import TextEncoder
 from core.remembered import Remembered
 from core.task import Split
 
@@ -25,7 +26,7 @@ ASK_BACK, HAND_OVER, DECLINE = (CANDIDATES + at for at in range(len(FIXED_ACTION
 ACTIONS = CANDIDATES + len(FIXED_ACTIONS)
 MAX_ASKS = 2
 STATE_FEATURES = FEATURES + 1
-_REMEMBERED = 20_000
+_REMEMBERED, _REMEMBERED_WHEN_SERVING = 20_000, 2_000
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,11 @@ class StateMaker:
     def __init__(self, knowledge: Knowledge) -> None:
         self.knowledge = knowledge
         self._found: Remembered[Messages, tuple[np.ndarray, np.ndarray]] = Remembered(_REMEMBERED)
+
+    def for_serving(self, policy: TextEncoder) -> None:
+        """Remember the last minutes only, and share with the policy's encoder what both say of a text."""
+        self.knowledge.encoder.for_serving(beside=policy)
+        self._found = Remembered(_REMEMBERED_WHEN_SERVING)
 
     def states(self, conversations: list[Messages]) -> dict[str, Any]:
         """States of conversations, each the customer's messages so far, oldest first."""

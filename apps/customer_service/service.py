@@ -88,7 +88,7 @@ class SupportService:
         assert isinstance(task, CustomerService)
         self.task, self.run = task, run
         self.policy = trained_policy(task, run).for_serving()
-        task.maker.knowledge.encoder.for_serving(beside=self.policy.encoder)
+        task.maker.for_serving(self.policy.encoder)
         self._replies: Batcher[Asked, Reply] = Batcher(self._reply_to_all)
 
     @property

@@ -27,7 +27,7 @@ from core.workflow import open_task
 
 MAX_HEADLINE = 500
 FEED_VARIABLE = "STEER_FINANCE_FEED"
-_REMEMBERED = 50_000
+_REMEMBERED = 5_000
 # A user with a thousand headlines lets others in after so many.
 _TEXTS_A_REQUEST = 32
 

@@ -24,6 +24,8 @@ from core.remembered import Remembered
 _CHARACTERS_A_TOKEN = 12
 # While serving, a text needs what frozen layers say of it for as long as its own batch is worked off.
 _SERVED_AT_ONCE = 256
+# What a server keeps of texts: its own, which return all the time, and those of its users' last minutes.
+_SERVED_TEXTS = 4096
 
 
 def load_backbone(name: str) -> Any:
@@ -122,6 +124,7 @@ class TextEncoder(nn.Module):
         """
         hold_as_computed(self.backbone, self.precision)
         self._activations = Remembered(_SERVED_AT_ONCE)
+        self._tokens, self._frozen_vectors = Remembered(_SERVED_TEXTS), Remembered(_SERVED_TEXTS)
         if beside is not None and beside._frozen_layers and beside.name == self.name:
             assert self.adapt == "frozen"
             self._halves = split_backbone(self.backbone, beside._frozen_layers)
