@@ -1,5 +1,6 @@
 """The web application: pages, API and tools of every app, behind one gate."""
 
+import asyncio
 import os
 import warnings
 from collections.abc import AsyncIterator, Sequence
@@ -26,6 +27,7 @@ from core.serving.gate import Gate
 from core.serving.health import health_routes
 from core.serving.limits import LimitedRequests, Limits
 from core.serving.login import login_routes
+from core.serving.memory import keep_small
 from core.serving.metrics import BATCH_SECONDS, BATCH_SIZE, BATCH_WAIT, QUEUE
 from core.serving.page import Page
 from core.serving.problems import RESPONSES, answer_with_problems
@@ -148,11 +150,13 @@ def _note_batch(model: str, batch: Batch) -> None:
 
 @asynccontextmanager
 async def _closing(app: FastAPI, *, lives: Sequence[Live[Any]], store: Store) -> AsyncIterator[None]:
-    """When the server has answered its last request: finish what the models hold, and give back connections."""
+    """Threads and memory while the server runs; behind its last answer, finish what models hold and close the store."""
     del app
     # Starlette's 40 threads, which wait for batches most of the time, would keep batches small.
     current_default_thread_limiter().total_tokens = _THREADS
+    memory = asyncio.create_task(keep_small())
     yield
+    memory.cancel()
     await run_in_threadpool(_close, lives, store)
 
 
