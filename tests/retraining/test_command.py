@@ -87,7 +87,11 @@ def test_a_retraining_killed_again_and_again_ends_with_the_same_version(library,
 
 def test_scheduled_it_waits_for_feedback_until_it_is_interrupted(library, runs):
     process = subprocess.Popen(
-        command(runs, "--every", "1s"), stdout=subprocess.PIPE, text=True, env={**os.environ, "STEER_STORE": ""}
+        command(runs, "--every", "1s"),
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "STEER_STORE": ""},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a suite in the background ignores it
     )
     for _ in range(2):
         assert "nothing to do" in process.stdout.readline()
