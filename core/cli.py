@@ -124,16 +124,19 @@ def serve(
     explore: Explore = 0.0,
     json_logs: Annotated[bool, typer.Option("--json-logs", help="log lines for machines")] = False,
     api_only: Annotated[bool, typer.Option("--api-only", help="no pages")] = False,
+    rate: Annotated[int, typer.Option(min=1, help="requests of the API in a minute from one address")] = 6_000,
     replicas: Annotated[
         int, typer.Option(min=1, help="processes behind Ray Serve, which serve the API; needs the extra `ray`")
     ] = 1,
 ) -> None:
     """Start the web application: pages, API (`/v1/openapi.json`) and tools of every trained app."""
     from core.serving.application import Serving
+    from core.serving.limits import Limits
     from core.serving.server import serve as start
     from core.serving.server import serve_replicas
 
-    how = Serving(accounts=auth, explore=explore, pages=not api_only and replicas == 1)
+    pages = not api_only and replicas == 1
+    how = Serving(accounts=auth, explore=explore, pages=pages, limits=Limits(requests=rate))
     folder = (runs or runs_dir()).resolve()
     if replicas > 1:
         serve_replicas(folder, store_url(store, folder), how, host, port, replicas)

@@ -19,6 +19,8 @@ from core.task import task_names
 from core.workflow import train_tasks
 
 _PATIENCE_SECONDS = 300
+# All clients come from one address.
+_RATE = 1_000_000
 
 
 def trained(folder: Path, console: Console) -> Path:
@@ -52,6 +54,7 @@ class Server:
     def start(self) -> None:
         """Start it, and return when it can answer."""
         command = [sys.executable, "-m", "core", "serve", "--runs", str(self.runs), "--port", str(self.port)]
+        command += ["--rate", str(_RATE)]
         command += [*(["--store", self.store] if self.store else []), *self.options]
         log = (self.runs / f"server-{self.port}.log").open("ab")
         self.process = subprocess.Popen(command, stdout=log, stderr=log, env=os.environ)
