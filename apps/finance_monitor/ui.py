@@ -68,6 +68,7 @@ TEXTS = Texts(
     },
 )  # fmt: skip
 
+GRID = "rgba(148, 163, 184, 0.25)"
 COLOURS = {"negative": "#dc2626", "neutral": "#94a3b8", "positive": "#16a34a"}
 
 CSS = """
@@ -294,6 +295,9 @@ def _trend(state: Session | None, company: str, topic: str, request: gr.Request)
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         font={"color": "#64748b"},
+        # Plotly's own lines are white, which glares on a dark page.
+        xaxis={"gridcolor": GRID, "zerolinecolor": GRID},
+        yaxis={"gridcolor": GRID, "zerolinecolor": GRID},
     )
     return figure
 
