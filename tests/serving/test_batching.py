@@ -98,7 +98,9 @@ def test_somebody_who_stays_behind_alone_waits_at_most_once(make):
     gate = Gate()
     batcher = make(gate.work, delay=0.2)
     with ThreadPoolExecutor(8) as pool:
-        answers = [pool.submit(batcher.submit, item) for item in range(8)]
+        answers = [pool.submit(batcher.submit, 0)]
+        assert gate.begun.wait(10)
+        answers += [pool.submit(batcher.submit, item) for item in range(1, 8)]
         wait_until(lambda: len(batcher._waiting) == 7)
         gate.open.set()
         assert all(answer.result() is not None for answer in answers)

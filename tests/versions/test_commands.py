@@ -73,6 +73,6 @@ def test_a_version_travels_in_a_file(place, tmp_path):
 
 def test_every_command_has_an_example():
     examples = {command.name or command.callback.__name__: command.epilog for command in app.registered_commands}
-    assert set(examples) == {"list", "show", "promote", "rollback", "export", "import"}
+    assert set(examples) == {"list", "show", "publish", "promote", "rollback", "export", "import"}
     for name, example in examples.items():
         assert example.startswith(f"Example: `steer models {name} ")
