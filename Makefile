@@ -1,5 +1,6 @@
 # `make demo`: install, train the three apps, show what RL changed, serve on http://localhost:7860
 # `make test`: install and run the whole suite        `make check`: format, lint, types, import rules
+# `make coverage`: the suite again, slower, and which lines it never ran
 
 PYTHON ?= python3.11
 PORT ?= 7860
@@ -7,13 +8,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test check format figures lock clean
+.PHONY: demo test coverage check format figures lock clean
 
 demo: $(INSTALLED)
 	$(BIN)/steer demo --port $(PORT)
 
 test: $(INSTALLED)
 	sh tests/install_browser.sh
+	$(BIN)/pytest
+
+coverage: $(INSTALLED)
 	$(BIN)/pytest --cov --cov-report=term:skip-covered
 
 check: $(INSTALLED)

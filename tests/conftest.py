@@ -51,6 +51,15 @@ def store(store_url):
     store.close()
 
 
+@pytest.fixture(scope="module")
+def browser():
+    """A real Chromium; a session's would keep its event loop running under the tests of other modules."""
+    from tests.browser import opened_browser
+
+    with opened_browser() as browser:
+        yield browser
+
+
 @pytest.fixture(scope="session")
 def runs(tmp_path_factory) -> Path:
     """Folder with a real, shortly trained run of each app; `STEER_TEST_RUNS` names one that exists already."""

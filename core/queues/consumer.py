@@ -22,7 +22,7 @@ class Consumer:
         group: whose members share the entries; every group gets all of them.
         name: of this member, unlike the others' names.
         idle: after which an entry that is not done is given to another; longer than the work takes.
-        attempts: how often an entry is handed out before it goes to the dead letters.
+        attempts: how often an entry is handed out, if its consumers die over it, before it goes to the dead letters.
     """
 
     def __init__(
@@ -64,14 +64,13 @@ class Consumer:
             with answered_by(self.stream.url):
                 self.stream.redis.xack(self.stream.key, self.group, *(entry.id for entry in entries))
 
-    def failed(self, entry: Entry, reason: str) -> None:
-        """The work on this entry went wrong: it is tried again after `idle`, or given up after `attempts`.
+    def refuse(self, entry: Entry, reason: str) -> None:
+        """This entry can never be worked off: it goes to the dead letters, and nobody gets it again.
 
         Raises:
-            UnavailableError: the server does not answer; it will be tried again.
+            UnavailableError: the server does not answer; it will be handed out again.
         """
-        if entry.attempts >= self.attempts:
-            self._give_up(entry.id, reason)
+        self._give_up(entry.id, reason)
 
     def _join(self) -> None:
         from redis.exceptions import ResponseError

@@ -8,9 +8,10 @@ from filelock import FileLock, Timeout
 from rich.console import Console
 
 from core.errors import SteerError
+from core.evaluation.compare import verdict
 from core.retraining.candidate import retrain
 from core.retraining.drift import drifts
-from core.retraining.outcome import outcome_table
+from core.retraining.outcome import NEWEST, Outcome, outcome_table
 from core.retraining.work import Work, prepare
 from core.store.schema import ModelVersion
 from core.task import Task
@@ -26,7 +27,7 @@ class Conditions:
     Attributes:
         least: fewest decisions with feedback that are worth it.
         on_drift: only if inputs or outcomes have changed.
-        promote: let the candidate serve, unless it is measurably worse.
+        promote: let the candidate serve, unless it is measurably worse on the test set or the newest feedback.
         who: asks for it.
     """
 
@@ -96,15 +97,21 @@ def _retrain(work: Work, conditions: Conditions, console: Console) -> None:
     if outcome.version is None:
         _say(console, f"nothing was better than {work.base.name} on held-out data; no version was registered")
     elif conditions.promote:
-        _promote(work.library, outcome.version, conditions.who, console)
+        _promote(work.library, outcome, outcome.version, conditions.who, console)
     else:
         name = f"{outcome.version.app} {outcome.version.name}"
         _say(console, f"{name} is registered: `steer models promote {name}` lets it serve")
 
 
-def _promote(library: Library, version: ModelVersion, who: str, console: Console) -> None:
+def _promote(library: Library, outcome: Outcome, version: ModelVersion, who: str, console: Console) -> None:
     name = f"{version.app} {version.name}"
     try:
+        newest = outcome.gains()[NEWEST]
+        if verdict(newest) == "worse":
+            raise SteerError(
+                f"on the {NEWEST}, which it was not trained on, its gain over the version that serves is {newest}; "
+                f"`steer models promote {name}` lets it serve all the same"
+            )
         promote(library, version.app, version.name, who)
     except SteerError as error:
         _say(console, f"{name} is registered and not promoted: {error}")

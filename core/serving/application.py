@@ -99,7 +99,7 @@ def create_app(runs: Path, store: Store, how: Serving) -> FastAPI:
     app.include_router(health_routes(store, lambda: {name: live.current[1] for name, live in lives.items()}))
     app.include_router(_api(pages, desks))
     if how.pages:
-        app = _with_pages(app, pages, desks)
+        app = _with_pages(app, build_shell(pages, desks, accounts=how.accounts), mount_options(pages))
     # The last one added is the outermost.
     app.add_middleware(Gate, access=access)
     app.add_middleware(LimitedRequests, limits=how.limits)
@@ -131,14 +131,13 @@ def _api(pages: Sequence[Page], desks: dict[str, Any]) -> APIRouter:
     return api
 
 
-def _with_pages(app: FastAPI, pages: Sequence[Page], desks: dict[str, Any]) -> FastAPI:
-    shell = build_shell(pages, desks)
+def _with_pages(app: FastAPI, shell: gr.Blocks, options: dict[str, Any]) -> FastAPI:
     # Gradio looks where a file that a browser names lies only after `launch`, which mounting leaves out. Without this,
     # whoever sends "a file" in the place of a text has any file of the server copied to where pages load theirs from.
     shell.has_launched = True
     with warnings.catch_warnings():  # Gradio says of several pages that it switches off what `mount_options` has off
         warnings.filterwarnings("ignore", message="SSR mode is not supported")
-        return gr.mount_gradio_app(app, shell, path="", **mount_options(pages))
+        return gr.mount_gradio_app(app, shell, path="", **options)
 
 
 def _note_batch(model: str, batch: Batch) -> None:

@@ -16,6 +16,7 @@ TEXTS = Texts(
             "经强化学习微调的预训练模型，投入实用",
         ),
         "open": ("Open", "打开"),
+        "log_out": ("Log out", "退出登录"),
     },
 )
 
@@ -31,18 +32,25 @@ CSS = """
   background: var(--block-background-fill); min-height: 9.5rem; }
 .steer-card-title p { font-size: 1.15rem; font-weight: 650; color: var(--body-text-color) !important; }
 .steer-card p { color: var(--body-text-color-subdued); line-height: 1.5; margin: 0; }
+.steer-log-out { align-self: flex-end; flex-grow: 0; width: auto; margin-bottom: -.6rem; }
 footer { display: none !important; }
 """
 
+# A form's POST, since a mere link is followed by whatever loads pages ahead.
+_LOG_OUT = "() => fetch('/logout', {method: 'POST'}).then(() => location.assign('/login'))"
 
-def build_shell(pages: Sequence[Page], desks: Mapping[str, Any]) -> gr.Blocks:
+
+def build_shell(pages: Sequence[Page], desks: Mapping[str, Any], *, accounts: bool) -> gr.Blocks:
     """All pages in one Blocks: a start page, and a route for each app; and the tools for language models.
 
     Args:
         pages: in the order of the navigation.
         desks: by page name.
+        accounts: whether visitors have logged in.
     """
     with gr.Blocks(title="Steer", analytics_enabled=False) as shell:
+        if accounts:
+            _log_out()
         with gr.Column(elem_classes="steer-hero"):
             gr.Markdown("# Steer")
             gr.Markdown(TEXTS.label("headline"))
@@ -56,6 +64,8 @@ def build_shell(pages: Sequence[Page], desks: Mapping[str, Any]) -> gr.Blocks:
                     gr.api(tool, api_name=tool.__name__, concurrency_limit=8)
     for page in pages:
         with shell.route(page.texts.texts["title"][0], page.path):
+            if accounts:
+                _log_out()
             page.build(desks[page.name])
     shell.queue(default_concurrency_limit=8, max_size=256)
     return shell
@@ -74,6 +84,11 @@ def mount_options(pages: Sequence[Page]) -> dict[str, Any]:
         "footer_links": [],
         "mcp_server": True,
     }
+
+
+def _log_out() -> None:
+    button = gr.Button(TEXTS.label("log_out"), size="sm", elem_classes="steer-log-out")
+    button.click(None, js=_LOG_OUT)
 
 
 def _translator(pages: Sequence[Page]) -> gr.I18n:

@@ -5,6 +5,10 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from playwright.sync_api import expect
+
+from tests.attacks.conftest import PASSWORD
+from tests.browser import needs_browser
 
 pytestmark = pytest.mark.slow
 
@@ -143,3 +147,20 @@ def test_the_page_of_anothers_session_gives_nothing_away(guarded, ann, bob):
     stolen = press(bob, undo, [None])
     assert PRIVATE not in stolen
     assert "no such conversation of yours" in stolen
+
+
+@needs_browser
+def test_who_logs_out_leaves_nothing_open(browser, guarded):
+    context = browser.new_context(locale="en-GB", base_url=guarded.address)
+    page = context.new_page()
+    page.goto("/support")
+    page.locator("input[name=name]").fill("ann")
+    page.locator("input[name=password]").fill(PASSWORD)
+    page.get_by_role("button").click()
+    expect(page.locator("#cs-message")).to_be_visible()
+    page.get_by_role("button", name="Log out").click()
+    expect(page.locator("input[name=password]")).to_be_visible()
+    assert context.cookies() == []
+    page.goto("/support")
+    expect(page.locator("input[name=password]")).to_be_visible()
+    context.close()

@@ -9,19 +9,13 @@ from playwright.sync_api import Page, expect
 from apps.customer_service.service import Reply, Source
 from apps.customer_service.ui import _sources
 from core.serving.access import COOKIE
-from tests.browser import needs_browser, opened_browser
+from tests.browser import needs_browser
 from tests.serving.test_api import surge
 
 pytestmark = [pytest.mark.slow, needs_browser]
 
 IMAGE = "<img src=x onerror=alert(1)>"
 MARKUP = f"{IMAGE}<script>alert(2)</script><svg onload=alert(3)><a href='javascript:alert(4)'>"
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with opened_browser() as browser:
-        yield browser
 
 
 @pytest.fixture

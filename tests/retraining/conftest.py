@@ -45,10 +45,10 @@ def library(runs):
 @pytest.fixture
 def judge_music(library, runs):
     """People ask about music, and tell each time whether the answer was what they wished."""
-    return lambda rounds=8: judged_music(library, runs, rounds)
+    return lambda rounds=8, wished=NEW_KIND: judged_music(library, runs, rounds, wished)
 
 
-def judged_music(library: Library, runs: Path, rounds: int) -> None:
+def judged_music(library: Library, runs: Path, rounds: int, wished: int = NEW_KIND) -> None:
     policy = trained_policy(Wishes(settings()), Run(runs / Wishes.name))
     probs = policy.logits({"text": tuple(NEW_SENTENCES)}).exp().double().numpy()
     explorer = Explorer(1.0, seed=0)
@@ -61,4 +61,4 @@ def judged_music(library: Library, runs: Path, rounds: int) -> None:
             )
             session.add(decision)
             session.flush()
-            decisions.judge(session, decision, "ann", 1.0 if action == NEW_KIND else -1.0, {})
+            decisions.judge(session, decision, "ann", 1.0 if action == wished else -1.0, {})

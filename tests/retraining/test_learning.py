@@ -3,11 +3,13 @@
 import shutil
 
 import pytest
+from rich.console import Console
 
 from core.evaluation.compare import verdict
 from core.retraining.candidate import retrain
 from core.retraining.outcome import NEWEST, TEST
 from core.retraining.plan import Plan
+from core.retraining.rounds import Conditions, one_round
 from core.retraining.work import prepare, slices
 from core.store import versions
 from core.store.database import open_store, sqlite_url
@@ -17,6 +19,7 @@ from core.versions.promotion import promote
 from tests.retraining.conftest import judged_music, quiet
 from tests.retraining.wishes import Wishes
 
+OLD_KIND = 0
 SHORT = ["rl.iterations=2", "rl.warmup=0"]
 
 
@@ -74,6 +77,16 @@ def test_without_the_replayed_states_the_old_skill_would_be_lost(library, runs, 
     gains = retrain(prepare(Wishes, library, runs, ["rl.kl=0"]), quiet).gains()
     assert verdict(gains[NEWEST]) == "better"
     assert verdict(gains[TEST]) == "worse"
+
+
+def test_a_candidate_that_the_newest_feedback_speaks_against_is_not_promoted_by_itself(library, runs, judge_music):
+    judge_music()
+    judge_music(rounds=2, wished=OLD_KIND)  # the newest fifth: people have changed their minds
+    said = Console(record=True, width=200)
+    one_round(Wishes, library, runs, SHORT, Conditions(least=50, on_drift=False, promote=True, who="ann"), said)
+    assert "v0002 is registered and not promoted: on the newest feedback" in said.export_text()
+    with library.store.reading() as session:
+        assert versions.current(session, Wishes.name).name == "v0001"
 
 
 def test_feedback_that_comes_during_the_training_is_for_the_next_one(library, runs, judge_music):
