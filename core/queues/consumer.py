@@ -64,13 +64,21 @@ class Consumer:
             with answered_by(self.stream.url):
                 self.stream.redis.xack(self.stream.key, self.group, *(entry.id for entry in entries))
 
-    def refuse(self, entry: Entry, reason: str) -> None:
+    def give_up(self, entry: Entry | Malformed, reason: str) -> None:
         """This entry can never be worked off: it goes to the dead letters, and nobody gets it again.
 
         Raises:
             UnavailableError: the server does not answer; it will be handed out again.
         """
-        self._give_up(entry.id, reason)
+        redis, key = self.stream.redis, self.stream.key
+        with answered_by(self.stream.url):
+            rows: Any = redis.xrange(key, entry.id, entry.id)
+            fields = rows[0][1] if rows else {}
+            both = redis.pipeline(transaction=True)  # never in neither place
+            letter: Any = {**fields, b"id": entry.id, b"group": self.group, b"reason": reason[:1000]}
+            both.xadd(self.stream.dead_key, letter, maxlen=_DEAD_LETTERS, approximate=True)
+            both.xack(key, self.group, entry.id)
+            both.execute()
 
     def _join(self) -> None:
         from redis.exceptions import ResponseError
@@ -101,20 +109,9 @@ class Consumer:
 
     def _is_usable(self, entry: Entry | Malformed) -> bool:
         if isinstance(entry, Malformed):
-            self._give_up(entry.id, entry.reason)
+            self.give_up(entry, entry.reason)
             return False
         if entry.attempts > self.attempts:
-            self._give_up(entry.id, f"handed out {self.attempts} times, and no consumer lived to finish it")
+            self.give_up(entry, f"handed out {self.attempts} times, and no consumer lived to finish it")
             return False
         return True
-
-    def _give_up(self, identity: str, reason: str) -> None:
-        redis, key = self.stream.redis, self.stream.key
-        with answered_by(self.stream.url):
-            rows: Any = redis.xrange(key, identity, identity)
-            fields = rows[0][1] if rows else {}
-            both = redis.pipeline(transaction=True)  # never in neither place
-            letter: Any = {**fields, b"id": identity, b"group": self.group, b"reason": reason[:1000]}
-            both.xadd(self.stream.dead_key, letter, maxlen=_DEAD_LETTERS, approximate=True)
-            both.xack(key, self.group, identity)
-            both.execute()

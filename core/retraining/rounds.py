@@ -105,13 +105,15 @@ def _retrain(work: Work, conditions: Conditions, console: Console) -> None:
 
 def _promote(library: Library, outcome: Outcome, version: ModelVersion, who: str, console: Console) -> None:
     name = f"{version.app} {version.name}"
+    newest = outcome.gains()[NEWEST]
+    if verdict(newest) == "worse":
+        _say(
+            console,
+            f"{name} is registered and not promoted: on the {NEWEST}, its gain over the version that serves is "
+            f"{newest}; `steer models promote {name}` lets it serve all the same",
+        )
+        return
     try:
-        newest = outcome.gains()[NEWEST]
-        if verdict(newest) == "worse":
-            raise SteerError(
-                f"on the {NEWEST}, which it was not trained on, its gain over the version that serves is {newest}; "
-                f"`steer models promote {name}` lets it serve all the same"
-            )
         promote(library, version.app, version.name, who)
     except SteerError as error:
         _say(console, f"{name} is registered and not promoted: {error}")

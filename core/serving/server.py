@@ -1,7 +1,6 @@
 """`steer serve`: the web application on one port."""
 
 import errno
-import os
 import socket
 from pathlib import Path
 
@@ -16,9 +15,6 @@ from core.store.database import Store, open_store
 
 # Requests that are being answered when the server is told to stop get so many seconds.
 _GRACE = 20
-# oneDNN keeps the code that it compiled for each shape of batch; its default of 1024 shapes takes up to 400 MB, and
-# compiling anew costs no measurable time. It reads this before its first product.
-os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
 
 
 def serve(

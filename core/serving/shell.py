@@ -36,7 +36,7 @@ CSS = """
 footer { display: none !important; }
 """
 
-# A form's POST, since a mere link is followed by whatever loads pages ahead.
+# No mere link, since whatever loads pages ahead follows those.
 _LOG_OUT = "() => fetch('/logout', {method: 'POST'}).then(() => location.assign('/login'))"
 
 

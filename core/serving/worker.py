@@ -72,7 +72,7 @@ def _take_some(consumer: Consumer, take: Take, stop: threading.Event) -> None:
         entries = consumer.take(_AT_ONCE)
         refused = take(entries) if entries else []
         for entry, reason in refused:
-            consumer.refuse(entry, reason)
+            consumer.give_up(entry, reason)
         wrong = {entry.id for entry, _ in refused}
         consumer.done([entry for entry in entries if entry.id not in wrong])
     except UnavailableError as error:  # the queue or the store: nothing is lost, others may get the entries meanwhile

@@ -90,11 +90,11 @@ def test_an_entry_that_is_not_done_is_handed_out_again_and_one_that_is_done_neve
     assert bad.attempts == 1
 
 
-def test_what_is_refused_goes_to_the_dead_letters_at_once_with_the_reason(stream):
+def test_what_is_given_up_goes_to_the_dead_letters_at_once_with_the_reason(stream):
     consumer = Consumer(stream, "group", "a", idle=SOON)
     stream.publish("poison", {"text": "x"})
     [entry] = consumer.take(9, NOW)
-    consumer.refuse(entry, "no such company")
+    consumer.give_up(entry, "no such company")
     assert consumer.take(9, timedelta(milliseconds=300)) == []
     [letter] = stream.dead()
     assert (letter["key"], letter["reason"], letter["group"]) == ("poison", "no such company", "group")

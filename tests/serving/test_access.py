@@ -1,8 +1,6 @@
 """Who gets in where accounts are on, and who does not."""
 
 import logging
-import stat
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -14,11 +12,9 @@ from starlette.testclient import WebSocketDenialResponse
 
 from core.errors import SteerError
 from core.serving.access import COOKIE, SESSION, Access, Agent, Asker, Open, Principal
-from core.serving.attempts import LoginAttempts
 from core.serving.gate import Gate, check_public
 from core.serving.login import local_path, login_routes
 from core.serving.problems import answer_with_problems
-from core.serving.secret import load_secret
 from core.store import accounts
 from core.store.database import open_store
 from core.store.schema import User
@@ -295,21 +291,6 @@ def test_an_address_that_tries_many_names_is_slowed_down(client):
     assert log_in(client).status_code == 429
 
 
-def test_guesses_at_the_same_moment_are_not_let_through_together():
-    attempts = LoginAttempts()
-    with ThreadPoolExecutor(16) as pool:
-        waits = list(pool.map(lambda _: attempts.seconds_to_wait("ann", "192.0.2.1"), range(16)))
-    assert waits.count(0) == 5
-
-
-def test_a_subscribers_many_ipv6_addresses_count_as_one():
-    attempts = LoginAttempts()
-    waits = [attempts.seconds_to_wait("ann", f"2001:db8::{at:x}") for at in range(6)]
-    assert waits[:5] == [0] * 5
-    assert waits[5] > 0
-    assert attempts.seconds_to_wait("ann", "2001:db8:0:1::1") == 0
-
-
 def test_who_succeeds_may_log_in_again(client):
     for _ in range(4):
         log_in(client, password="a wrong guess")
@@ -408,37 +389,3 @@ def test_a_public_address_needs_accounts(host):
     with pytest.raises(SteerError, match="turn accounts on with --auth"):
         check_public(host, auth=False)
     check_public(host, auth=True)
-
-
-@pytest.fixture
-def no_secret(monkeypatch):
-    for name in ("STEER_SECRET", "STEER_SECRET_FILE"):
-        monkeypatch.delenv(name, raising=False)
-
-
-def test_the_secret_is_made_once_for_its_owner_alone(tmp_path, no_secret):
-    with ThreadPoolExecutor(8) as pool:
-        made = set(pool.map(load_secret, [tmp_path / "runs"] * 8))
-    assert made == {load_secret(tmp_path / "runs")}
-    assert load_secret(tmp_path / "others") not in made
-    assert stat.S_IMODE((tmp_path / "runs" / "secret").stat().st_mode) == 0o600
-
-
-def test_the_secret_comes_from_the_environment_or_a_file_first(tmp_path, no_secret, monkeypatch):
-    file = tmp_path / "of the operator"
-    file.write_text(SECRET + "\n")
-    monkeypatch.setenv("STEER_SECRET_FILE", str(file))
-    assert load_secret(tmp_path / "runs") == SECRET
-    monkeypatch.setenv("STEER_SECRET", SECRET[::-1])
-    assert load_secret(tmp_path / "runs") == SECRET[::-1]
-    assert not (tmp_path / "runs").exists()
-
-
-def test_a_secret_that_will_not_do_says_what_will_and_is_not_shown(tmp_path, no_secret, monkeypatch):
-    monkeypatch.setenv("STEER_SECRET_FILE", str(tmp_path / "missing"))
-    with pytest.raises(SteerError, match="missing cannot be read: No such file"):
-        load_secret(tmp_path)
-    monkeypatch.setenv("STEER_SECRET", "hunter2")
-    with pytest.raises(SteerError, match="fewer than 32 characters") as caught:
-        load_secret(tmp_path)
-    assert "hunter2" not in str(caught.value)
