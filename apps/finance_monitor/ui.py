@@ -286,6 +286,8 @@ def _trend(state: Session | None, company: str, topic: str, request: gr.Request)
         days = [(state.now - timedelta(days=age)).date() for age in range(len(daily["negative"]) - 1, -1, -1)]
         for sentiment, counts in daily.items():
             figure.add_bar(x=days, y=counts, name=sentiment, marker_color=COLOURS[sentiment])
+    else:  # axes of nothing would count from -1 to 6
+        figure.add_annotation(text=TEXTS.say("no_stream", request), showarrow=False)
     figure.update_layout(
         barmode="stack",
         height=250,
@@ -296,8 +298,8 @@ def _trend(state: Session | None, company: str, topic: str, request: gr.Request)
         plot_bgcolor="rgba(0,0,0,0)",
         font={"color": "#64748b"},
         # Plotly's own lines are white, which glares on a dark page.
-        xaxis={"gridcolor": GRID, "zerolinecolor": GRID},
-        yaxis={"gridcolor": GRID, "zerolinecolor": GRID},
+        xaxis={"gridcolor": GRID, "zerolinecolor": GRID, "visible": state is not None},
+        yaxis={"gridcolor": GRID, "zerolinecolor": GRID, "visible": state is not None},
     )
     return figure
 
