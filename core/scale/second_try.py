@@ -1,7 +1,7 @@
 """At the entrance: a request whose replica died before it answered is given to another replica.
 
 Ray Serve's proxy stops sending requests to a dead replica, but to those that the replica had begun it answers with
-status 500.
+status 500. And one that has just started answers everything with status 404 until it is told of the application.
 """
 
 import asyncio
@@ -15,6 +15,9 @@ from core.serving.problems import RETRY_AFTER, problem
 _ATTEMPTS = 5
 _FIRST_PAUSE_SECONDS = 0.05
 _KEPT_BYTES = 1_000_000
+# Where the proxy itself says whether it knows its routes yet; no replica is asked.
+_HEALTH = "/-/healthz"
+_TOLD_WITHIN_SECONDS, _ASKED_EVERY_SECONDS = 10.0, 0.05
 # RFC 9110, section 9.2.2: doing these twice is as good as once.
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 
@@ -33,12 +36,15 @@ class SecondTry:
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
+        self._is_told = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        if not self._is_told and scope["path"] != _HEALTH:
+            await self._until_told(scope)
         request = _Request(receive)
         attempts = _ATTEMPTS if _may_be_repeated(scope) else 1
         for attempt in range(attempts):
@@ -51,6 +57,28 @@ class SecondTry:
                 await asyncio.sleep(_FIRST_PAUSE_SECONDS * 2**attempt)
         detail = "The process that worked on it died before it answered; whether it is done cannot be said from here."
         await problem(503, detail, {"Retry-After": RETRY_AFTER})(scope, receive, send)
+
+    async def _until_told(self, scope: Scope) -> None:
+        """Waits, though not for ever, until the proxy knows where requests go."""
+        for _ in range(round(_TOLD_WITHIN_SECONDS / _ASKED_EVERY_SECONDS)):
+            if self._is_told or await self._is_healthy(scope):
+                break
+            await asyncio.sleep(_ASKED_EVERY_SECONDS)
+        self._is_told = True
+
+    async def _is_healthy(self, scope: Scope) -> bool:
+        statuses: list[int] = []
+
+        async def receive() -> Message:
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        async def send(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                statuses.append(message["status"])
+
+        asked = {"method": "GET", "path": _HEALTH, "raw_path": _HEALTH.encode(), "query_string": b""}
+        await self.app({**scope, **asked}, receive, send)
+        return statuses == [200]
 
     async def _attempt(self, scope: Scope, request: "_Request", send: Send) -> bool:
         """Whether a replica began to answer."""
