@@ -15,7 +15,7 @@ demo: $(INSTALLED)
 
 test: $(INSTALLED)
 	sh tests/install_browser.sh
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 coverage: $(INSTALLED)
 	$(BIN)/pytest --cov --cov-report=term:skip-covered

@@ -1,21 +1,34 @@
 """What several tests share: one training of the three apps, and one server with their pages."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from filelock import FileLock
 
 from tests.servers import Postgres, Redis, steer_server
 
 # The encoder's weights come from the cache; nothing in the suite may reach for a hub.
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+# pytest-xdist's workers share the processors.
+IS_WORKER = "PYTEST_XDIST_WORKER" in os.environ
+if IS_WORKER:
+    os.environ["OMP_NUM_THREADS"] = "1"
 
 # Trains less than the quick preset: the tests need policies that work, not the best ones.
 SHORT = ["linear.iterations=2", "supervised.iterations=3", "rl.iterations=1", "encoder.adapt=top", "encoder.layers=3"]
+
+
+def pytest_collection_modifyitems(items):
+    """One worker trains at once; meanwhile the other runs the files that need nothing trained."""
+    needing = dict.fromkeys(item.path for item in items if "runs" in item.fixturenames)
+    first = next(iter(needing), None)
+    items.sort(key=lambda item: 0 if item.path == first else 1 + (item.path in needing))
 
 
 @pytest.fixture(scope="session")
@@ -63,12 +76,24 @@ def browser():
 @pytest.fixture(scope="session")
 def runs(tmp_path_factory) -> Path:
     """Folder with a real, shortly trained run of each app; `STEER_TEST_RUNS` names one that exists already."""
+    folder = tmp_path_factory.mktemp("apps") / "runs"
     if "STEER_TEST_RUNS" in os.environ:
-        return Path(os.environ["STEER_TEST_RUNS"])
-    folder = tmp_path_factory.mktemp("trained")
-    settings = [part for override in SHORT for part in ("--set", override)]
-    subprocess.run([sys.executable, "-m", "core", "train", "all", "--runs", str(folder), *settings], check=True)
+        trained = Path(os.environ["STEER_TEST_RUNS"])
+    else:
+        base = tmp_path_factory.getbasetemp()
+        trained = (base.parent if IS_WORKER else base) / "trained"
+        with FileLock(f"{trained}.lock"):  # one worker trains for all
+            _train(trained)
+    shutil.copytree(trained, folder)  # servers keep their versions and their store in it
     return folder
+
+
+def _train(folder: Path) -> None:
+    done = folder.with_suffix(".done")
+    if not done.exists():
+        settings = [part for override in SHORT for part in ("--set", override)]
+        subprocess.run([sys.executable, "-m", "core", "train", "all", "--runs", str(folder), *settings], check=True)
+        done.touch()
 
 
 @pytest.fixture(scope="session")

@@ -71,7 +71,7 @@ class Reasons:
         favourites = self._favourites(liked)
         reasons = []
         for at, film in enumerate(films):
-            word = self._shared_word(int(film), words)
+            word = self._shared_word(int(film), words) if words else ""
             nearest = int(closeness[at].argmax()) if len(recent) else -1
             if word:
                 reasons.append(Reason("words", word))

@@ -2,10 +2,10 @@
 
 import hashlib
 import ipaddress
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, HTTPException, Request
 from itsdangerous import BadSignature, URLSafeTimedSerializer
@@ -128,14 +128,19 @@ def asker(request: Request) -> Principal:
     return principal
 
 
-def require(role: Role) -> Callable[[Request], Principal]:
+async def _asker(request: Request) -> Principal:
+    """`asker` as a dependency: FastAPI would call what is no coroutine in another thread."""
+    return asker(request)
+
+
+def require(role: Role) -> Callable[[Request], Coroutine[Any, Any, Principal]]:
     """A dependency that gives a route its asker, and lets nobody below a role pass.
 
     Args:
         role: the least that will do.
     """
 
-    def principal(request: Request) -> Principal:
+    async def principal(request: Request) -> Principal:
         who = asker(request)
         if not who.is_at_least(role):
             raise HTTPException(403, f"This takes the role {role}; yours is {who.role}.")
@@ -144,5 +149,5 @@ def require(role: Role) -> Callable[[Request], Principal]:
     return principal
 
 
-Asker = Annotated[Principal, Depends(asker)]
+Asker = Annotated[Principal, Depends(_asker)]
 Agent = Annotated[Principal, Depends(require("agent"))]

@@ -15,7 +15,7 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
 import gradio as gr
 from anyio.to_thread import current_default_thread_limiter
-from fastapi import APIRouter, FastAPI, Security
+from fastapi import FastAPI, Security
 from fastapi.security import HTTPBearer
 from starlette.concurrency import run_in_threadpool
 
@@ -97,7 +97,9 @@ def create_app(runs: Path, store: Store, how: Serving) -> FastAPI:
     if isinstance(access, Access):
         app.include_router(login_routes(access))
     app.include_router(health_routes(store, lambda: {name: live.current[1] for name, live in lives.items()}))
-    app.include_router(_api(pages, desks))
+    # One by one: FastAPI looks through all routes of a router again at each router that it is in.
+    for page in pages:
+        app.include_router(page.routes(desks[page.name]), prefix="/v1", responses=RESPONSES, dependencies=[_key()])
     if how.pages:
         app = _with_pages(app, build_shell(pages, desks, accounts=how.accounts), mount_options(pages))
     # The last one added is the outermost.
@@ -122,13 +124,9 @@ def _access(runs: Path, store: Store) -> Access:
     return Access(store, load_secret(runs))
 
 
-def _api(pages: Sequence[Page], desks: dict[str, Any]) -> APIRouter:
-    # The gate checks the key; this only says in the description that there is one.
-    key = Security(HTTPBearer(auto_error=False, scheme_name="API key"))
-    api = APIRouter(prefix="/v1", responses=RESPONSES, dependencies=[key])  # type: ignore[arg-type]
-    for page in pages:
-        api.include_router(page.routes(desks[page.name]))
-    return api
+def _key() -> Any:
+    """The gate checks the key; this only says in the description that there is one."""
+    return Security(HTTPBearer(auto_error=False, scheme_name="API key"))
 
 
 def _with_pages(app: FastAPI, shell: gr.Blocks, options: dict[str, Any]) -> FastAPI:

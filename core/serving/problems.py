@@ -1,5 +1,7 @@
 """Errors of the API as problem details (RFC 9457)."""
 
+from typing import Any
+
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -43,7 +45,7 @@ class Problem(BaseModel):
 
 
 # What every route may answer besides its success, for the OpenAPI document.
-RESPONSES = {
+RESPONSES: dict[int | str, dict[str, Any]] = {
     status: {"model": Problem, "description": _TITLES[status], "content": {MEDIA_TYPE: {}}}
     for status in (400, 401, 403, 404, 409, 413, 422, 429, 503, 504)
 }

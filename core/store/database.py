@@ -15,6 +15,7 @@ from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, InterfaceError,
 from sqlalchemy.orm import Session, sessionmaker
 
 from core.errors import SteerError, UnavailableError
+from core.store.shared_sync import SharedSync
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _BUSY_SECONDS = 30
@@ -34,6 +35,7 @@ class Store:
         # SQLite lets one write at a time, and those that wait look again ever more seldom: threads queue here instead.
         is_alone = engine.dialect.name == "sqlite"
         self._turn: AbstractContextManager[object] = threading.Lock() if is_alone else nullcontext()
+        self._on_disk = SharedSync(_write_ahead_log(engine.url)) if is_alone else _already
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
@@ -47,6 +49,10 @@ class Store:
         """
         with self._turn, self._begun(self._writing) as session:
             yield session
+        try:
+            self._on_disk()
+        except OSError as error:
+            raise _unreachable(self.engine.url, error) from error
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -95,6 +101,14 @@ def sqlite_url(file: Path) -> str:
     return f"sqlite:///{file.resolve()}"
 
 
+def _write_ahead_log(url: URL) -> Path:
+    return Path(f"{url.database}-wal")
+
+
+def _already() -> None:
+    """PostgreSQL puts each commit on disk by itself, and shares the wait too."""
+
+
 def open_store(url: str) -> Store:
     """Open a store, create it if need be, and bring its tables up to date.
 
@@ -140,7 +154,7 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 def _prepare_sqlite(connection: Any, record: Any) -> None:
-    """Write-ahead log, whole writes on disk before they count, and our own BEGIN.
+    """Write-ahead log, which `SharedSync` puts on disk instead of each commit, and our own BEGIN.
 
     Python's driver would begin a transaction at its first write, when two readers that turn writers already block each
     other; `BEGIN IMMEDIATE` waits its turn instead (SQLAlchemy's documentation, "pysqlite: Serializable isolation").
@@ -148,7 +162,7 @@ def _prepare_sqlite(connection: Any, record: Any) -> None:
     del record
     connection.isolation_level = None
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={_BUSY_SECONDS * 1000}"):
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", f"busy_timeout={_BUSY_SECONDS * 1000}"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
