@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from apps.customer_service.service import Action, Choice, Reply, Source, SupportService
+from apps.customer_service.service import Action, Reply, Source, SupportService
 from core.errors import ConflictError, NotFoundError
 from core.serving.access import Principal
 from core.serving.drift import WATCH
@@ -13,7 +13,7 @@ from core.serving.explore import Explorer
 from core.serving.metrics import DECISIONS, FEEDBACK
 from core.store import catalogue, conversations, decisions
 from core.store.database import Store
-from core.store.schema import Conversation, Decision, Turn
+from core.store.schema import Conversation, Turn
 from core.versions.live import Live
 
 APP = "customer_service"
@@ -179,7 +179,7 @@ class SupportChats:
             found = decisions.find(session, APP, decision)
             if found is None or not who.may_see(found.owner):
                 raise NotFoundError("There is no such reply of yours.")
-            decisions.judge(session, found, who.name, value, {"comment": comment} if comment else {})
+            decisions.judge(session, found.id, who.name, value, {"comment": comment} if comment else {})
         FEEDBACK.labels(APP, "good" if value > 0 else "bad").inc()
         WATCH.note(APP, "outcomes", value)
 
@@ -209,10 +209,15 @@ class SupportChats:
         try:
             with self.store.transaction() as session:
                 if reply.choice is not None and version is not None:
-                    decision = _decision(talk.owner, version, reply.choice, reply.confidence)
-                    session.add(decision)
-                    session.flush()
-                    answer.decision_id = decision.id
+                    answer.decision_id = decisions.keep(
+                        session,
+                        app=APP,
+                        owner=talk.owner,
+                        version=version,
+                        state={**reply.choice.state, "confidence": reply.confidence},
+                        action=[reply.choice.action],
+                        propensity=reply.choice.propensity,
+                    )
                 if not conversations.append(session, talk, len(known), [question, answer]):
                     raise _OutdatedError
         except _OutdatedError:
@@ -249,17 +254,6 @@ def _count(version: str, reply: Reply) -> None:
 
 class _OutdatedError(Exception):
     """The conversation is no longer what the reply was made for."""
-
-
-def _decision(owner: str, version: str, choice: Choice, confidence: float) -> Decision:
-    return Decision(
-        app=APP,
-        owner=owner,
-        version=version,
-        state={**choice.state, "confidence": confidence},
-        action=[choice.action],
-        propensity=choice.propensity,
-    )
 
 
 def _unanswered(known: list[Turn]) -> list[str]:

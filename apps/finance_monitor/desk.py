@@ -22,7 +22,7 @@ from core.serving.explore import Explorer
 from core.serving.metrics import ALERTS, DECISIONS, FEEDBACK
 from core.store import decisions, news
 from core.store.database import Store
-from core.store.schema import Alert, AlertChange, Decision, News, Score
+from core.store.schema import Alert, AlertChange, News, Score
 from core.versions.live import Live
 
 APP = "finance_monitor"
@@ -152,7 +152,8 @@ class NewsDesk:
         with self.store.transaction() as session:
             item = _known(news.item(session, number), "item")
             score = _known(news.score(session, number), "label of that item")
-            decision = Decision(
+            decision = decisions.keep(
+                session,
                 app=APP,
                 owner=who.name,
                 version=score.version,
@@ -164,8 +165,6 @@ class NewsDesk:
                 action=[TOPICS.index(score.topic) * len(SENTIMENTS) + SENTIMENTS.index(score.sentiment)],
                 propensity=1.0,
             )
-            session.add(decision)
-            session.flush()
             right = (score.topic, score.sentiment) == (topic, sentiment)
             about = {"topic": topic, "sentiment": sentiment}
             decisions.judge(session, decision, who.name, 1.0 if right else -1.0, about)

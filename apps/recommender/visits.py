@@ -11,7 +11,6 @@ from core.serving.explore import Explorer
 from core.serving.metrics import DECISIONS, FEEDBACK
 from core.store import catalogue, decisions
 from core.store.database import Store
-from core.store.schema import Decision
 from core.versions.live import Live
 
 APP = "recommender"
@@ -59,19 +58,19 @@ class Visits:
         if ranked is None:
             return Shown([], None)
         sure = 1 - ranked.films[1].score  # how far the first film stands out
-        decision = Decision(
-            app=APP,
-            owner=who.name,
-            version=version,
-            state={**ranked.state, "confidence": sure},
-            action=ranked.action,
-            propensity=ranked.propensity,
-        )
         with self.store.transaction() as session:
-            session.add(decision)
+            decision = decisions.keep(
+                session,
+                app=APP,
+                owner=who.name,
+                version=version,
+                state={**ranked.state, "confidence": sure},
+                action=ranked.action,
+                propensity=ranked.propensity,
+            )
         DECISIONS.labels(APP, version, "list").inc()
         WATCH.note(APP, "inputs", sure)
-        return Shown(ranked.films, decision.id)
+        return Shown(ranked.films, decision)
 
     def profile(self, who: Principal) -> Visitor:
         """The asker as a visitor, with everything that they did so far."""

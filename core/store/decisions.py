@@ -1,19 +1,20 @@
 """Decisions with their propensities, and what people thought of them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import func, select
+from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
-from core.store.schema import Decision, Event, Feedback, now
+from core.store.schema import Decision, Event, Feedback, Table, new_id, now
 from core.store.upsert import put
 
 Said = TypeVar("Said", Feedback, Event)
 
 _AT_ONCE = 500
+_DECISIONS = Table.metadata.tables[Decision.__tablename__]
 # What people do with an item says something about the decision to show it.
 _EVENT_VALUES = {"like": 1.0, "hide": -1.0}
 
@@ -40,23 +41,46 @@ class Judged:
         return sum(values) / max(1, len(values))
 
 
+def keep(
+    session: Session,
+    *,
+    app: str,
+    owner: str,
+    version: str,
+    state: Mapping[str, Any],
+    action: Sequence[int],
+    propensity: float,
+) -> str:
+    """Note a decision; see `Decision`.
+
+    Every answer of an app waits for this. So it goes to the table directly, in a third of the time of a record.
+
+    Returns:
+        Its id.
+    """
+    row = {"app": app, "owner": owner, "version": version, "propensity": propensity}
+    row |= {"id": new_id(), "state": dict(state), "action": list(action)}
+    session.connection().execute(insert(_DECISIONS), row)
+    return str(row["id"])
+
+
 def find(session: Session, app: str, identity: str) -> Decision | None:
     """The decision of an id, whoever owns it."""
     decision = session.get(Decision, identity)
     return decision if decision is not None and decision.app == app else None
 
 
-def judge(session: Session, decision: Decision, owner: str, value: float, about: Mapping[str, Any]) -> None:
+def judge(session: Session, decision: str, owner: str, value: float, about: Mapping[str, Any]) -> None:
     """Note what `owner` thinks of a decision; an earlier opinion of theirs is replaced.
 
     Args:
         session: of a transaction.
-        decision: that is judged.
+        decision: id of what is judged.
         owner: who says so.
         value: from -1 (wrong) to 1 (right).
         about: whatever the app wants to remember with it.
     """
-    row = {"decision_id": decision.id, "owner": owner, "value": value, "about": dict(about), "time": now()}
+    row = {"decision_id": decision, "owner": owner, "value": value, "about": dict(about), "time": now()}
     put(session, Feedback, [row], ["decision_id", "owner"])
 
 

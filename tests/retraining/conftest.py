@@ -9,7 +9,6 @@ import pytest
 from core.serving.explore import Explorer
 from core.store import decisions
 from core.store.database import open_store, sqlite_url
-from core.store.schema import Decision
 from core.training import Run, train, trained_policy
 from core.versions.library import VERSIONS, Library
 from tests.retraining.wishes import NEW_KIND, NEW_SENTENCES, Wishes, settings
@@ -56,9 +55,6 @@ def judged_music(library: Library, runs: Path, rounds: int, wished: int = NEW_KI
         for text, row in zip(NEW_SENTENCES * rounds, np.tile(probs, (rounds, 1)), strict=True):
             action, propensity = explorer.choose(0.5 * row + 0.5 / len(row))
             state = {"text": text, "confidence": float(row.max())}
-            decision = Decision(
-                app=Wishes.name, owner="ann", version="v0001", state=state, action=[action], propensity=propensity
-            )
-            session.add(decision)
-            session.flush()
+            made = {"app": Wishes.name, "owner": "ann", "version": "v0001", "state": state, "action": [action]}
+            decision = decisions.keep(session, **made, propensity=propensity)
             decisions.judge(session, decision, "ann", 1.0 if action == wished else -1.0, {})

@@ -44,7 +44,7 @@ def test_both_signals_come_from_the_store_in_the_order_of_time(store):
         session.add_all([rows[at] for at in chance.permutation(len(rows))])
         session.flush()
         for decision in rows[::2]:
-            decisions.judge(session, decision, "ann", float(chance.choice([1.0, -1.0], p=[0.8, 0.2])), {})
+            decisions.judge(session, decision.id, "ann", float(chance.choice([1.0, -1.0], p=[0.8, 0.2])), {})
     found = drifts(store, "wishes", BEGIN - timedelta(days=1))
     assert [drift.signal for drift in found] == ["inputs"]
     assert timedelta(minutes=300) < found[0].since - BEGIN <= timedelta(minutes=400)

@@ -75,10 +75,9 @@ def test_a_removed_conversation_is_gone_and_its_decisions_stay(store):
 
 
 def test_the_newest_opinion_of_each_person_counts(store):
-    decision = Decision(app="support", owner="ann", version="v1", state={"said": ["ü"]}, action=[0], propensity=1.0)
+    made = {"app": "support", "owner": "ann", "version": "v1", "state": {"said": ["ü"]}, "action": [0]}
     with store.transaction() as session:
-        session.add(decision)
-        session.flush()
+        decision = decisions.keep(session, **made, propensity=1.0)
         decisions.judge(session, decision, "ann", 1.0, {})
         decisions.judge(session, decision, "ann", -1.0, {"why": "no"})
         decisions.judge(session, decision, "bob", 0.0, {})
@@ -86,6 +85,8 @@ def test_the_newest_opinion_of_each_person_counts(store):
         (judged,) = decisions.judged(session, "support")
         assert judged.value == -0.5
         assert judged.decision.state == {"said": ["ü"]}
+        assert judged.decision.id == decision
+        assert datetime.now(UTC) - judged.decision.time < timedelta(minutes=1)
         assert decisions.judged(session, "other") == []
         assert decisions.judged(session, "support", datetime.now(UTC) + timedelta(seconds=5)) == []
 
