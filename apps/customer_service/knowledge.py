@@ -49,6 +49,7 @@ class Knowledge:
         self.encoder = encoder
         self.articles = [article for article in desk.articles if article.intent not in desk.hand_over_intents]
         self.by_id = {article.id: article for article in self.articles}
+        encoder.preload(_searched(desk))
         self.vectors = encoder.embed([article.text for article in self.articles])
         titles = encoder.embed([article.title for article in self.articles])
         self._passages = DenseIndex(np.concatenate([titles, self.vectors]))
@@ -129,3 +130,9 @@ class Knowledge:
     def article(self, row: int) -> Article:
         """The article at a row number of `Found`."""
         return self.articles[row]
+
+
+def _searched(desk: Desk) -> list[str]:
+    """Every text that the indices hold, and a few more."""
+    articles = [text for article in desk.articles for text in (article.text, article.title)]
+    return articles + [utterance.text for utterance in desk.utterances if utterance.split == "train"]

@@ -1,6 +1,6 @@
 """A pretrained transformer encoder that turns texts into vectors."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,10 @@ from core.data.batches import bucketed
 from core.models.activations import ActivationStore, Shown, split_backbone
 from core.models.adapters import Adaptation, adapted, reallocate_ranks, virtual_tokens
 from core.models.catalogue import DEFAULT_ENCODER
+from core.models.kept_vectors import kept_vectors
 from core.models.precision import autocast, hold_as_computed, is_bf16
 from core.models.shares import on_cpu
-from core.models.weights import resolve
+from core.models.weights import resolve, sha256_of
 from core.remembered import Remembered
 
 # Characters beyond this cannot reach the window of any supported encoder; cutting first keeps tokenising cheap.
@@ -114,6 +115,20 @@ class TextEncoder(nn.Module):
             pooled = self([texts[row] for row in rows])
             vectors[rows] = nn.functional.normalize(pooled, dim=-1).cpu().numpy()
         return vectors
+
+    def preload(self, texts: Iterable[str]) -> None:
+        """Know the vectors of texts that every start asks for, from the cache on disk; this encoder must be frozen.
+
+        Raises:
+            SteerError: the disk is full.
+        """
+        assert self.adapt == "frozen"
+        different = list(dict.fromkeys(texts))
+        weights = "".join(sha256_of(file) for file in sorted(resolve(self.name).glob("*.safetensors")))
+        source = f"{weights} {self.max_length} {self._kind}"
+        kept = kept_vectors(source, different, lambda new: torch.stack(self._frozen_pooled(list(new))))
+        by_text = dict(zip(different, kept, strict=True))
+        self._frozen_vectors.get(different, lambda new: [by_text[text] for text in new])
 
     def for_serving(self, beside: "TextEncoder | None" = None) -> None:
         """Become faster, and never larger than memory allows, now that nothing is trained any more.

@@ -101,7 +101,7 @@ def test_a_language_model_learns_to_write_what_is_rewarded(tmp_path, algorithm):
     policy = small_writer()
     options = {"trpo": {"target_kl": 0.1}, "a2c": {"iterations": 60, "patience": 60}}.get(algorithm, {})
     history = learn(policy, algorithm, writing(32), writing(2), tmp_path, steps=1, batch_size=16, **options)
-    assert play(writing(2), policy.decide).returns.mean() > 0.6  # chance is 1/12
+    assert play(writing(2), policy.decide).returns.mean() > 0.5  # chance is 1/12
     assert len(history) <= 60
 
 

@@ -1,0 +1,53 @@
+"""Vectors that outlive the process which computed them."""
+
+from uuid import uuid4
+
+import pytest
+import torch
+
+from core.models.encoder import TextEncoder
+from core.models.kept_vectors import kept_vectors
+
+TEXTS = ["Where is my parcel?", "A refund, please."]
+
+
+@pytest.fixture
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("STEER_CACHE_DIR", str(tmp_path))
+
+
+def counted(computed):
+    def compute(texts):
+        computed.append(list(texts))
+        return torch.arange(2.0 * len(texts)).reshape(-1, 2)
+
+    return compute
+
+
+def test_they_are_computed_once_for_each_source_and_texts(own_cache):
+    computed = []
+    first = kept_vectors("a", TEXTS, counted(computed))
+    assert torch.equal(kept_vectors("a", TEXTS, counted(computed)), first)
+    assert computed == [TEXTS]
+    kept_vectors("b", TEXTS, counted(computed))
+    kept_vectors("a", TEXTS[:1], counted(computed))
+    assert computed == [TEXTS, TEXTS, TEXTS[:1]]
+
+
+def test_a_damaged_file_is_made_again(own_cache, tmp_path):
+    computed = []
+    kept_vectors("a", TEXTS, counted(computed))
+    (file,) = (tmp_path / "vectors").glob("*.safetensors")
+    file.write_bytes(file.read_bytes()[:20])
+    kept_vectors("a", TEXTS, counted(computed))
+    kept_vectors("a", TEXTS, counted(computed))
+    assert len(computed) == 2
+
+
+def test_an_encoder_says_the_same_from_the_cache(monkeypatch):
+    texts = [*TEXTS, f"Where is order {uuid4()}?", TEXTS[0]]
+    computing, loading = TextEncoder(max_length=32), TextEncoder(max_length=32)
+    computing.preload(texts)
+    monkeypatch.setattr(loading, "_frozen_pooled", lambda texts: pytest.fail("computed again"))
+    loading.preload(texts)
+    assert (loading.embed(texts) == computing.embed(texts)).all()
