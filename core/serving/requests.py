@@ -1,8 +1,8 @@
 """What happens around every request: its id, its line in the log, its time in the metrics."""
 
+import random
 import re
 import time
-from uuid import uuid4
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
@@ -30,7 +30,8 @@ class ObservedRequests:
             await self.app(scope, receive, send)
             return
         given = Headers(scope=scope).get("x-request-id", "")
-        request_id = given if _GIVEN_ID.fullmatch(given) else uuid4().hex
+        # No secret: unlike uuid4, this lets no other thread go first.
+        request_id = given if _GIVEN_ID.fullmatch(given) else f"{random.getrandbits(128):032x}"
         scope.setdefault("state", {})["request_id"] = request_id
         status, started = 500, time.perf_counter()
 

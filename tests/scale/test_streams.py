@@ -161,22 +161,22 @@ def test_kills_of_redis_lose_no_acknowledged_entry_and_double_none(redis):
             number += 1
 
     def consume() -> None:
-        while not stop.is_set() or len(taken) < len(published):
+        while publisher.is_alive() or len(taken) < len(published):
             entries = consumer.take(20, timedelta(milliseconds=100))
             consumer.done(entries)
             taken.update(entry.key for entry in entries)
 
-    threads = [threading.Thread(target=publish), threading.Thread(target=consume)]
-    for thread in threads:
-        thread.start()
+    publisher, consuming = threading.Thread(target=publish), threading.Thread(target=consume)
+    publisher.start()
+    consuming.start()
     for _ in range(5):
         stop.wait(0.3)
         redis.kill()
         redis.start()
     stop.wait(0.3)
     stop.set()
-    for thread in threads:
-        thread.join(timeout=60)
+    publisher.join(timeout=60)
+    consuming.join(timeout=60)
     entries = [entry.key for entry in stream.read(most=1_000_000)]
     assert len(published) > 50
     assert entries == published
