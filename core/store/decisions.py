@@ -53,7 +53,7 @@ def keep(
 ) -> str:
     """Note a decision; see `Decision`.
 
-    Every answer of an app waits for this. So it goes to the table directly, in a third of the time of a record.
+    Every answer of an app waits for this. So it goes to the table directly, in half the time of a record.
 
     Returns:
         Its id.

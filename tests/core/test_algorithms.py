@@ -99,9 +99,10 @@ def learn(policy, algorithm, env, validation, folder, **options):
 @pytest.mark.parametrize("algorithm", ["ppo", "a2c", "trpo", "reinforce", "grpo"])
 def test_a_language_model_learns_to_write_what_is_rewarded(tmp_path, algorithm):
     policy = small_writer()
-    options = {"trpo": {"target_kl": 0.1}, "a2c": {"iterations": 60, "patience": 60}}.get(algorithm, {})
+    long = {"iterations": 60, "patience": 60}
+    options = {"trpo": {"target_kl": 0.1, **long}, "a2c": long}.get(algorithm, {})
     history = learn(policy, algorithm, writing(32), writing(2), tmp_path, steps=1, batch_size=16, **options)
-    assert play(writing(2), policy.decide).returns.mean() > 0.5  # chance is 1/12
+    assert play(writing(2), policy.decide).returns.mean() > 0.6  # chance is 1/12
     assert len(history) <= 60
 
 

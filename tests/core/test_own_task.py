@@ -77,7 +77,7 @@ def _ended(runs: Path) -> list:
         return []
     with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
         try:
-            return connection.execute("SELECT number FROM trials WHERE state IN ('COMPLETE', 'PRUNED')").fetchall()
+            return connection.execute("SELECT number FROM trials WHERE state NOT IN ('RUNNING', 'WAITING')").fetchall()
         except sqlite3.OperationalError:  # the file is there before the tables are
             return []
 

@@ -44,7 +44,9 @@ def test_a_mistake_gets_one_clear_line(arguments, message, tmp_path, monkeypatch
     with pytest.raises(SystemExit) as ended:
         main()
     assert ended.value.code == 2
-    assert message in " ".join(capsys.readouterr().err.split())
+    said = capsys.readouterr().err
+    assert message in " ".join(said.split())
+    assert "Traceback" not in said
 
 
 def test_serving_before_training_says_what_to_run(tmp_path):
