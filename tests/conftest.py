@@ -99,10 +99,10 @@ def _train(folder: Path) -> None:
 @pytest.fixture(scope="session")
 def services(runs):
     """The apps' services by name."""
-    from core.serving.application import installed_pages
+    from core.serving.application import installed_pages, opened_service
     from core.training import Run
 
-    return {page.name: page.open_service(Run(runs / page.name)) for page in installed_pages()}
+    return {page.name: opened_service(page, Run(runs / page.name), apart=False) for page in installed_pages()}
 
 
 @pytest.fixture(scope="session")

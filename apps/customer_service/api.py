@@ -7,7 +7,8 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, Field
 
 from apps.customer_service.chats import Said, SupportChats
-from apps.customer_service.service import MAX_MESSAGE, Source
+from apps.customer_service.replies import Source
+from apps.customer_service.service import MAX_MESSAGE
 from apps.customer_service.wording import TEXTS
 from core.serving.access import Asker, asker
 from core.serving.chat_completions import Completion, Message, chat_routes

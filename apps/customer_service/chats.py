@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from apps.customer_service.service import Action, Reply, Source, SupportService
+from apps.customer_service.replies import Action, Reply, Source
+from apps.customer_service.service import SupportService
 from core.errors import ConflictError, NotFoundError
 from core.serving.access import Principal
 from core.serving.drift import WATCH

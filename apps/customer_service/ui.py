@@ -9,7 +9,9 @@ from gradio.context import Context
 
 from apps.customer_service.api import routes
 from apps.customer_service.chats import Said, SupportChats
-from apps.customer_service.service import Reply, Source, open_service
+from apps.customer_service.engine import open_engine
+from apps.customer_service.replies import Reply, Source
+from apps.customer_service.service import open_service
 from apps.customer_service.tools import tools
 from apps.customer_service.wording import TEXTS
 from core.serving.errors import shown_errors
@@ -210,4 +212,4 @@ def _source(source: Source, *, is_open: bool) -> str:
     return f"<details {'open' if is_open else ''}><summary>{title}</summary><p>{body}</p></details>"
 
 
-page = Page("customer_service", "support", TEXTS, open_service, SupportChats, build, routes, tools)
+page = Page("customer_service", "support", TEXTS, open_engine, open_service, SupportChats, build, routes, tools)

@@ -15,12 +15,14 @@ from rich.console import Console
 from rich.table import Table
 
 from apps.finance_monitor.alerts import THRESHOLD
+from apps.finance_monitor.engine import open_engine
 from apps.finance_monitor.monitor import Monitor
 from apps.finance_monitor.newsroom import NEGATIVE, SENTIMENTS, Episode, Newsroom
 from apps.finance_monitor.service import FinanceService, open_service
 from apps.finance_monitor.task import FinanceMonitor
 from core.files import write_json
 from core.paths import runs_dir
+from core.serving.engine import Engine
 from core.task import Split
 from core.training import Run
 
@@ -119,7 +121,7 @@ def main(
 ) -> None:
     """Run the shipped news through the monitor and print delays and false alarms."""
     run = Run((runs or runs_dir()) / FinanceMonitor.name)
-    outcomes = backtest(open_service(run), split, threshold)  # type: ignore[arg-type]
+    outcomes = backtest(open_service(run, Engine(open_engine(run))), split, threshold)  # type: ignore[arg-type]
     table = Table("detector", "surges found", "median delay", "headlines", "decoys fired", "false alarms a week")
     for name, o in outcomes.items():
         delay = "-" if o.delay_hours is None else f"{o.delay_hours:.1f} h"

@@ -4,7 +4,7 @@ import os
 import threading
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +12,16 @@ import numpy as np
 
 from apps.finance_monitor.feed import Feed, FeedFile, Item
 from apps.finance_monitor.monitor import Label, Monitor
-from apps.finance_monitor.newsroom import SENTIMENTS, TOPICS, Company
+from apps.finance_monitor.newsroom import TOPICS, Company
 from apps.finance_monitor.redis_feed import RedisFeed
 from apps.finance_monitor.task import FinanceMonitor
 from core.errors import SteerError
-from core.models.encoder import TextEncoder
 from core.queues.connection import is_address
 from core.remembered import Remembered
-from core.serving.batching import Batcher
+from core.serving.engine import Engine
 from core.serving.typed import typed_text
 from core.task import Task
-from core.training import Run, trained_policy
+from core.training import Run
 from core.workflow import open_task
 
 MAX_HEADLINE = 500
@@ -97,27 +96,17 @@ class Session:
 
 
 class FinanceService:
-    """Labels headlines by the trained policy and remembers the labels, which depend on nothing but the text.
+    """Labels headlines and remembers the labels, which depend on nothing but the text.
 
     Args:
         task: with the settings that the policy was trained with.
-        run: the run that holds the policy.
+        engine: that computes, see `apps.finance_monitor.engine`.
     """
 
-    def __init__(self, task: Task, run: Run) -> None:
+    def __init__(self, task: Task, engine: Engine) -> None:
         assert isinstance(task, FinanceMonitor)
-        self.newsroom = task.newsroom
-        self.policy = trained_policy(task, run).for_serving()
-        self._encoder = TextEncoder(task.settings.encoder.name, max_length=48)
-        self._encoder.for_serving()
+        self.newsroom, self.engine = task.newsroom, engine
         self._known: Remembered[str, Label] = Remembered(_REMEMBERED)
-        self._labels: Batcher[list[str], list[Label]] = Batcher(self._label_all)
-        self._vectors: Batcher[list[str], np.ndarray] = Batcher(self._embed_all)
-
-    @property
-    def batchers(self) -> dict[str, Batcher[Any, Any]]:
-        """Where requests of several users meet, by what they get; to be measured, and closed at the end."""
-        return {"labels": self._labels, "vectors": self._vectors}
 
     @property
     def companies(self) -> list[Company]:
@@ -191,37 +180,24 @@ class FinanceService:
     def labels(self, items: Sequence[Item]) -> list[Label]:
         """Topic and sentiment of each item."""
         texts = [self.newsroom.text(item.company, item.headline) for item in items]
-        return self._known.get(texts, lambda new: chain.from_iterable(map(self._labels.submit, _portions(new))))
+        return self._known.get(texts, lambda new: chain.from_iterable(self._asked("labels", new)))
 
     def vectors(self, items: Sequence[Item]) -> np.ndarray:
         """Unit-length embeddings of the headlines, float32 of shape (items, width)."""
-        parts = map(self._vectors.submit, _portions([item.headline for item in items]))
-        return np.concatenate([np.zeros((0, self._encoder.width), dtype=np.float32), *parts])
+        return np.concatenate(list(self._asked("vectors", [item.headline for item in items])))
 
-    def _label_all(self, requests: list[list[str]]) -> list[list[Label]]:
-        probs = self.policy.logits({"text": tuple(chain.from_iterable(requests))}).exp().numpy()
-        labels = map(_label, probs.reshape(-1, len(TOPICS), len(SENTIMENTS)))
-        return [list(islice(labels, len(texts))) for texts in requests]
-
-    def _embed_all(self, requests: list[list[str]]) -> list[np.ndarray]:
-        vectors = self._encoder.embed(list(chain.from_iterable(requests)))
-        return np.split(vectors, np.cumsum([len(texts) for texts in requests])[:-1])
+    def _asked(self, work: str, texts: Sequence[str]) -> Iterator[Any]:
+        return (self.engine.ask(work, portion) for portion in _portions(texts))
 
 
-def open_service(run: Run) -> FinanceService:
+def open_service(run: Run, engine: Engine) -> FinanceService:
     """The service of the monitor that `run` holds.
 
     Raises:
         SteerError: it holds none.
     """
-    return FinanceService(open_task(FinanceMonitor, run), run)
+    return FinanceService(open_task(FinanceMonitor, run), engine)
 
 
 def _portions(texts: Sequence[str]) -> Iterator[list[str]]:
-    return (list(texts[at : at + _TEXTS_A_REQUEST]) for at in range(0, len(texts), _TEXTS_A_REQUEST))
-
-
-def _label(joint: np.ndarray) -> Label:
-    topic, sentiment = np.unravel_index(joint.argmax(), joint.shape)
-    negative, neutral, positive = joint.sum(axis=0).tolist()
-    return Label(TOPICS[topic], SENTIMENTS[sentiment], (negative, neutral, positive), float(joint.sum(axis=1)[topic]))
+    return (list(texts[at : at + _TEXTS_A_REQUEST]) for at in range(0, max(1, len(texts)), _TEXTS_A_REQUEST))

@@ -11,6 +11,7 @@ from gradio.context import Context
 
 from apps.finance_monitor.api import routes
 from apps.finance_monitor.desk import NewsDesk
+from apps.finance_monitor.engine import open_engine
 from apps.finance_monitor.service import FinanceService, Session, open_service
 from apps.finance_monitor.tools import tools
 from apps.finance_monitor.work import take
@@ -314,4 +315,4 @@ def _label(service: FinanceService, company: str, headline: str, request: gr.Req
     return _panel(html.escape(headline[:160]), body)
 
 
-page = Page("finance_monitor", "news", TEXTS, open_service, NewsDesk, build, routes, tools, take)
+page = Page("finance_monitor", "news", TEXTS, open_engine, open_service, NewsDesk, build, routes, tools, take)

@@ -7,18 +7,17 @@ from typing import Any, Literal
 
 import numpy as np
 
-from apps.recommender.candidates import CANDIDATES
 from apps.recommender.data.movielens import SOURCE, Item
+from apps.recommender.engine import Scored, Wanted
 from apps.recommender.environment import PICKS
 from apps.recommender.reasons import Reason, Reasons
 from apps.recommender.task import Recommender
 from core.errors import SteerError
-from core.models.encoder import TextEncoder
-from core.serving.batching import Batcher
+from core.serving.engine import Engine
 from core.serving.explore import Explorer
 from core.serving.typed import typed_text
 from core.task import Task
-from core.training import Run, trained_policy
+from core.training import Run
 from core.workflow import open_task
 
 Kind = Literal["like", "hide"]
@@ -26,11 +25,6 @@ Kind = Literal["like", "hide"]
 LIST_LENGTH = PICKS
 MAX_WORDS = 500
 SHOWN_USERS = 24
-
-_SEEDS = 5
-_SEED_LIKES = 10
-# The words are a second witness beside the policy: a deviation of similarity counts as much as this many nats.
-_WORDS_WEIGHT = 1.5
 
 
 @dataclass(frozen=True)
@@ -115,48 +109,20 @@ class UserSummary:
     genres: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """What a list is made from: films liked, oldest first, films that must not be shown again, and words."""
-
-    liked: np.ndarray
-    seen: np.ndarray
-    words: str
-
-
-@dataclass(frozen=True)
-class _Scored:
-    """Candidates of a history with their scores, and the similarity of every film to the words, if there were any."""
-
-    history: np.ndarray
-    candidates: np.ndarray
-    scores: np.ndarray
-    said: np.ndarray | None
-
-
 class RecommenderService:
-    """Lists by the trained policy, for many visitors at once; keeps nothing of them.
+    """Lists for many visitors at once; keeps nothing of them.
 
     Args:
         task: with the settings that the policy was trained with.
-        run: the run that holds the policy.
+        engine: that computes, see `apps.recommender.engine`.
     """
 
-    def __init__(self, task: Task, run: Run) -> None:
+    def __init__(self, task: Task, engine: Engine) -> None:
         assert isinstance(task, Recommender)
-        self.data, self.maker = task.data, task.maker
-        self.policy = trained_policy(task, run)
-        self.encoder = TextEncoder(task.settings.encoder.name, max_length=128)
-        self.encoder.for_serving()
+        self.data, self.maker, self.engine = task.data, task.maker, engine
         self.reasons = Reasons(self.maker)
         self.terms = SOURCE.licence
         self._titles = [_plain(item.title) for item in self.data.items]
-        self._lists: Batcher[Wanted, _Scored] = Batcher(self._score_all)
-
-    @property
-    def batchers(self) -> dict[str, Batcher[Any, Any]]:
-        """Where requests of several users meet, by what they get; to be measured, and closed at the end."""
-        return {"lists": self._lists}
 
     def users(self, count: int = SHOWN_USERS) -> list[UserSummary]:
         """Some users, from those with few likes to those with many."""
@@ -197,7 +163,7 @@ class RecommenderService:
         liked, seen = self._liked(visitor), self._seen(visitor)
         if not words and not len(liked):
             return None
-        found = self._lists.submit(Wanted(liked, seen, words))
+        found: Scored = self.engine.ask("lists", Wanted(liked, seen, words))
         order, propensity = (explorer or Explorer()).rank(found.scores.astype(np.float64), PICKS)
         films = found.candidates[order]
         reasons = self.reasons.explain(films, liked, words, None if found.said is None else found.said[films])
@@ -257,38 +223,14 @@ class RecommenderService:
         past = self.data.users[visitor.user].items.tolist() if visitor.user is not None else []
         return np.array(past + [self.film(event.film).row for event in visitor.events], dtype=np.int64)
 
-    def _score_all(self, wanted: list[Wanted]) -> list[_Scored]:
-        said = self._similarities([each.words for each in wanted])
-        seen = [each.seen for each in wanted]
-        histories = [
-            each.liked if len(each.liked) or similar is None else self._seeds(similar, each.seen)
-            for each, similar in zip(wanted, said, strict=True)
-        ]
-        queries = self.maker.retriever.queries(histories)
-        found = self.maker.retriever.nearest(queries, seen, CANDIDATES)
-        candidates = np.stack([_with_nearest(*each) for each in zip(found, seen, said, strict=True)])
-        logits = self.policy.logits(self.maker.describe(histories, queries, candidates)).numpy()
-        return [_scored(*each) for each in zip(histories, candidates, logits, said, strict=True)]
 
-    def _similarities(self, words: list[str]) -> list[np.ndarray | None]:
-        """Cosine of every film's text to each visitor's words, float32 of shape (items,); None where there are none."""
-        vectors = iter(self.encoder.embed([text for text in words if text]))
-        return [self.maker.retriever.texts @ next(vectors) if text else None for text in words]
-
-    def _seeds(self, said: np.ndarray, seen: np.ndarray) -> np.ndarray:
-        """Well-liked films nearest to the words, least near first: they stand in for a history."""
-        fits = np.where(self.maker.popularity >= _SEED_LIKES, said, -1.0)
-        fits[seen] = -1.0
-        return np.argsort(-fits, kind="stable")[:_SEEDS][::-1].astype(np.int64)
-
-
-def open_service(run: Run) -> RecommenderService:
+def open_service(run: Run, engine: Engine) -> RecommenderService:
     """The service of the recommender that `run` holds.
 
     Raises:
         SteerError: it holds none.
     """
-    return RecommenderService(open_task(Recommender, run), run)
+    return RecommenderService(open_task(Recommender, run), engine)
 
 
 def checked(words: str) -> str:
@@ -304,22 +246,3 @@ def _plain(text: str) -> str:
     """Lower case, without accents and punctuation, so that `amelie` finds Amélie."""
     letters = unicodedata.normalize("NFKD", text.casefold())
     return " ".join("".join(c if c.isalnum() else " " for c in letters if not unicodedata.combining(c)).split())
-
-
-def _with_nearest(found: np.ndarray, seen: np.ndarray, said: np.ndarray | None) -> np.ndarray:
-    """What the retriever found; with words, half of the candidates are the films nearest to them."""
-    if said is None:
-        return found
-    near = np.argsort(-said, kind="stable")
-    near = near[~np.isin(near, seen)][: CANDIDATES // 2]
-    return np.concatenate([near, found[~np.isin(found, near)]])[:CANDIDATES]
-
-
-def _scored(history: np.ndarray, candidates: np.ndarray, logits: np.ndarray, said: np.ndarray | None) -> _Scored:
-    if said is not None:
-        logits = logits + _WORDS_WEIGHT * _standard(said[candidates])
-    return _Scored(history, candidates, logits, said)
-
-
-def _standard(values: np.ndarray) -> np.ndarray:
-    return (values - values.mean()) / max(float(values.std()), 1e-6)

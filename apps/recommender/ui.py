@@ -10,6 +10,7 @@ import gradio as gr
 
 from apps.recommender.api import routes
 from apps.recommender.cards import CSS, card, history_strip, status
+from apps.recommender.engine import open_engine
 from apps.recommender.service import (
     LIST_LENGTH,
     Event,
@@ -228,4 +229,4 @@ def _user_label(summary: UserSummary) -> str:
     return f"{summary.user} · {', '.join(summary.genres)} · {summary.likes} ♥"
 
 
-page = Page("recommender", "recommend", TEXTS, open_service, Visits, build, routes, tools)
+page = Page("recommender", "recommend", TEXTS, open_engine, open_service, Visits, build, routes, tools)

@@ -29,12 +29,12 @@ def bare_rates(runs: Path) -> dict[str, float]:
 def _items(app: str) -> Iterator[Any]:
     """What the app's batcher takes."""
     if app == "customer_service":
-        from apps.customer_service.service import Asked
+        from apps.customer_service.engine import Asked
 
         return (Asked((text,), True, Explorer()) for text in questions(900))
     if app == "finance_monitor":
         return ([f"{company}: {headline}"] for company, headline in headlines(900))
-    from apps.recommender.service import Wanted
+    from apps.recommender.engine import Wanted
 
     liked = (np.array(films, dtype=np.int64) for films in histories(900))
     return (Wanted(films, films, "") for films in liked)
@@ -52,9 +52,8 @@ def main(runs: Path) -> None:
     """Print the rates as JSON."""
     rates = {}
     for page in installed_pages():
-        service = page.open_service(Run(runs / page.name))
-        batcher = next(iter(service.batchers.values()))
-        rates[page.name] = _rate(batcher.work, _items(page.name))
+        work = next(iter(page.open_engine(Run(runs / page.name)).values()))
+        rates[page.name] = _rate(work, _items(page.name))
     print(json.dumps(rates))
 
 

@@ -18,7 +18,7 @@ _WARM_SHARE = 0.4
 
 
 def memory_slope(server: Server) -> Estimate:
-    """Megabytes an hour by which the server's resident memory grows, with the interval of the regression.
+    """Megabytes an hour by which the server and its engines grow in memory, with the interval of the regression.
 
     Raises:
         RuntimeError: a request failed.
@@ -29,7 +29,8 @@ def memory_slope(server: Server) -> Estimate:
 
     def watch() -> None:
         while not over.wait(EVERY_SECONDS):
-            samples.append((time.monotonic() / 3600, watched.memory_info().rss / 1e6))
+            family = [watched, *watched.children(recursive=True)]
+            samples.append((time.monotonic() / 3600, sum(each.memory_info().rss for each in family) / 1e6))
 
     watcher = threading.Thread(target=watch)
     watcher.start()

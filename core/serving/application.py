@@ -1,10 +1,9 @@
 """The web application: pages, API and tools of every app, behind one gate."""
 
-import asyncio
 import os
 import warnings
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import entry_points
@@ -22,6 +21,8 @@ from starlette.concurrency import run_in_threadpool
 from core.errors import SteerError
 from core.serving.access import Access, Open
 from core.serving.batching import Batch
+from core.serving.engine import Engine
+from core.serving.engine_process import EngineProcess
 from core.serving.explore import Explorer
 from core.serving.gate import Gate
 from core.serving.health import health_routes
@@ -82,7 +83,9 @@ def create_app(runs: Path, store: Store, how: Serving) -> FastAPI:
     library = Library(store, runs / VERSIONS)
     for page in pages:
         library.adopt(load_task(page.name), runs, "steer serve")
-    lives = {page.name: Live(library, page.name, partial(opened_service, page), retire=_stop) for page in pages}
+    lives = {
+        page.name: Live(library, page.name, partial(opened_service, page, apart=True), retire=_stop) for page in pages
+    }
     explorer = Explorer(how.explore)
     desks = {page.name: page.open_desk(store, lives[page.name], explorer) for page in pages}
     app = FastAPI(
@@ -109,11 +112,26 @@ def create_app(runs: Path, store: Store, how: Serving) -> FastAPI:
     return app
 
 
-def opened_service(page: Page, run: Run) -> Any:
-    """The service of a run, its batches measured."""
-    service = page.open_service(run)
-    for name, batcher in service.batchers.items():
-        batcher.report = partial(_note_batch, f"{page.name}.{name}")
+def opened_service(page: Page, run: Run, *, apart: bool) -> Any:
+    """The service of a run, its batches measured.
+
+    Args:
+        page: of the app.
+        run: that holds the policy.
+        apart: whether its engine gets a process of its own.
+
+    Raises:
+        SteerError: it does not open.
+    """
+    with ExitStack() as undo:
+        if apart:
+            process = EngineProcess(page.name, page.open_engine, run)
+            engine = Engine(process.works, partial(_note_batch, page.name), process.close)
+        else:
+            engine = Engine(page.open_engine(run), partial(_note_batch, page.name))
+        undo.callback(engine.close)
+        service = page.open_service(run, engine)
+        undo.pop_all()
     return service
 
 
@@ -138,7 +156,8 @@ def _with_pages(app: FastAPI, shell: gr.Blocks, options: dict[str, Any]) -> Fast
         return gr.mount_gradio_app(app, shell, path="", **options)
 
 
-def _note_batch(model: str, batch: Batch) -> None:
+def _note_batch(app: str, work: str, batch: Batch) -> None:
+    model = f"{app}.{work}"
     BATCH_SIZE.labels(model).observe(batch.size)
     BATCH_WAIT.labels(model).observe(batch.waited)
     BATCH_SECONDS.labels(model).observe(batch.worked)
@@ -147,13 +166,12 @@ def _note_batch(model: str, batch: Batch) -> None:
 
 @asynccontextmanager
 async def _closing(app: FastAPI, *, lives: Sequence[Live[Any]], store: Store) -> AsyncIterator[None]:
-    """Threads and memory while the server runs; behind its last answer, finish what models hold and close the store."""
+    """Threads and memory while the server runs; behind its last answer, close engines and store."""
     del app
     # Starlette's 40 threads, which wait for batches most of the time, would keep batches small.
     current_default_thread_limiter().total_tokens = _THREADS
-    memory = asyncio.create_task(keep_small())
+    keep_small()
     yield
-    memory.cancel()
     await run_in_threadpool(_close, lives, store)
 
 
@@ -165,5 +183,4 @@ def _close(lives: Sequence[Live[Any]], store: Store) -> None:
 
 
 def _stop(service: Any) -> None:
-    for batcher in service.batchers.values():
-        batcher.close()
+    service.engine.close()

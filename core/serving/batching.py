@@ -54,21 +54,26 @@ class Batcher(Generic[Item, Result]):
         most: requests in a batch.
         delay: seconds after a batch within which those whom it answered may join the next.
         room: requests that may wait.
-
-    Attributes:
-        report: told the figures of each batch, on the working thread; replace it to measure. It must not raise.
+        name: for people.
+        report: told the figures of each batch, on the working thread. It must not raise.
     """
 
     def __init__(
-        self, work: Callable[[list[Item]], Sequence[Result]], *, most: int = 32, delay: float = 0.005, room: int = 1024
+        self,
+        work: Callable[[list[Item]], Sequence[Result]],
+        *,
+        most: int = 32,
+        delay: float = 0.005,
+        room: int = 1024,
+        name: str = "",
+        report: Callable[[Batch], None] = lambda batch: None,
     ) -> None:
-        self.report: Callable[[Batch], None] = lambda batch: None
-        self.work, self._most, self._delay, self._room = work, most, delay, room
+        self._work, self._most, self._delay, self._room, self._report = work, most, delay, room, report
         self._waiting: deque[_Request[Item, Result]] = deque()
         self._changed = threading.Condition()
         self._closed = False
         self._callers, self._idle_since = 0, 0.0
-        self._thread = threading.Thread(target=self._run, name=f"batches of {work.__qualname__}", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"batches {name}", daemon=True)
         self._thread.start()
 
     def submit(self, item: Item) -> Result:
@@ -102,7 +107,7 @@ class Batcher(Generic[Item, Result]):
             self._idle_since = time.monotonic()
             queue = len(self._waiting)
             self._callers = len(batch) + queue
-            self.report(Batch(len(batch), begun - batch[0].since, self._idle_since - begun, queue))
+            self._report(Batch(len(batch), begun - batch[0].since, self._idle_since - begun, queue))
 
     def _next(self) -> list[_Request[Item, Result]]:
         """What to work off next; nothing when the batcher is closed and done."""
@@ -115,7 +120,7 @@ class Batcher(Generic[Item, Result]):
 
     def _answer(self, batch: list[_Request[Item, Result]]) -> None:
         try:
-            results = self.work([request.item for request in batch])
+            results = self._work([request.item for request in batch])
             answered = list(zip(batch, results, strict=True))
         except Exception as error:
             if len(batch) == 1:

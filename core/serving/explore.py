@@ -15,6 +15,10 @@ class Explorer:
         self.share = share
         self._chance = np.random.default_rng(seed)
 
+    def __reduce__(self) -> tuple[type["Explorer"], tuple[float]]:
+        """In another process it has chance of its own: a copy of this one would draw the same again and again."""
+        return Explorer, (self.share,)
+
     def choose(self, probs: np.ndarray) -> tuple[int, float]:
         """An action, and the probability with which this rule takes it (its propensity).
 

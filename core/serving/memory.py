@@ -4,12 +4,13 @@ Between the long-lived little things that caches keep, the large tensors of each
 glibc neither fills nor returns by itself: a busy server would grow by gigabytes in a few hours.
 """
 
-import asyncio
 import ctypes
 import ctypes.util
 import os
-
-from starlette.concurrency import run_in_threadpool
+import threading
+import time
+from collections.abc import Callable
+from functools import cache
 
 _EVERY_SECONDS = 20.0
 # oneDNN keeps the code that it compiled for each shape of batch. Its default of 1024 shapes takes some 300 MB more,
@@ -17,10 +18,16 @@ _EVERY_SECONDS = 20.0
 os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
 
 
-async def keep_small() -> None:
-    """Return free memory to the system again and again, until cancelled; does nothing without glibc."""
+@cache
+def keep_small() -> None:
+    """Return free memory to the system again and again, from now on; does nothing without glibc."""
     name = ctypes.util.find_library("c")
     trim = getattr(ctypes.CDLL(name), "malloc_trim", None) if name else None
-    while trim is not None:
-        await asyncio.sleep(_EVERY_SECONDS)
-        await run_in_threadpool(trim, 0)
+    if trim is not None:
+        threading.Thread(target=_trim_again_and_again, args=(trim,), name="memory", daemon=True).start()
+
+
+def _trim_again_and_again(trim: Callable[[int], int]) -> None:
+    while True:
+        time.sleep(_EVERY_SECONDS)
+        trim(0)

@@ -16,6 +16,9 @@ BATCH_WAIT = Histogram(
     "steer_batch_wait_seconds", "Time that the first item of a batch waited", ["model"], buckets=_SECONDS
 )
 QUEUE = Gauge("steer_queue_items", "Items that wait for a model", ["model"])
+ENGINE_STARTS = Counter(
+    "steer_engine_starts_total", "Starts of engine processes; more than versions were deaths", ["app"]
+)
 DECISIONS = Counter("steer_decisions_total", "Decisions of policies", ["app", "version", "action"])
 FEEDBACK = Counter("steer_feedback_total", "Opinions about decisions", ["app", "opinion"])
 ALERTS = Counter("steer_alerts_total", "Alerts that were opened")

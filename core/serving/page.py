@@ -9,6 +9,7 @@ from fastapi import APIRouter
 
 from core.queues.stream import Entry
 from core.serving.access import Principal, asker
+from core.serving.engine import Engine, Works
 from core.serving.explore import Explorer
 from core.store.database import Store
 from core.training import Run
@@ -77,7 +78,8 @@ class Page:
         name: of the app.
         path: of the page in the address.
         texts: must hold `title` and `summary`.
-        open_service: makes the app's service, which decides, from the run or model version that holds its policy.
+        open_engine: makes what computes for the app's service, from the run or model version that holds its policy.
+        open_service: makes the service, which decides, on such an engine.
         open_desk: makes what page, API and tools call, from the store, the service that is live, and how it explores.
         build: lays out the page for a desk; called inside a Blocks context.
         routes: the app's part of the API.
@@ -88,7 +90,8 @@ class Page:
     name: str
     path: str
     texts: Texts
-    open_service: Callable[[Run], Any]
+    open_engine: Callable[[Run], Works]
+    open_service: Callable[[Run, Engine], Any]
     open_desk: Callable[[Store, Live[Any], Explorer], Any]
     build: Callable[[Any], None]
     routes: Callable[[Any], APIRouter]

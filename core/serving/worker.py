@@ -51,7 +51,7 @@ def work(page: Page, runs: Path, store: Store, address: str, stop: threading.Eve
     )
     library = Library(store, runs / VERSIONS)
     library.adopt(load_task(page.name), runs, "steer work")
-    live: Live[object] = Live(library, page.name, partial(opened_service, page))
+    live: Live[object] = Live(library, page.name, partial(opened_service, page, apart=False))
     desk = page.open_desk(store, live, Explorer())
     structlog.get_logger().info("working", app=page.name, stream=consumer.stream.name, version=live.current[1])
     try:

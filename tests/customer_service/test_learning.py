@@ -8,6 +8,7 @@ from apps.customer_service.environment import ASK_BACK, CANDIDATES, DECLINE, HAN
 from core.serving.explore import Explorer
 from core.store.decisions import Judged
 from core.store.schema import Decision, Feedback
+from core.training import Run, trained_policy
 
 MESSAGES = [
     "my parcel has not arrived",
@@ -27,13 +28,14 @@ def judged(state, action, value, propensity=1.0) -> Judged:
     return Judged(decision, (Feedback(value=value, about={}),), ())
 
 
-def test_the_log_holds_what_the_policy_saw_and_did(service):
+def test_the_log_holds_what_the_policy_saw_and_did(service, runs):
     explorer = Explorer(1.0, seed=0)
     choices = [service.reply([], message, explorer).choice for message in MESSAGES]
     log = service.task.feedback_decisions([judged(c.state, c.action, 1.0, c.propensity) for c in choices])
     assert log.actions[:, 0].tolist() == [choice.action for choice in choices]
     served = torch.tensor([choice.propensity for choice in choices])
-    again = service.policy.distribution(service.policy.logits(log.observations)).log_prob(log.actions)[:, 0].exp()
+    policy = trained_policy(service.task, Run(runs / "customer_service")).for_serving()
+    again = policy.distribution(policy.logits(log.observations)).log_prob(log.actions)[:, 0].exp()
     assert torch.allclose(again, served.float(), atol=2e-3)
     assert torch.allclose(log.log_propensities[:, 0].exp(), served.float())
 

@@ -5,8 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from apps.customer_service.environment import episodes
-from apps.customer_service.service import MAX_MESSAGE, open_service
+from apps.customer_service.service import MAX_MESSAGE
+from apps.customer_service.ui import page
 from core.errors import SteerError
+from core.serving.application import opened_service
+from core.training import Run
 
 
 @pytest.fixture(scope="module")
@@ -61,12 +64,12 @@ def test_equal_questions_get_equal_replies_whoever_asked_before(service):
     assert service.reply([], question) == first
 
 
-def test_customers_who_write_at_once_get_the_replies_that_each_would_get_alone(service):
+def test_customers_who_write_at_once_get_the_replies_that_each_would_get_alone(service, runs):
     customers = episodes(service.task.desk, "test")[::20]
     chats = [(list(each.messages[:asked]), each.messages[asked]) for each in customers for asked in (0, 1)]
     with ThreadPoolExecutor(32) as pool:
         together = list(pool.map(lambda chat: service.reply(*chat), chats))
-    fresh = open_service(service.run)  # remembers nothing of the above
+    fresh = opened_service(page, Run(runs / "customer_service"), apart=False)  # remembers nothing of the above
     alone = [fresh.reply(*chat) for chat in chats]
     assert [(reply.action, reply.text, reply.sources) for reply in together] == [
         (reply.action, reply.text, reply.sources) for reply in alone

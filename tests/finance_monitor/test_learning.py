@@ -9,6 +9,8 @@ from core.config import Settings
 from core.retraining.replay import best_known
 from core.store.decisions import Judged
 from core.store.schema import Decision, Feedback
+from core.training import Run, trained_policy
+from core.workflow import open_task
 
 COMPANY, HEADLINE = "Corvane", "Corvane cuts its outlook after a weak quarter"
 
@@ -28,11 +30,13 @@ def corrected(action: int, *labels: tuple[str, str]) -> Judged:
     return Judged(Decision(state=state, action=[action], propensity=1.0), opinions, ())
 
 
-def test_the_log_holds_the_text_that_the_policy_read(task, services):
+def test_the_log_holds_the_text_that_the_policy_read(task, services, runs):
     service = services["finance_monitor"]
     label = service.read(COMPANY, HEADLINE)
     log = task.feedback_decisions([corrected(joint(label.topic, label.sentiment), ("earnings", "negative"))])
-    assert service.policy.decide(log.observations).tolist() == log.actions.tolist()
+    run = Run(runs / "finance_monitor")
+    policy = trained_policy(open_task(FinanceMonitor, run), run).for_serving()
+    assert policy.decide(log.observations).tolist() == log.actions.tolist()
     assert log.observations["text"] == (service.newsroom.text(COMPANY, HEADLINE),)
 
 

@@ -9,8 +9,10 @@ import pytest
 
 from apps.finance_monitor.backtest import backtest
 from apps.finance_monitor.feed import FeedFile
-from apps.finance_monitor.service import FEED_VARIABLE, open_service
+from apps.finance_monitor.service import FEED_VARIABLE
+from apps.finance_monitor.ui import page
 from core.errors import SteerError
+from core.serving.application import opened_service
 from core.training import Run
 
 ROW = {"time": "2025-03-03T09:00:00Z", "company": "corvane", "headline": "Corvane plant on fire"}
@@ -115,7 +117,7 @@ def test_script_in_a_headline_is_only_text(service):
 
 def test_headlines_read_at_once_get_the_labels_that_each_would_get_alone(service, runs):
     portions = [service.history()[at : at + 1 + at % 40] for at in range(0, 1000, 25)]
-    fresh = open_service(Run(runs / "finance_monitor"))  # remembers nothing
+    fresh = opened_service(page, Run(runs / "finance_monitor"), apart=False)  # remembers nothing
     with ThreadPoolExecutor(32) as pool:
         labels = list(pool.map(fresh.labels, portions))
         vectors = list(pool.map(fresh.vectors, portions))

@@ -8,9 +8,12 @@ from apps.recommender.learning import feedback_decisions
 from apps.recommender.rewards import ListReward, novelty
 from apps.recommender.service import Event as Seen
 from apps.recommender.service import Visitor
+from apps.recommender.task import Recommender
 from core.serving.explore import Explorer
 from core.store.decisions import Judged
 from core.store.schema import Decision, Event
+from core.training import Run, trained_policy
+from core.workflow import open_task
 
 
 @pytest.fixture(scope="module")
@@ -36,9 +39,11 @@ def judged(ranked, *events: tuple[str, int], **changes) -> Judged:
     return Judged(decision, (), tuple(Event(kind=kind, item=str(film)) for kind, film in events))
 
 
-def test_the_log_holds_what_the_policy_saw_and_did(service, learnt, ranked):
+def test_the_log_holds_what_the_policy_saw_and_did(runs, learnt, ranked):
     log = learnt(judged(ranked, ("like", ranked.films[0].film.row)))
-    again = service.policy.distribution(service.policy.logits(log.observations)).log_prob(log.actions).sum()
+    run = Run(runs / "recommender")
+    policy = trained_policy(open_task(Recommender, run), run)
+    again = policy.distribution(policy.logits(log.observations)).log_prob(log.actions).sum()
     assert float(again) == pytest.approx(np.log(ranked.propensity), rel=1e-3)
     assert float(log.log_propensities.sum()) == pytest.approx(np.log(ranked.propensity), rel=1e-5)
     assert log.actions.tolist() == [ranked.action]

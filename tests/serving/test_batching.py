@@ -164,8 +164,8 @@ def test_closing_finishes_what_was_taken_and_takes_no_more():
 
 def test_every_batch_is_reported(make):
     gate = Gate()
-    batcher, reports = make(gate.work), []
-    batcher.report = reports.append
+    reports: list[Batch] = []
+    batcher = make(gate.work, report=reports.append)
     with ThreadPoolExecutor(5) as pool:
         pool.submit(batcher.submit, 0)
         assert gate.begun.wait(10)

@@ -1,0 +1,55 @@
+"""What computes for the monitor: labels by the policy, and vectors that tell stories apart."""
+
+from collections.abc import Sequence
+from itertools import chain, islice
+
+import numpy as np
+
+from apps.finance_monitor.monitor import Label
+from apps.finance_monitor.newsroom import SENTIMENTS, TOPICS
+from apps.finance_monitor.task import FinanceMonitor
+from core.models.encoder import TextEncoder
+from core.serving.engine import Works
+from core.training import Run, trained_policy
+from core.workflow import open_task
+
+
+class FinanceEngine:
+    """Reads the headlines of many requests at once, by the trained policy.
+
+    Args:
+        run: the run that holds the policy.
+    """
+
+    def __init__(self, run: Run) -> None:
+        task = open_task(FinanceMonitor, run)
+        self.policy = trained_policy(task, run).for_serving()
+        self._encoder = TextEncoder(task.settings.encoder.name, max_length=48)
+        self._encoder.for_serving()
+
+    def labels(self, requests: Sequence[list[str]]) -> list[list[Label]]:
+        """Topic and sentiment of each text of each request."""
+        probs = self.policy.logits({"text": tuple(chain.from_iterable(requests))}).exp().numpy()
+        labels = map(_label, probs.reshape(-1, len(TOPICS), len(SENTIMENTS)))
+        return [list(islice(labels, len(texts))) for texts in requests]
+
+    def vectors(self, requests: Sequence[list[str]]) -> list[np.ndarray]:
+        """Unit-length embeddings of the texts of each request, float32 of shape (texts, width)."""
+        vectors = self._encoder.embed(list(chain.from_iterable(requests)))
+        return np.split(vectors, np.cumsum([len(texts) for texts in requests])[:-1])
+
+
+def open_engine(run: Run) -> Works:
+    """What the monitor's service asks for: `labels` and `vectors`, both of lists of texts.
+
+    Raises:
+        SteerError: the run holds no trained policy.
+    """
+    engine = FinanceEngine(run)
+    return {"labels": engine.labels, "vectors": engine.vectors}
+
+
+def _label(joint: np.ndarray) -> Label:
+    topic, sentiment = np.unravel_index(joint.argmax(), joint.shape)
+    negative, neutral, positive = joint.sum(axis=0).tolist()
+    return Label(TOPICS[topic], SENTIMENTS[sentiment], (negative, neutral, positive), float(joint.sum(axis=1)[topic]))

@@ -1,0 +1,180 @@
+"""An engine in a process of its own computes as one in this process does, and its death costs nobody an answer."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from core.errors import SteerError, UnavailableError
+from core.serving.engine import Engine, Works
+from core.serving.engine_process import EngineProcess
+from core.serving.explore import Explorer
+from core.training import Run
+
+
+def open_small(run: Run) -> Works:
+    """Works that need no model."""
+
+    def die(items: list[int]) -> list[int]:
+        os.kill(os.getpid(), signal.SIGKILL)
+        return items
+
+    def die_once(marks: list[Path]) -> list[bool]:
+        new = [mark for mark in marks if not mark.exists()]
+        for mark in new:
+            mark.touch()
+        return die([]) if new else [True for _ in marks]  # type: ignore[list-item]
+
+    def slow(items: list[float]) -> list[float]:
+        time.sleep(sum(items))
+        return items
+
+    return {
+        "twice": lambda items: [2 * item for item in items],
+        "inverse": lambda items: [1 / item for item in items],
+        "refuse": _refuse,
+        "draw": lambda explorers: [explorer.choose_many() for explorer in map(_Many, explorers)],
+        "pid": lambda items: [os.getpid() for _ in items],
+        "folder": lambda items: [str(run.folder) for _ in items],
+        "die": die,
+        "die_once": die_once,
+        "slow": slow,
+    }
+
+
+def open_nothing(run: Run) -> Works:
+    raise SteerError(f"{run.folder} holds nothing")
+
+
+def open_and_die(run: Run) -> Works:
+    os.kill(os.getpid(), signal.SIGKILL)
+    return {}
+
+
+def _refuse(items: list[str]) -> list[str]:
+    raise SteerError(f"no {items[0]} here")
+
+
+class _Many:
+    def __init__(self, explorer: Explorer) -> None:
+        self._explorer = explorer
+
+    def choose_many(self) -> tuple[int, ...]:
+        import numpy as np
+
+        return tuple(self._explorer.choose(np.ones(1000))[0] for _ in range(3))
+
+
+@pytest.fixture(scope="module")
+def process() -> Iterator[EngineProcess]:
+    process = EngineProcess("small", open_small, Run(Path("somewhere")))
+    yield process
+    process.close()
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process runs; a dead one that nobody has waited for does not."""
+    try:
+        return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return False
+
+
+def ends(pid: int) -> bool:
+    deadline = time.monotonic() + 20
+    while is_alive(pid) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return not is_alive(pid)
+
+
+def test_it_works_in_another_process_on_the_run_that_it_was_given(process):
+    assert process.works["twice"]([1, 2, 3]) == [2, 4, 6]
+    assert process.works["pid"]([0]) == [process.pid] != [os.getpid()]
+    assert process.works["folder"]([0]) == ["somewhere"]
+
+
+def test_many_threads_get_their_own_answers(process):
+    engine = Engine(process.works)
+    with ThreadPoolExecutor(16) as pool:
+        assert list(pool.map(lambda item: engine.ask("twice", item), range(200))) == list(range(0, 400, 2))
+
+
+def test_what_goes_wrong_is_told_and_the_process_goes_on(process):
+    pid = process.pid
+    with pytest.raises(SteerError, match="no bread here"):
+        process.works["refuse"](["bread"])
+    with pytest.raises(RuntimeError, match="ZeroDivisionError"):
+        process.works["inverse"]([0])
+    assert process.works["pid"]([0]) == [pid]
+
+
+def test_chance_differs_from_batch_to_batch(process):
+    explorer = Explorer(1.0)
+    assert process.works["draw"]([explorer]) != process.works["draw"]([explorer])
+
+
+def test_a_process_that_was_killed_is_replaced_before_the_next_answer(process):
+    dead = process.pid
+    os.kill(dead, signal.SIGKILL)
+    assert process.works["twice"]([4]) == [8]
+    assert process.pid != dead
+
+
+def test_a_kill_amid_the_work_costs_only_time(process, tmp_path):
+    assert process.works["die_once"]([tmp_path / "mark"]) == [True]
+
+
+def test_a_request_that_kills_every_process_is_refused_alone(process):
+    with pytest.raises(UnavailableError, match="stopped twice"):
+        process.works["die"]([1])
+    assert process.works["twice"]([5]) == [10]
+
+
+def test_ctrl_c_and_a_supervisors_term_leave_it_to_the_server_to_end_it(process):
+    pid = process.pid
+    for number in (signal.SIGINT, signal.SIGTERM):
+        os.kill(pid, number)
+    assert process.works["pid"]([0]) == [pid]
+
+
+def test_closing_answers_what_was_taken_and_ends_the_process():
+    process = EngineProcess("small", open_small, Run(Path("somewhere")))
+    engine = Engine(process.works, release=process.close)
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(engine.ask, "slow", 0.3)
+        time.sleep(0.1)
+        engine.close()
+        assert answer.result() == 0.3
+    assert ends(process.pid)
+
+
+def test_an_engine_that_does_not_open_says_why():
+    with pytest.raises(SteerError, match="somewhere holds nothing"):
+        EngineProcess("small", open_nothing, Run(Path("somewhere")))
+    with pytest.raises(SteerError, match="died while it opened"):
+        EngineProcess("small", open_and_die, Run(Path("somewhere")))
+
+
+def test_it_does_not_outlive_a_server_that_is_killed(tmp_path):
+    code = """
+import sys, time
+from pathlib import Path
+from core.serving.engine_process import EngineProcess
+from core.training import Run
+from tests.serving.test_engine_process import open_small
+print(EngineProcess("small", open_small, Run(Path("somewhere"))).pid, flush=True)
+time.sleep(60)
+"""
+    root = Path(__file__).parents[2]
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=root) as server:
+        assert server.stdout is not None
+        pid = int(server.stdout.readline())
+        assert is_alive(pid)
+        server.kill()
+        assert ends(pid)
