@@ -13,6 +13,7 @@ from apps.customer_service.sentences import best_sentences
 from apps.customer_service.task import CustomerService
 from core.serving.engine import Works
 from core.serving.explore import Explorer
+from core.task import Task
 from core.training import Run, trained_policy
 from core.workflow import open_task
 
@@ -30,11 +31,11 @@ class SupportEngine:
     """Decides by the trained policy, for the conversations of many customers at once; keeps nothing of them.
 
     Args:
+        task: with the settings that the policy was trained with.
         run: the run that holds the policy.
     """
 
-    def __init__(self, run: Run) -> None:
-        task = open_task(CustomerService, run)
+    def __init__(self, task: Task, run: Run) -> None:
         assert isinstance(task, CustomerService)
         self.policy = trained_policy(task, run).for_serving()
         self._maker = task.maker
@@ -84,7 +85,7 @@ def open_engine(run: Run) -> Works:
     Raises:
         SteerError: the run holds no trained policy.
     """
-    return {"replies": SupportEngine(run).reply_to_all}
+    return {"replies": SupportEngine(open_task(CustomerService, run), run).reply_to_all}
 
 
 def source(article: Article) -> Source:

@@ -34,7 +34,7 @@ def turns(client, conversation: str) -> list[dict]:
 
 
 def test_a_conversation_is_answered_kept_judged_and_taken_back(client, conversation):
-    reply = say(client, conversation, "I have forgotten my password")
+    reply = say(client, conversation, "How do I reset my password?")
     assert reply["action"] == "answer"
     assert reply["sources"][0]["title"]
     assert [turn["role"] for turn in turns(client, conversation)] == ["user", "assistant"]
@@ -42,7 +42,7 @@ def test_a_conversation_is_answered_kept_judged_and_taken_back(client, conversat
     assert client.put(opinion, json={"value": -1, "comment": "wrong"}).status_code == 204
     assert client.put(opinion, json={"value": 1}).status_code == 204
     taken = client.delete(f"/v1/support/conversations/{conversation}/messages/last").json()
-    assert taken == {"text": "I have forgotten my password"}
+    assert taken == {"text": "How do I reset my password?"}
     assert turns(client, conversation) == []
 
 

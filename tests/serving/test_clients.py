@@ -11,7 +11,7 @@ from mcp.client.streamable_http import streamable_http_client
 
 pytestmark = pytest.mark.slow
 
-PASSWORD = "I have forgotten my password"
+PASSWORD = "How do I reset my password?"
 
 
 @pytest.fixture
