@@ -10,6 +10,7 @@ from apps.finance_monitor.newsroom import SENTIMENTS, TOPICS
 from apps.finance_monitor.task import FinanceMonitor
 from core.models.encoder import TextEncoder
 from core.serving.engine import Works
+from core.task import Task
 from core.training import Run, trained_policy
 from core.workflow import open_task
 
@@ -18,11 +19,11 @@ class FinanceEngine:
     """Reads the headlines of many requests at once, by the trained policy.
 
     Args:
+        task: with the settings that the policy was trained with.
         run: the run that holds the policy.
     """
 
-    def __init__(self, run: Run) -> None:
-        task = open_task(FinanceMonitor, run)
+    def __init__(self, task: Task, run: Run) -> None:
         self.policy = trained_policy(task, run).for_serving()
         self._encoder = TextEncoder(task.settings.encoder.name, max_length=48)
         self._encoder.for_serving()
@@ -45,7 +46,7 @@ def open_engine(run: Run) -> Works:
     Raises:
         SteerError: the run holds no trained policy.
     """
-    engine = FinanceEngine(run)
+    engine = FinanceEngine(open_task(FinanceMonitor, run), run)
     return {"labels": engine.labels, "vectors": engine.vectors}
 
 

@@ -8,6 +8,7 @@ from apps.recommender.candidates import CANDIDATES
 from apps.recommender.task import Recommender
 from core.models.encoder import TextEncoder
 from core.serving.engine import Works
+from core.task import Task
 from core.training import Run, trained_policy
 from core.workflow import open_task
 
@@ -40,11 +41,11 @@ class RecommenderEngine:
     """Scores films by the trained policy, for many visitors at once; keeps nothing of them.
 
     Args:
+        task: with the settings that the policy was trained with.
         run: the run that holds the policy.
     """
 
-    def __init__(self, run: Run) -> None:
-        task = open_task(Recommender, run)
+    def __init__(self, task: Task, run: Run) -> None:
         assert isinstance(task, Recommender)
         self.policy, self._maker = trained_policy(task, run), task.maker
         self._encoder = TextEncoder(task.settings.encoder.name, max_length=128)
@@ -82,7 +83,7 @@ def open_engine(run: Run) -> Works:
     Raises:
         SteerError: the run holds no trained policy.
     """
-    return {"lists": RecommenderEngine(run).score_all}
+    return {"lists": RecommenderEngine(open_task(Recommender, run), run).score_all}
 
 
 def _with_nearest(found: np.ndarray, seen: np.ndarray, said: np.ndarray | None) -> np.ndarray:

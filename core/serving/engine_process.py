@@ -6,7 +6,6 @@ API server for the same reason.
 """
 
 import multiprocessing
-import os
 import signal
 import threading
 import traceback
@@ -101,8 +100,8 @@ class EngineProcess:
 
 
 def threads_beside_clients() -> int:
-    """Threads for an engine: with one for each processor, every step would wait for the one that clients occupy."""
-    return max(1, len(os.sched_getaffinity(0)) - 1 if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 2) - 1)
+    """Threads for an engine: with all that PyTorch may use, each step would wait for the one that clients hold up."""
+    return max(1, torch.get_num_threads() - 1)
 
 
 def use_threads(count: int) -> None:

@@ -5,6 +5,7 @@ import pytest
 
 from apps.recommender.candidates import CandidateMaker
 from apps.recommender.data.movielens import Events, MovieLens, load_movielens
+from apps.recommender.engine import RecommenderEngine
 from apps.recommender.library import open_retriever
 from apps.recommender.retriever import RetrieverSettings
 from apps.recommender.service import RecommenderService
@@ -12,6 +13,7 @@ from apps.recommender.task import Recommender
 from core.config import load_settings
 from core.files import write_text
 from core.models.catalogue import DEFAULT_ENCODER
+from core.serving.engine import Engine
 from core.training import Run
 from core.workflow import open_task
 
@@ -69,4 +71,4 @@ def service(task, tmp_path_factory) -> RecommenderService:
     write_text(run.folder / "settings.yaml", "{}\n")
     task.policy().save(run.model("rl"))
     assert open_task(Recommender, run).name == "recommender"
-    return RecommenderService(task, run)
+    return RecommenderService(task, Engine({"lists": RecommenderEngine(task, run).score_all}))
