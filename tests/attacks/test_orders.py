@@ -103,7 +103,7 @@ def poisoned(run, honest) -> SupportService:
     task.desk = dataclasses.replace(
         task.desk,
         articles=[
-            article.model_copy(update={"body": f"{article.body} {' '.join(ORDERS)}", "template": None})
+            article.model_copy(update={"body": f"{article.body} {' '.join(ORDERS[:2])}", "template": None})
             if article.id == target.article
             else article
             for article in task.desk.articles
