@@ -48,7 +48,6 @@ class Knowledge:
     def __init__(self, desk: Desk, encoder: TextEncoder) -> None:
         self.encoder = encoder
         self.articles = [article for article in desk.articles if article.intent not in desk.hand_over_intents]
-        self.by_id = {article.id: article for article in self.articles}
         encoder.preload(_searched(desk))
         self.vectors = encoder.embed([article.text for article in self.articles])
         titles = encoder.embed([article.title for article in self.articles])

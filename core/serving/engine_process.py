@@ -72,8 +72,10 @@ class EngineProcess:
         ENGINE_STARTS.labels(self._name).inc()
         try:
             names: list[str] = self._received()
-        except EOFError as error:
-            raise SteerError(f"the engine of {self._name} died while it opened; is there memory enough?") from error
+        except (EOFError, OSError) as error:
+            raise UnavailableError(
+                f"the engine of {self._name} died while it opened; is there memory enough?"
+            ) from error
         return names
 
     def _work(self, name: str, items: list[Any]) -> Any:

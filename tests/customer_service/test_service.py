@@ -64,18 +64,16 @@ def test_equal_questions_get_equal_replies_whoever_asked_before(service):
     assert service.reply([], question) == first
 
 
-def test_customers_who_write_at_once_get_the_replies_that_each_would_get_alone(service, runs):
+def test_customers_who_write_at_once_get_the_replies_that_each_would_get_alone(runs, monkeypatch):
+    # In bfloat16 what a batch of another size rounds would tip the balance where two actions are as good as equal.
+    monkeypatch.setattr("core.models.precision.has_fast_bf16", lambda device: False)
+    service, fresh = (opened_service(page, Run(runs / "customer_service"), apart=False) for _ in range(2))
     customers = episodes(service.task.desk, "test")[::20]
     chats = [(list(each.messages[:asked]), each.messages[asked]) for each in customers for asked in (0, 1)]
     with ThreadPoolExecutor(32) as pool:
         together = list(pool.map(lambda chat: service.reply(*chat), chats))
-    fresh = opened_service(page, Run(runs / "customer_service"), apart=False)  # remembers nothing of the above
     alone = [fresh.reply(*chat) for chat in chats]
-    same = [
-        (one, other)
-        for one, other in zip(together, alone, strict=True)
-        if (one.action, one.text, one.sources) == (other.action, other.text, other.sources)
+    assert [(reply.action, reply.text, reply.sources) for reply in together] == [
+        (reply.action, reply.text, reply.sources) for reply in alone
     ]
-    # Where two actions are as good as equal, what a processor rounds in batches of another size decides.
-    assert len(same) >= 0.97 * len(chats)
-    assert [one.confidence for one, _ in same] == pytest.approx([other.confidence for _, other in same], abs=0.05)
+    assert [reply.confidence for reply in together] == pytest.approx([reply.confidence for reply in alone], abs=0.05)

@@ -103,6 +103,7 @@ def test_many_threads_get_their_own_answers(process):
     engine = Engine(process.works)
     with ThreadPoolExecutor(16) as pool:
         assert list(pool.map(lambda item: engine.ask("twice", item), range(200))) == list(range(0, 400, 2))
+    engine.close()
 
 
 def test_what_goes_wrong_is_told_and_the_process_goes_on(process):
@@ -157,7 +158,7 @@ def test_closing_answers_what_was_taken_and_ends_the_process():
 def test_an_engine_that_does_not_open_says_why():
     with pytest.raises(SteerError, match="somewhere holds nothing"):
         EngineProcess("small", open_nothing, Run(Path("somewhere")))
-    with pytest.raises(SteerError, match="died while it opened"):
+    with pytest.raises(UnavailableError, match="died while it opened"):
         EngineProcess("small", open_and_die, Run(Path("somewhere")))
 
 
