@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, Field
+from starlette.concurrency import run_in_threadpool
 
 from apps.customer_service.chats import Said, SupportChats
 from apps.customer_service.replies import Source
@@ -94,45 +95,47 @@ def _conversations(chats: SupportChats) -> APIRouter:
     router = APIRouter(tags=["customer service"])
 
     @router.post("/conversations", status_code=201)
-    def start(who: Asker) -> dict[str, str]:
+    async def start(who: Asker) -> dict[str, str]:
         """Begin a conversation."""
-        return {"id": chats.start(who)}
+        return {"id": await chats.start(who)}
 
     @router.get("/conversations")
-    def newest(who: Asker, limit: Annotated[int, Query(ge=1, le=200)] = 50) -> list[ConversationLine]:
+    async def newest(who: Asker, limit: Annotated[int, Query(ge=1, le=200)] = 50) -> list[ConversationLine]:
         """Your newest conversations; an agent sees everybody's."""
-        return [ConversationLine(id=t.id, owner=t.owner, created=t.created) for t in chats.newest(who, limit)]
+        return [ConversationLine(id=t.id, owner=t.owner, created=t.created) for t in await chats.newest(who, limit)]
 
     @router.get("/conversations/{identity}")
-    def read(who: Asker, identity: Identity, request: Request) -> list[SaidTurn]:
+    async def read(who: Asker, identity: Identity, request: Request) -> list[SaidTurn]:
         """Every turn, oldest first."""
-        return [SaidTurn.of(said, request) for said in chats.turns(who, identity)]
+        return [SaidTurn.of(said, request) for said in await chats.turns(who, identity)]
 
     @router.post("/conversations/{identity}/messages")
-    def say(who: Asker, identity: Identity, body: NewMessage, request: Request, key: IdempotencyKey = None) -> SaidTurn:
+    async def say(
+        who: Asker, identity: Identity, body: NewMessage, request: Request, key: IdempotencyKey = None
+    ) -> SaidTurn:
         """Say something; the bot's reply."""
-        return SaidTurn.of(chats.say(who, identity, body.text, key), request)
+        return SaidTurn.of(await chats.say(who, identity, body.text, key), request)
 
     @router.delete("/conversations/{identity}/messages/last")
-    def take_back(who: Asker, identity: Identity) -> dict[str, str | None]:
+    async def take_back(who: Asker, identity: Identity) -> dict[str, str | None]:
         """Take back your last message and its reply; the message."""
-        return {"text": chats.take_back(who, identity)}
+        return {"text": await chats.take_back(who, identity)}
 
     @router.post("/conversations/{identity}/hand-over")
-    def hand_over(who: Asker, identity: Identity, request: Request) -> SaidTurn:
+    async def hand_over(who: Asker, identity: Identity, request: Request) -> SaidTurn:
         """Ask for a person."""
-        return SaidTurn.of(chats.hand_over(who, identity, TEXTS.say("wants_person", request)), request)
+        return SaidTurn.of(await chats.hand_over(who, identity, TEXTS.say("wants_person", request)), request)
 
     @router.delete("/conversations/{identity}", status_code=204)
-    def remove(who: Asker, identity: Identity) -> Response:
+    async def remove(who: Asker, identity: Identity) -> Response:
         """Delete a conversation."""
-        chats.remove(who, identity)
+        await chats.remove(who, identity)
         return Response(status_code=204)
 
     @router.put("/decisions/{identity}/feedback", status_code=204)
-    def judge(who: Asker, identity: Identity, body: Opinion) -> Response:
+    async def judge(who: Asker, identity: Identity, body: Opinion) -> Response:
         """Say what you think of a reply; a later opinion of yours replaces the earlier one."""
-        chats.judge(who, identity, body.value, body.comment)
+        await chats.judge(who, identity, body.value, body.comment)
         return Response(status_code=204)
 
     return router
@@ -142,30 +145,30 @@ def _articles(chats: SupportChats) -> APIRouter:
     router = APIRouter(tags=["customer service"])
 
     @router.get("/articles")
-    def articles(
+    async def articles(
         limit: Annotated[int, Query(ge=1, le=500)] = 100, after: Annotated[str, Query(max_length=200)] = ""
     ) -> list[Article]:
         """Articles in the order of their ids, from behind the id `after`."""
-        return [Article.of(source) for source in chats.articles(limit, after)]
+        return [Article.of(source) for source in await chats.articles(limit, after)]
 
     @router.get("/articles/{identity}")
-    def article(identity: Annotated[str, Path(max_length=200)]) -> Article:
+    async def article(identity: Annotated[str, Path(max_length=200)]) -> Article:
         """One article."""
-        return Article.of(chats.article(identity))
+        return Article.of(await chats.article(identity))
 
     return router
 
 
-def _complete(chats: SupportChats, request: Request, messages: list[Message]) -> Completion:
+async def _complete(chats: SupportChats, request: Request, messages: list[Message]) -> Completion:
     """A reply to a conversation that the client keeps and repeats with every call."""
-    said = chats.answer_once(asker(request), _unanswered(messages[:-1]), messages[-1].text)
+    said = await chats.answer_once(asker(request), _unanswered(messages[:-1]), messages[-1].text)
     assert said.reply is not None  # the bot's turn
     sources = [{"id": source.article, "title": source.title} for source in said.reply.sources]
     about = {"action": said.reply.action, "confidence": said.reply.confidence, "sources": sources}
     text = said.text or TEXTS.say(said.reply.action, request)
-    count = chats.service.count_tokens
-    prompt = sum(count(message.text) for message in messages)
-    return Completion(text, prompt, count(text), {**about, "decision": said.decision})
+    # Long conversations take a while.
+    counts = await run_in_threadpool(chats.service.count_tokens, [*(message.text for message in messages), text])
+    return Completion(text, sum(counts[:-1]), counts[-1], {**about, "decision": said.decision})
 
 
 def _unanswered(messages: list[Message]) -> list[str]:

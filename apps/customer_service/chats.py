@@ -1,10 +1,11 @@
 """What the page and the API ask for: conversations that are kept, replies, opinions, articles."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from apps.customer_service.environment import MAX_ASKS
 from apps.customer_service.replies import Action, Reply, Source
 from apps.customer_service.service import SupportService
 from core.errors import ConflictError, NotFoundError
@@ -13,12 +14,13 @@ from core.serving.drift import WATCH
 from core.serving.explore import Explorer
 from core.serving.metrics import DECISIONS, FEEDBACK
 from core.store import catalogue, conversations, decisions
-from core.store.database import Store
+from core.store.database import Session, Store
 from core.store.schema import Conversation, Turn
 from core.versions.live import Live
 
 APP = "customer_service"
 _TRIES = 5
+_NOT_YOURS = "There is no such conversation of yours."
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,26 @@ class Said:
     decision: str | None = None
 
 
+@dataclass(frozen=True)
+class _Known:
+    """What the next turn of a conversation depends on.
+
+    Attributes:
+        conversation: its id.
+        last: its last turns, oldest first.
+        answered: what answered the message that was sent with the same key.
+    """
+
+    conversation: str
+    last: Sequence[Turn] = ()
+    answered: Turn | None = None
+
+    @property
+    def length(self) -> int:
+        """Number of all turns."""
+        return self.last[-1].number + 1 if self.last else 0
+
+
 class SupportChats:
     """Keeps conversations, and lets each be seen by its owner and by agents only.
 
@@ -58,27 +80,31 @@ class SupportChats:
         """The bot that answers at the moment."""
         return self.services.current[0]
 
-    def start(self, who: Principal) -> str:
+    async def start(self, who: Principal) -> str:
         """Begin a conversation of the asker's; its id."""
-        with self.store.transaction() as session:
-            return conversations.start(session, APP, who.name).id
+        return await self.store.write(lambda session: conversations.start(session, APP, who.name).id)
 
-    def newest(self, who: Principal, count: int) -> list[Conversation]:
+    async def newest(self, who: Principal, count: int) -> list[Conversation]:
         """The newest conversations that the asker may see."""
-        with self.store.reading() as session:
-            return conversations.newest(session, APP, None if who.is_at_least("agent") else who.name, count)
+        owner = None if who.is_at_least("agent") else who.name
+        return await self.store.read(lambda session: conversations.newest(session, APP, owner, count))
 
-    def turns(self, who: Principal, identity: str) -> list[Said]:
+    async def turns(self, who: Principal, identity: str) -> list[Said]:
         """A conversation, oldest turn first.
 
         Raises:
             NotFoundError: it is not there, or not the asker's.
         """
-        with self.store.reading() as session:
-            talk = self._seen(conversations.find(session, APP, identity), who)
-            return [self._said(turn) for turn in conversations.turns(session, talk.id)]
 
-    def say(self, who: Principal, identity: str, message: str, key: str | None = None) -> Said:
+        def found(session: Session) -> tuple[Conversation | None, list[Turn]]:
+            return conversations.find(session, APP, identity), conversations.turns(session, identity)
+
+        talk, turns = await self.store.read(found)
+        if talk is None or not who.may_see(talk.owner):
+            raise NotFoundError(_NOT_YOURS)
+        return [self._said(turn) for turn in turns]
+
+    async def say(self, who: Principal, identity: str, message: str, key: str | None = None) -> Said:
         """Add the asker's message and the bot's reply.
 
         Args:
@@ -96,21 +122,18 @@ class SupportChats:
             SteerError: the message is empty, too long, or not text.
         """
         for _ in range(_TRIES):
-            with self.store.reading() as session:
-                talk = self._own(conversations.find(session, APP, identity), who)
-                known = conversations.turns(session, identity)
-            answered = next((turn for turn in known if key and turn.key == key and turn.role == "assistant"), None)
-            if answered is not None:
-                return self._said(answered)
+            known = await self._known(who, identity, key)
+            if known.answered is not None:
+                return self._said(known.answered)
             service, version = self.services.current
-            reply = service.reply(_unanswered(known), message, self.explorer)
-            said = self._append(talk, known, message, key, reply, version)
+            reply = await service.reply(_unanswered(known.last), message, self.explorer)
+            said = await self._append(who, known, message, key, reply, version)
             if said is not None:
                 _count(version, reply)
                 return said
         raise ConflictError("Several messages came at the same time; please send yours again.")
 
-    def answer_once(self, who: Principal, earlier: list[str], message: str) -> Said:
+    async def answer_once(self, who: Principal, earlier: list[str], message: str) -> Said:
         """Reply in a conversation that the asker keeps; the exchange is kept as a conversation of its own.
 
         Args:
@@ -122,15 +145,13 @@ class SupportChats:
             SteerError: the message is empty, too long, or not text.
         """
         service, version = self.services.current
-        reply = service.reply(earlier, message, self.explorer)
-        with self.store.transaction() as session:
-            talk = conversations.start(session, APP, who.name)
-        said = self._append(talk, [], message, None, reply, version)
+        reply = await service.reply(earlier, message, self.explorer)
+        said = await self._append(who, _Known(await self.start(who)), message, None, reply, version)
         assert said is not None  # nobody else knows of the conversation yet
         _count(version, reply)
         return said
 
-    def hand_over(self, who: Principal, identity: str, wish: str) -> Said:
+    async def hand_over(self, who: Principal, identity: str, wish: str) -> Said:
         """Note that the customer asked for a person, which is always obeyed.
 
         Raises:
@@ -138,33 +159,30 @@ class SupportChats:
             ConflictError: other messages came at the same time.
         """
         reply = Reply("hand_over", "", [], 1.0)
-        with self.store.reading() as session:
-            talk = self._own(conversations.find(session, APP, identity), who)
-            known = conversations.turns(session, identity)
-        said = self._append(talk, known, wish, None, reply, None)
+        said = await self._append(who, await self._known(who, identity), wish, None, reply, None)
         if said is None:
             raise ConflictError("Another message came at the same time; please ask again.")
         return said
 
-    def take_back(self, who: Principal, identity: str) -> str | None:
+    async def take_back(self, who: Principal, identity: str) -> str | None:
         """Remove the asker's last message and its reply; the message, or None where there is none.
 
         Raises:
             NotFoundError: there is no such conversation of the asker's.
         """
-        with self.store.transaction() as session:
-            return conversations.take_back(session, self._own(conversations.find(session, APP, identity), who))
+        talk = (await self._known(who, identity)).conversation
+        return await self.store.write(lambda session: conversations.take_back(session, talk))
 
-    def remove(self, who: Principal, identity: str) -> None:
+    async def remove(self, who: Principal, identity: str) -> None:
         """Delete a conversation.
 
         Raises:
             NotFoundError: there is no such conversation of the asker's.
         """
-        with self.store.transaction() as session:
-            conversations.remove(session, self._own(conversations.find(session, APP, identity), who))
+        talk = (await self._known(who, identity)).conversation
+        await self.store.write(lambda session: conversations.remove(session, talk))
 
-    def judge(self, who: Principal, decision: str, value: float, comment: str = "") -> None:
+    async def judge(self, who: Principal, decision: str, value: float, comment: str = "") -> None:
         """Keep what the asker thinks of a reply of theirs; agents may judge any.
 
         Args:
@@ -176,68 +194,71 @@ class SupportChats:
         Raises:
             NotFoundError: there is no such decision that the asker may see.
         """
-        with self.store.transaction() as session:
-            found = decisions.find(session, APP, decision)
-            if found is None or not who.may_see(found.owner):
-                raise NotFoundError("There is no such reply of yours.")
-            decisions.judge(session, found.id, who.name, value, {"comment": comment} if comment else {})
+        found = await self.store.read(lambda session: decisions.find(session, APP, decision))
+        if found is None or not who.may_see(found.owner):
+            raise NotFoundError("There is no such reply of yours.")
+        about = {"comment": comment} if comment else {}
+        await self.store.write(lambda session: decisions.judge(session, decision, who.name, value, about))
         FEEDBACK.labels(APP, "good" if value > 0 else "bad").inc()
         WATCH.note(APP, "outcomes", value)
 
-    def articles(self, count: int, after: str) -> list[Source]:
+    async def articles(self, count: int, after: str) -> list[Source]:
         """Articles in the order of their ids, behind the id `after`."""
-        with self.store.reading() as session:
-            return [Source(d.key, d.title, d.body) for d in catalogue.documents(session, APP, count, after)]
+        found = await self.store.read(lambda session: catalogue.documents(session, APP, count, after))
+        return [Source(document.key, document.title, document.body) for document in found]
 
-    def article(self, identity: str) -> Source:
+    async def article(self, identity: str) -> Source:
         """The article of an id.
 
         Raises:
             NotFoundError: there is none.
         """
-        with self.store.reading() as session:
-            found = catalogue.document(session, APP, identity)
+        found = await self.store.read(lambda session: catalogue.document(session, APP, identity))
         if found is None:
             raise NotFoundError("There is no such article.")
         return Source(found.key, found.title, found.body)
 
-    def _append(
-        self, talk: Conversation, known: list[Turn], message: str, key: str | None, reply: Reply, version: str | None
+    async def _known(self, who: Principal, identity: str, key: str | None = None) -> _Known:
+        """What the next turn of a conversation of the asker's depends on."""
+
+        def found(session: Session) -> tuple[Conversation | None, _Known]:
+            last = conversations.last_turns(session, identity, 2 * MAX_ASKS)
+            answered = conversations.answer_to(session, identity, key) if key else None
+            return conversations.find(session, APP, identity), _Known(identity, last, answered)
+
+        talk, known = await self.store.read(found)
+        if talk is None or talk.owner != who.name:
+            raise NotFoundError(_NOT_YOURS)
+        return known
+
+    async def _append(
+        self, who: Principal, known: _Known, message: str, key: str | None, reply: Reply, version: str | None
     ) -> Said | None:
         """Keep an exchange and the decision behind it; None if the conversation is no longer what it was."""
         answer = Turn(role="assistant", text=reply.text, key=key, about=_about(reply))
         question = Turn(role="user", text=message.strip(), key=key)
-        try:
-            with self.store.transaction() as session:
-                if reply.choice is not None and version is not None:
-                    answer.decision_id = decisions.keep(
-                        session,
-                        app=APP,
-                        owner=talk.owner,
-                        version=version,
-                        state={**reply.choice.state, "confidence": reply.confidence},
-                        action=[reply.choice.action],
-                        propensity=reply.choice.propensity,
-                    )
-                if not conversations.append(session, talk, len(known), [question, answer]):
-                    raise _OutdatedError
-        except _OutdatedError:
-            return None
-        return self._said(answer)
+
+        def kept(session: Session) -> bool:
+            if not conversations.claim(session, known.conversation, known.length):
+                return False
+            if reply.choice is not None and version is not None:
+                answer.decision_id = decisions.keep(
+                    session,
+                    app=APP,
+                    owner=who.name,
+                    version=version,
+                    state={**reply.choice.state, "confidence": reply.confidence},
+                    action=[reply.choice.action],
+                    propensity=reply.choice.propensity,
+                )
+            conversations.append(session, known.conversation, known.length, [question, answer])
+            return True
+
+        return self._said(answer) if await self.store.write(kept) else None
 
     def _said(self, turn: Turn) -> Said:
         reply = _reply(turn, self.service) if turn.role == "assistant" else None
         return Said(turn.role, turn.text, turn.time, reply, turn.decision_id)
-
-    def _seen(self, talk: Conversation | None, who: Principal) -> Conversation:
-        if talk is None or not who.may_see(talk.owner):
-            raise NotFoundError("There is no such conversation of yours.")
-        return talk
-
-    def _own(self, talk: Conversation | None, who: Principal) -> Conversation:
-        if talk is None or talk.owner != who.name:
-            raise NotFoundError("There is no such conversation of yours.")
-        return talk
 
     def _keep_articles(self) -> None:
         rows = [
@@ -253,11 +274,7 @@ def _count(version: str, reply: Reply) -> None:
     WATCH.note(APP, "inputs", reply.confidence)
 
 
-class _OutdatedError(Exception):
-    """The conversation is no longer what the reply was made for."""
-
-
-def _unanswered(known: list[Turn]) -> list[str]:
+def _unanswered(known: Sequence[Turn]) -> list[str]:
     """The customer's messages that the bot has only asked back about so far."""
     messages: list[str] = []
     for question, answer in zip(reversed(known[::2]), reversed(known[1::2]), strict=True):

@@ -33,7 +33,7 @@ class SupportService:
         self._known = {article.id: article for article in task.desk.articles}
         self._tokenizer = AutoTokenizer.from_pretrained(resolve(task.settings.encoder.name))
 
-    def reply(self, earlier: list[str], message: str, explorer: Explorer | None = None) -> Reply:
+    async def reply(self, earlier: list[str], message: str, explorer: Explorer | None = None) -> Reply:
         """Decide what to do about a conversation.
 
         Args:
@@ -47,16 +47,16 @@ class SupportService:
         message = typed_text(message, most=MAX_MESSAGE, what="a message")
         messages = (*earlier[-MAX_ASKS:], message)
         may_ask = len(earlier) < MAX_ASKS  # nobody is asked a third time
-        reply: Reply = self.engine.ask("replies", Asked(messages, may_ask, explorer or Explorer()))
+        reply: Reply = await self.engine.answer("replies", Asked(messages, may_ask, explorer or Explorer()))
         return reply
 
     def sources(self, articles: Sequence[str]) -> list[Source]:
         """The articles of some ids, without those that are no longer there."""
         return [source(self._known[article]) for article in articles if article in self._known]
 
-    def count_tokens(self, text: str) -> int:
-        """Tokens of a text, as the policy's encoder counts them."""
-        return len(self._tokenizer(text)["input_ids"])
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text, as the policy's encoder counts them."""
+        return [len(ids) for ids in self._tokenizer(list(texts))["input_ids"]]
 
 
 def open_service(run: Run, engine: Engine) -> SupportService:

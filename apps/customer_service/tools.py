@@ -13,7 +13,7 @@ from core.serving.page import page_asker
 def tools(chats: SupportChats) -> list[Callable[..., Any]]:
     """`ask_support` and `read_help_article`."""
 
-    def ask_support(question: str, request: gr.Request) -> dict[str, Any]:
+    async def ask_support(question: str, request: gr.Request) -> dict[str, Any]:
         """Ask the shop's customer service a question.
 
         Args:
@@ -24,7 +24,7 @@ def tools(chats: SupportChats) -> list[Callable[..., Any]]:
             The action (answer, ask_back, hand_over or decline), the text for the customer, how sure the bot is, and
             the articles that the answer rests on.
         """
-        said = chats.answer_once(page_asker(request), [], question)
+        said = await chats.answer_once(page_asker(request), [], question)
         assert said.reply is not None  # the bot's turn
         return {
             "action": said.reply.action,
@@ -33,7 +33,7 @@ def tools(chats: SupportChats) -> list[Callable[..., Any]]:
             "articles": [{"id": source.article, "title": source.title} for source in said.reply.sources],
         }
 
-    def read_help_article(article: str) -> dict[str, str]:
+    async def read_help_article(article: str) -> dict[str, str]:
         """Read one of the shop's help articles.
 
         Args:
@@ -42,7 +42,7 @@ def tools(chats: SupportChats) -> list[Callable[..., Any]]:
         Returns:
             Title and body.
         """
-        found = chats.article(article)
+        found = await chats.article(article)
         return {"title": found.title, "body": found.body}
 
     return [ask_support, read_help_article]

@@ -107,35 +107,35 @@ def build(chats: SupportChats) -> None:
 
     view = [chat, bot, decision, sources, choice_row, *choices]
 
-    def ask(text: str, so_far: Chat, request: gr.Request) -> list[Any]:
+    async def ask(text: str, so_far: Chat, request: gr.Request) -> list[Any]:
         with shown_errors():
-            conversation = so_far.conversation or chats.start(page_asker(request))
-            said = chats.say(page_asker(request), conversation, text)
+            conversation = so_far.conversation or await chats.start(page_asker(request))
+            said = await chats.say(page_asker(request), conversation, text)
         return [*_render(_with(so_far, conversation, text.strip(), said, request), request), ""]
 
-    def ask_for_person(so_far: Chat, request: gr.Request) -> list[Any]:
+    async def ask_for_person(so_far: Chat, request: gr.Request) -> list[Any]:
         wish = TEXTS.say("wants_person", request)
         with shown_errors():
-            conversation = so_far.conversation or chats.start(page_asker(request))
-            said = chats.hand_over(page_asker(request), conversation, wish)
+            conversation = so_far.conversation or await chats.start(page_asker(request))
+            said = await chats.hand_over(page_asker(request), conversation, wish)
         return _render(_with(so_far, conversation, wish, said, request), request)
 
-    def take_back(so_far: Chat, request: gr.Request) -> list[Any]:
+    async def take_back(so_far: Chat, request: gr.Request) -> list[Any]:
         if so_far.conversation is None or not so_far.exchanges:
             return [*_render(so_far, request), ""]
         with shown_errors():
-            message = chats.take_back(page_asker(request), so_far.conversation)
+            message = await chats.take_back(page_asker(request), so_far.conversation)
         return [*_render(Chat(so_far.conversation, so_far.exchanges[:-1]), request), message or ""]
 
     def start_over(request: gr.Request) -> list[Any]:
         return _render(Chat(), request)
 
-    def note(data: gr.LikeData, so_far: Chat, request: gr.Request) -> None:
+    async def note(data: gr.LikeData, so_far: Chat, request: gr.Request) -> None:
         index = data.index[0] if isinstance(data.index, list | tuple) else data.index
         decision = so_far.exchanges[index // 2].said.decision
         if decision is not None:  # a person's own wish for a person is no decision of the bot's
             with shown_errors():
-                chats.judge(page_asker(request), decision, 1.0 if data.liked else -1.0)
+                await chats.judge(page_asker(request), decision, 1.0 if data.liked else -1.0)
         gr.Info(TEXTS.say("thanks_up" if data.liked else "thanks_down", request))
 
     quiet: dict[str, Any] = {"show_progress": "minimal", "api_visibility": "private"}

@@ -44,7 +44,7 @@ class ListedFilm(FilmLine):
     def listed(cls, film: Recommended) -> "ListedFilm":
         """As the service knows it."""
         reason = Reason(kind=film.reason.kind, about=film.reason.about)
-        return cls(**FilmLine.of(film.film).model_dump(), score=film.score, reason=reason)
+        return cls(**vars(FilmLine.of(film.film)), score=film.score, reason=reason)
 
 
 class FilmList(BaseModel):
@@ -101,10 +101,10 @@ def _lists(visits: Visits) -> APIRouter:
     router = APIRouter()
 
     @router.post("/lists")
-    def show(who: Asker, body: Wish) -> FilmList:
+    async def show(who: Asker, body: Wish) -> FilmList:
         """Ten films with their reasons."""
         visitor = Visitor(body.user, body.words, tuple(Event(event.kind, event.film) for event in body.events))
-        return FilmList.of(visits.show(who, visits.for_profile(who, visitor) if body.profile else visitor))
+        return FilmList.of(await visits.show(who, await visits.for_profile(who, visitor) if body.profile else visitor))
 
     @router.get("/users")
     def users(limit: Annotated[int, Query(ge=2, le=200)] = 24) -> list[UserLine]:
@@ -131,23 +131,23 @@ def _profile(visits: Visits) -> APIRouter:
     router = APIRouter(prefix="/profile")
 
     @router.get("")
-    def read(who: Asker) -> list[VisitEvent]:
+    async def read(who: Asker) -> list[VisitEvent]:
         """Everything that you did, oldest first."""
-        return [VisitEvent(kind=event.kind, film=event.film) for event in visits.profile(who).events]
+        return [VisitEvent(kind=event.kind, film=event.film) for event in (await visits.profile(who)).events]
 
     @router.post("/events", status_code=201)
-    def note(who: Asker, body: NewEvent, key: IdempotencyKey = None) -> dict[str, str]:
+    async def note(who: Asker, body: NewEvent, key: IdempotencyKey = None) -> dict[str, str]:
         """Like or hide a film; the key that the event is kept under."""
-        return {"key": visits.note(who, Event(body.kind, body.film), body.decision, key)}
+        return {"key": await visits.note(who, Event(body.kind, body.film), body.decision, key)}
 
     @router.delete("/events/last")
-    def take_back(who: Asker) -> dict[str, bool]:
+    async def take_back(who: Asker) -> dict[str, bool]:
         """Undo your last like or hide; whether there was one."""
-        return {"undone": visits.take_back(who)}
+        return {"undone": await visits.take_back(who)}
 
     @router.delete("")
-    def forget(who: Asker) -> dict[str, int]:
+    async def forget(who: Asker) -> dict[str, int]:
         """Delete your profile; how many events that were."""
-        return {"forgotten": visits.forget(who)}
+        return {"forgotten": await visits.forget(who)}
 
     return router

@@ -140,16 +140,16 @@ class RecommenderService:
         genres = Counter(genre for film in liked for genre in self.data.items[film].genres)
         return UserSummary(user, len(liked), tuple(genre for genre, _ in genres.most_common(3)))
 
-    def recommend(self, visitor: Visitor) -> list[Recommended]:
+    async def recommend(self, visitor: Visitor) -> list[Recommended]:
         """Ten films with reasons; none for a visitor of whom nothing is known yet.
 
         Raises:
             SteerError: unknown user or film, words that are too long or no text, or too many requests wait.
         """
-        ranked = self.rank(visitor)
+        ranked = await self.rank(visitor)
         return ranked.films if ranked else []
 
-    def rank(self, visitor: Visitor, explorer: Explorer | None = None) -> Ranked | None:
+    async def rank(self, visitor: Visitor, explorer: Explorer | None = None) -> Ranked | None:
         """Ten films with reasons and their propensity; None for a visitor of whom nothing is known yet.
 
         Args:
@@ -163,7 +163,7 @@ class RecommenderService:
         liked, seen = self._liked(visitor), self._seen(visitor)
         if not words and not len(liked):
             return None
-        found: Scored = self.engine.ask("lists", Wanted(liked, seen, words))
+        found: Scored = await self.engine.answer("lists", Wanted(liked, seen, words))
         order, propensity = (explorer or Explorer()).rank(found.scores.astype(np.float64), PICKS)
         films = found.candidates[order]
         reasons = self.reasons.explain(films, liked, words, None if found.said is None else found.said[films])
@@ -215,8 +215,8 @@ class RecommenderService:
         """Likes of the user's past, then those of this visit, oldest first; a film hidden since no longer counts."""
         past = self._likes_of(visitor.user).tolist() if visitor.user is not None else []
         hidden = {event.film for event in visitor.events if event.kind == "hide"}
-        now = [self.film(event.film).row for event in visitor.events if event.kind == "like"]
-        liked = [film for film in past if film not in now] + list(dict.fromkeys(now))
+        now = dict.fromkeys(self.film(event.film).row for event in visitor.events if event.kind == "like")
+        liked = [*(film for film in past if film not in now), *now]
         return np.array([film for film in liked if film not in hidden], dtype=np.int64)
 
     def _seen(self, visitor: Visitor) -> np.ndarray:

@@ -13,7 +13,7 @@ from core.serving.page import page_asker
 def tools(visits: Visits) -> list[Callable[..., Any]]:
     """`recommend_films`."""
 
-    def recommend_films(wish: str, request: gr.Request) -> list[dict[str, Any]]:
+    async def recommend_films(wish: str, request: gr.Request) -> list[dict[str, Any]]:
         """Recommend ten films that fit a wish and differ from each other.
 
         Args:
@@ -23,7 +23,7 @@ def tools(visits: Visits) -> list[Callable[..., Any]]:
         Returns:
             Title, year and genres of each film, best first.
         """
-        shown = visits.show(page_asker(request), Visitor(words=wish))
+        shown = await visits.show(page_asker(request), Visitor(words=wish))
         return [
             {"title": listed.film.title, "year": listed.film.year, "genres": list(listed.film.genres)}
             for listed in shown.films

@@ -1,6 +1,6 @@
 """The page on which a visitor gets ten films and changes the list by liking and hiding."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
 from html import escape
@@ -75,40 +75,40 @@ def build(visits: Visits) -> None:
     view = [visit, empty, headline, grid, history, undo, *cards]
     show = partial(_view, visits)
 
-    def choose(typed: str | None, request: gr.Request) -> list[Any]:
+    async def choose(typed: str | None, request: gr.Request) -> list[Any]:
         if not typed:
-            return [*show(Visitor(), (), request), ""]
-        return [*show(Visitor(user=_user_number(typed, request)), (), request), ""]
+            return [*await show(Visitor(), (), request), ""]
+        return [*await show(Visitor(user=_user_number(typed, request)), (), request), ""]
 
-    def describe(words: str, now: Visit, request: gr.Request) -> list[Any]:
+    async def describe(words: str, now: Visit, request: gr.Request) -> list[Any]:
         with shown_errors():
             words = checked(words)
         goes_on = now.visitor.user is None
         events = now.visitor.events if goes_on else ()
-        return [*show(Visitor(words=words, events=events), now.noted if goes_on else (), request), None, words]
+        return [*await show(Visitor(words=words, events=events), now.noted if goes_on else (), request), None, words]
 
-    def react(now: Visit, event: Event, decision: str | None, request: gr.Request) -> list[Any]:
+    async def react(now: Visit, event: Event, decision: str | None, request: gr.Request) -> list[Any]:
         with shown_errors():
-            noted = visits.note(page_asker(request), event, decision)
-        return show(now.visitor.with_event(event.kind, event.film), (*now.noted, noted), request)
+            noted = await visits.note(page_asker(request), event, decision)
+        return await show(now.visitor.with_event(event.kind, event.film), (*now.noted, noted), request)
 
-    def on_list(kind: Kind, at: int) -> Callable[..., list[Any]]:
-        def reacted(now: Visit, request: gr.Request) -> list[Any]:
-            return react(now, Event(kind, now.films[at]), now.decision, request)
-
-        return reacted
-
-    def on_found(at: int) -> Callable[..., list[Any]]:
-        def reacted(now: Visit, films: list[int], request: gr.Request) -> list[Any]:
-            return react(now, Event("like", films[at]), None, request)
+    def on_list(kind: Kind, at: int) -> Callable[..., Awaitable[list[Any]]]:
+        async def reacted(now: Visit, request: gr.Request) -> list[Any]:
+            return await react(now, Event(kind, now.films[at]), now.decision, request)
 
         return reacted
 
-    def take_back(now: Visit, request: gr.Request) -> list[Any]:
+    def on_found(at: int) -> Callable[..., Awaitable[list[Any]]]:
+        async def reacted(now: Visit, films: list[int], request: gr.Request) -> list[Any]:
+            return await react(now, Event("like", films[at]), None, request)
+
+        return reacted
+
+    async def take_back(now: Visit, request: gr.Request) -> list[Any]:
         if now.noted:
             with shown_errors():
-                visits.take_back(page_asker(request), now.noted[-1])
-        return show(now.visitor.undone(), now.noted[:-1], request)
+                await visits.take_back(page_asker(request), now.noted[-1])
+        return await show(now.visitor.undone(), now.noted[:-1], request)
 
     def search(words: str, request: gr.Request) -> list[Any]:
         with shown_errors():
@@ -118,9 +118,9 @@ def build(visits: Visits) -> None:
         labels = [f"+ {film.title} ({film.year})" for film in films] + [""] * (FOUND - len(films))
         return [[film.row for film in films], *(gr.Button(label, visible=bool(label)) for label in labels)]
 
-    def start_over(request: gr.Request) -> list[Any]:
+    async def start_over(request: gr.Request) -> list[Any]:
         hidden = [gr.Button(visible=False) for _ in finds]
-        return [*show(Visitor(), (), request), None, "", "", [], *hidden]
+        return [*await show(Visitor(), (), request), None, "", "", [], *hidden]
 
     quiet: dict[str, Any] = {"show_progress": "minimal", "api_visibility": "private"}
     user.input(choose, user, [*view, taste], **quiet)
@@ -187,11 +187,11 @@ def _grid() -> tuple[gr.Row, list[gr.HTML], list[gr.Button], list[gr.Button]]:
     return grid, cards, likes, hides
 
 
-def _view(visits: Visits, visitor: Visitor, noted: tuple[str, ...], request: gr.Request) -> list[Any]:
+async def _view(visits: Visits, visitor: Visitor, noted: tuple[str, ...], request: gr.Request) -> list[Any]:
     """Values of the page's state and view: visit, empty state, headline, grid, history, undo, cards."""
     say = partial(TEXTS.say, request=request)
     with shown_errors():
-        shown = visits.show(page_asker(request), visitor)
+        shown = await visits.show(page_asker(request), visitor)
         likes, total = visits.service.history(visitor)
     films = shown.films
     new = sum(event.kind == "like" for event in visitor.events)

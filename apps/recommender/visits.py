@@ -47,19 +47,19 @@ class Visits:
         """What ranks at the moment."""
         return self.services.current[0]
 
-    def show(self, who: Principal, visitor: Visitor) -> Shown:
+    async def show(self, who: Principal, visitor: Visitor) -> Shown:
         """A list for a visitor, logged with its propensity.
 
         Raises:
             SteerError: unknown user or film, or words that are too long or no text.
         """
         service, version = self.services.current
-        ranked = service.rank(visitor, self.explorer)
+        ranked = await service.rank(visitor, self.explorer)
         if ranked is None:
             return Shown([], None)
         sure = 1 - ranked.films[1].score  # how far the first film stands out
-        with self.store.transaction() as session:
-            decision = decisions.keep(
+        decision = await self.store.write(
+            lambda session: decisions.keep(
                 session,
                 app=APP,
                 owner=who.name,
@@ -68,18 +68,18 @@ class Visits:
                 action=ranked.action,
                 propensity=ranked.propensity,
             )
+        )
         DECISIONS.labels(APP, version, "list").inc()
         WATCH.note(APP, "inputs", sure)
         return Shown(ranked.films, decision)
 
-    def profile(self, who: Principal) -> Visitor:
+    async def profile(self, who: Principal) -> Visitor:
         """The asker as a visitor, with everything that they did so far."""
-        with self.store.reading() as session:
-            events = catalogue.events(session, APP, who.name)
+        events = await self.store.read(lambda session: catalogue.events(session, APP, who.name))
         kinds: dict[str, Kind] = {"like": "like", "hide": "hide"}
         return Visitor(events=tuple(Event(kinds[event.kind], int(event.item)) for event in events))
 
-    def note(self, who: Principal, event: Event, decision: str | None = None, key: str | None = None) -> str:
+    async def note(self, who: Principal, event: Event, decision: str | None = None, key: str | None = None) -> str:
         """Keep what the asker did with a film.
 
         Args:
@@ -96,30 +96,28 @@ class Visits:
             SteerError: there is no such film.
         """
         film, key = self.service.film(event.film), key or uuid4().hex
-        with self.store.transaction() as session:
-            if decision is not None:
-                found = decisions.find(session, APP, decision)
-                if found is None or not who.may_see(found.owner):
-                    raise NotFoundError("There is no such list of yours.")
-            row = {"app": APP, "owner": who.name, "key": key, "kind": event.kind, "item": str(film.row)}
-            if catalogue.add_event(session, {**row, "decision_id": decision}):
-                FEEDBACK.labels(APP, "good" if event.kind == "like" else "bad").inc()
-                WATCH.note(APP, "outcomes", 1.0 if event.kind == "like" else -1.0)
+        if decision is not None:
+            found = await self.store.read(lambda session: decisions.find(session, APP, decision))
+            if found is None or not who.may_see(found.owner):
+                raise NotFoundError("There is no such list of yours.")
+        row = {"app": APP, "owner": who.name, "key": key, "kind": event.kind, "item": str(film.row)}
+        if await self.store.write(lambda session: catalogue.add_event(session, {**row, "decision_id": decision})):
+            FEEDBACK.labels(APP, "good" if event.kind == "like" else "bad").inc()
+            WATCH.note(APP, "outcomes", 1.0 if event.kind == "like" else -1.0)
         return key
 
-    def take_back(self, who: Principal, key: str | None = None) -> bool:
+    async def take_back(self, who: Principal, key: str | None = None) -> bool:
         """Undo the asker's like or hide of a key, or their last one; whether there was one."""
-        with self.store.transaction() as session:
-            return catalogue.take_back_event(session, APP, who.name, key)
+        return await self.store.write(lambda session: catalogue.take_back_event(session, APP, who.name, key))
 
-    def forget(self, who: Principal) -> int:
+    async def forget(self, who: Principal) -> int:
         """Delete the asker's profile; how many events that were."""
-        with self.store.transaction() as session:
-            return catalogue.forget(session, APP, who.name)
+        return await self.store.write(lambda session: catalogue.forget(session, APP, who.name))
 
-    def for_profile(self, who: Principal, visitor: Visitor) -> Visitor:
+    async def for_profile(self, who: Principal, visitor: Visitor) -> Visitor:
         """A visitor with the events of the asker's profile before those of the visit."""
-        return replace(visitor, events=(*self.profile(who).events, *visitor.events))
+        profile = await self.profile(who)
+        return replace(visitor, events=(*profile.events, *visitor.events))
 
     def _keep_films(self) -> None:
         rows = [

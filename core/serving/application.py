@@ -18,9 +18,9 @@ from fastapi import FastAPI, Security
 from fastapi.security import HTTPBearer
 from starlette.concurrency import run_in_threadpool
 
+from core.batching import Batch
 from core.errors import SteerError
 from core.serving.access import Access, Open
-from core.serving.batching import Batch
 from core.serving.engine import Engine
 from core.serving.engine_process import EngineProcess
 from core.serving.explore import Explorer

@@ -7,7 +7,7 @@ bot decides by its policy.
 import json
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from uuid import uuid4
@@ -71,7 +71,7 @@ class Completion:
     about: dict[str, Any] = field(default_factory=dict)
 
 
-Complete = Callable[[Request, list[Message]], Completion]
+Complete = Callable[[Request, list[Message]], Awaitable[Completion]]
 
 
 def chat_routes(model: str, complete: Complete) -> APIRouter:
@@ -89,13 +89,13 @@ def chat_routes(model: str, complete: Complete) -> APIRouter:
         return {"object": "list", "data": [{"id": model, "object": "model", "created": 0, "owned_by": "steer"}]}
 
     @routes.post("/chat/completions", response_model=None)
-    def chat(request: Request, body: ChatRequest) -> dict[str, Any] | StreamingResponse:
+    async def chat(request: Request, body: ChatRequest) -> dict[str, Any] | StreamingResponse:
         """Answer a conversation whole, or as a stream of server-sent events."""
         if body.model != model:
             raise HTTPException(404, f"There is no model {body.model!r}; there is {model!r}.")
         if body.messages[-1].role != "user":
             raise HTTPException(400, "The last message must be the user's.")
-        completion = complete(request, body.messages)
+        completion = await complete(request, body.messages)
         head = {"id": f"chatcmpl-{uuid4().hex}", "created": int(time.time()), "model": model}
         if body.stream:
             with_usage = body.stream_options is not None and body.stream_options.include_usage

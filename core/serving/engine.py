@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from core.serving.batching import Batch, Batcher
+from core.batching import Batch, Batcher
 
 Work = Callable[[list[Any]], Sequence[Any]]
 # What an engine can do, by name: each maps the items of a batch to their results, in order.
@@ -12,7 +12,7 @@ Works = Mapping[str, Work]
 
 
 class Engine:
-    """Takes one item at a time, from many threads, and works off those that wait together.
+    """Takes one item at a time, from many threads and coroutines, and works off those that wait together.
 
     Args:
         works: what it can do; one thread calls each.
@@ -37,6 +37,10 @@ class Engine:
             Exception: what the work raises for this item.
         """
         return self._batchers[name].submit(item)
+
+    async def answer(self, name: str, item: Any) -> Any:
+        """`ask` as a coroutine."""
+        return await self._batchers[name].answer(item)
 
     def close(self) -> None:
         """Take nothing more, and return when everything taken is answered."""

@@ -40,8 +40,9 @@ class Explorer:
         Returns:
             Rows of the items, int64 of shape (length,), and the probability that this rule shows that very list.
         """
-        best = np.argsort(-logits, kind="stable")[:length]
-        rows = best
+        rows = best = np.argsort(-logits, kind="stable")[:length]
+        if not self.share:
+            return best, 1.0
         if self._chance.random() < self.share:  # Plackett-Luce by the Gumbel trick, as in training
             rows = np.argsort(-(logits + self._chance.gumbel(size=len(logits))), kind="stable")[:length]
         sampled = _plackett_luce(logits, rows)

@@ -1,10 +1,11 @@
 """Opening the store: SQLite by default, PostgreSQL by URL, brought up to date by migrations."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from alembic import command
 from alembic.config import Config
@@ -14,11 +15,18 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, InterfaceError, NoSuchModuleError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
+from core.batching import Batcher
 from core.errors import SteerError, UnavailableError
 from core.store.shared_sync import SharedSync
 
+__all__ = ["Session", "Store", "open_store", "sqlite_url"]
+
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _BUSY_SECONDS = 30
+
+Result = TypeVar("Result")
+Begin = Callable[[], AbstractContextManager[Session]]
+Work = Callable[[Session], Result]
 
 
 class Store:
@@ -36,6 +44,25 @@ class Store:
         is_alone = engine.dialect.name == "sqlite"
         self._turn: AbstractContextManager[object] = threading.Lock() if is_alone else nullcontext()
         self._on_disk = SharedSync(_write_ahead_log(engine.url)) if is_alone else _already
+        self._reads: Batcher[Work[Any], Any] = _together(self.reading, "reads")
+        self._writes: Batcher[Work[Any], Any] = _together(self.transaction, "writes")
+
+    async def write(self, work: Work[Result]) -> Result:
+        """What `work` returns for a session, its changes on disk.
+
+        Requests that come at the same time share a transaction: beginning and ending it, and the disk, cost more than
+        what one of them writes. Should any of them fail, each gets a transaction of its own, and is called once more.
+
+        Raises:
+            Exception: what `work` raises; see also `transaction`.
+        """
+        result: Result = await self._writes.answer(work)
+        return result
+
+    async def read(self, work: Work[Result]) -> Result:
+        """`write` for what changes nothing; see `reading`."""
+        result: Result = await self._reads.answer(work)
+        return result
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
@@ -92,8 +119,19 @@ class Store:
         return self.engine.url
 
     def close(self) -> None:
-        """Give back every connection."""
+        """Finish what was taken, and give back every connection."""
+        self._reads.close()
+        self._writes.close()
         self.engine.dispose()
+
+
+def _together(begin: Begin, name: str) -> Batcher[Work[Any], Any]:
+    return Batcher(partial(_one_after_another, begin), delay=0.0, name=name)
+
+
+def _one_after_another(begin: Begin, works: list[Work[Any]]) -> list[Any]:
+    with begin() as session:
+        return [work(session) for work in works]
 
 
 def sqlite_url(file: Path) -> str:

@@ -1,5 +1,7 @@
 """What people say about replies becomes decisions to learn from, in the states in which the bot had replied."""
 
+import asyncio
+
 import numpy as np
 import pytest
 import torch
@@ -30,7 +32,7 @@ def judged(state, action, value, propensity=1.0) -> Judged:
 
 def test_the_log_holds_what_the_policy_saw_and_did(service, runs):
     explorer = Explorer(1.0, seed=0)
-    choices = [service.reply([], message, explorer).choice for message in MESSAGES]
+    choices = [asyncio.run(service.reply([], message, explorer)).choice for message in MESSAGES]
     log = service.task.feedback_decisions([judged(c.state, c.action, 1.0, c.propensity) for c in choices])
     assert log.actions[:, 0].tolist() == [choice.action for choice in choices]
     served = torch.tensor([choice.propensity for choice in choices])
@@ -41,7 +43,7 @@ def test_the_log_holds_what_the_policy_saw_and_did(service, runs):
 
 
 def test_opinions_are_paid_on_the_scale_of_the_rewards(service):
-    state = service.reply([], MESSAGES[0]).choice.state
+    state = asyncio.run(service.reply([], MESSAGES[0])).choice.state
     actions = [0, HAND_OVER, DECLINE, ASK_BACK]
     rows = [judged(state, action, value) for value in (1.0, -1.0, 0.0) for action in actions]
     rewards = service.task.feedback_decisions(rows).rewards.numpy().reshape(3, 4)
@@ -50,7 +52,7 @@ def test_opinions_are_paid_on_the_scale_of_the_rewards(service):
 
 
 def test_an_article_keeps_its_decision_wherever_it_stands_today_and_a_lost_one_loses_it(service):
-    state = service.reply([], MESSAGES[0]).choice.state
+    state = asyncio.run(service.reply([], MESSAGES[0])).choice.state
     moved = {**state, "candidates": state["candidates"][::-1]}
     lost = {**state, "candidates": ["no such article"] * CANDIDATES}
     log = service.task.feedback_decisions([judged(moved, 2, 1.0), judged(lost, 2, 1.0), judged(lost, HAND_OVER, 1.0)])

@@ -1,5 +1,7 @@
 """What visitors do with the films of a list becomes decisions to learn from, in the states that were ranked."""
 
+import asyncio
+
 import numpy as np
 import pytest
 import torch
@@ -31,7 +33,7 @@ def learnt(service):
 @pytest.fixture(scope="module")
 def ranked(service):
     visitor = Visitor(events=tuple(Seen("like", film) for film in (10, 50, 200, 420)))
-    return service.rank(visitor, Explorer(1.0, seed=0))
+    return asyncio.run(service.rank(visitor, Explorer(1.0, seed=0)))
 
 
 def judged(ranked, *events: tuple[str, int], **changes) -> Judged:

@@ -1,5 +1,6 @@
 """The store on SQLite and on a real PostgreSQL server."""
 
+import asyncio
 import multiprocessing
 from datetime import UTC, datetime, timedelta, timezone
 from uuid import uuid4
@@ -7,7 +8,7 @@ from uuid import uuid4
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import inspect, select
+from sqlalchemy import event, func, inspect, select
 from sqlalchemy.exc import IntegrityError, StatementError
 
 from core.errors import SteerError
@@ -68,6 +69,57 @@ def test_a_failed_block_leaves_nothing(store):
         half_done()
     with store.reading() as session:
         assert session.scalars(select(Conversation)).all() == []
+
+
+def _added(owner: str):
+    def work(session) -> str:
+        if not owner:
+            raise ZeroDivisionError
+        session.add(Conversation(app="a", owner=owner))
+        session.flush()
+        return owner
+
+    return work
+
+
+def test_requests_that_write_at_once_fail_alone(store):
+    async def write() -> list:
+        works = [_added(owner) for owner in ("ann", "", "bob", "half \ud800", "carol")]
+        return await asyncio.gather(*map(store.write, works), return_exceptions=True)
+
+    ann, nobody, bob, half, carol = asyncio.run(write())
+    assert (ann, bob, carol) == ("ann", "bob", "carol")
+    assert isinstance(nobody, ZeroDivisionError)
+    assert isinstance(half, SteerError)
+    owners = asyncio.run(store.read(lambda session: session.scalars(select(Conversation.owner)).all()))
+    assert sorted(owners) == ["ann", "bob", "carol"]
+
+
+def test_requests_that_write_at_once_share_transactions(store):
+    begun = []
+    event.listen(store.engine, "begin", begun.append)
+
+    async def write() -> list:
+        return await asyncio.gather(*(store.write(_added(f"{number}")) for number in range(200)))
+
+    assert asyncio.run(write()) == [str(number) for number in range(200)]
+    with store.reading() as session:
+        assert session.scalar(select(func.count()).select_from(Conversation)) == 200
+    assert len(begun) < 40
+
+
+def test_closing_finishes_what_was_taken(store, store_url):
+    async def write() -> None:
+        writes = [asyncio.create_task(store.write(_added(f"{number}"))) for number in range(50)]
+        await asyncio.sleep(0)
+        await asyncio.to_thread(store.close)
+        await asyncio.gather(*writes)
+
+    asyncio.run(write())
+    again = open_store(store_url)
+    with again.reading() as session:
+        assert session.scalar(select(func.count()).select_from(Conversation)) == 50
+    again.close()
 
 
 def test_a_turn_needs_its_conversation_on_both_engines(store):

@@ -22,29 +22,42 @@ def chat(store):
 def test_turns_stand_in_their_order(store):
     talk = chat(store)
     with store.transaction() as session:
-        assert conversations.append(session, talk, 0, exchange("one"))
-        assert conversations.append(session, talk, 2, exchange("two"))
+        conversations.append(session, talk.id, 0, exchange("one"))
+        conversations.append(session, talk.id, 2, exchange("two"))
     with store.reading() as session:
         assert [turn.text for turn in conversations.turns(session, talk.id)] == ["one", "re: one", "two", "re: two"]
+        assert [turn.text for turn in conversations.last_turns(session, talk.id, 3)] == ["re: one", "two", "re: two"]
+
+
+def test_the_answer_to_a_message_is_found_by_its_key(store):
+    talk, other = chat(store), chat(store)
+    with store.transaction() as session:
+        conversations.append(session, talk.id, 0, exchange("one", "first") + exchange("two", "second"))
+    with store.reading() as session:
+        assert conversations.answer_to(session, talk.id, "second").text == "re: two"
+        assert conversations.answer_to(session, talk.id, "third") is None
+        assert conversations.answer_to(session, other.id, "second") is None
 
 
 def test_who_answers_an_outdated_conversation_is_told(store):
     talk = chat(store)
     with store.transaction() as session:
-        assert conversations.append(session, talk, 0, exchange("first"))
+        assert conversations.claim(session, talk.id, 0)
+        conversations.append(session, talk.id, 0, exchange("first"))
     with store.transaction() as session:
-        assert not conversations.append(session, talk, 0, exchange("at the same time"))
-    with store.reading() as session:
-        assert len(conversations.turns(session, talk.id)) == 2
+        assert not conversations.claim(session, talk.id, 0)
+        assert conversations.claim(session, talk.id, 2)
+        conversations.remove(session, talk.id)
+        assert not conversations.claim(session, talk.id, 0)
 
 
 def test_the_last_message_can_be_taken_back_down_to_nothing(store):
     talk = chat(store)
     with store.transaction() as session:
-        conversations.append(session, talk, 0, exchange("one") + exchange("two"))
+        conversations.append(session, talk.id, 0, exchange("one") + exchange("two"))
     for text in ("two", "one", None):
         with store.transaction() as session:
-            assert conversations.take_back(session, talk) == text
+            assert conversations.take_back(session, talk.id) == text
     with store.reading() as session:
         assert conversations.turns(session, talk.id) == []
 
@@ -65,9 +78,9 @@ def test_a_removed_conversation_is_gone_and_its_decisions_stay(store):
     with store.transaction() as session:
         session.add(decision)
         session.flush()
-        conversations.append(session, talk, 0, [Turn(role="user", text="x", decision_id=decision.id)])
+        conversations.append(session, talk.id, 0, [Turn(role="user", text="x", decision_id=decision.id)])
     with store.transaction() as session:
-        conversations.remove(session, talk)
+        conversations.remove(session, talk.id)
     with store.reading() as session:
         assert conversations.find(session, "support", talk.id) is None
         assert conversations.turns(session, talk.id) == []

@@ -1,5 +1,6 @@
 """Requests of many threads are worked off together, and nobody notices but by the speed."""
 
+import asyncio
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -7,7 +8,7 @@ from statistics import median
 
 import pytest
 
-from core.serving.batching import Batch, Batcher, BusyError
+from core.batching import Batch, Batcher, BusyError
 
 
 @pytest.fixture
@@ -106,6 +107,39 @@ def test_somebody_who_stays_behind_alone_waits_at_most_once(make):
         assert all(answer.result() is not None for answer in answers)
     assert seconds(lambda: batcher.submit(1)) < 2.0
     assert seconds(lambda: [batcher.submit(item) for item in range(20)]) < 0.2
+
+
+def test_coroutines_get_their_own_results_and_block_nobody(make):
+    batcher = make(lambda items: [(item, sum(item)) for item in items], most=16)
+
+    async def ask(number: int) -> list:
+        return [await batcher.answer((number, turn)) for turn in range(20)]
+
+    async def all_at_once() -> list:
+        return await asyncio.gather(*map(ask, range(64)))
+
+    answers = asyncio.run(all_at_once())
+    assert answers == [[((number, turn), number + turn) for turn in range(20)] for number in range(64)]
+
+
+def test_who_gives_up_is_left_out_of_the_batch_and_harms_nobody(make):
+    gate = Gate()
+    batcher = make(gate.work)
+
+    async def impatient() -> int:
+        first = asyncio.create_task(batcher.answer(0))
+        while not gate.begun.is_set():
+            await asyncio.sleep(0.001)
+        gone = [asyncio.create_task(batcher.answer(item)) for item in (1, 2)]
+        stays = asyncio.create_task(batcher.answer(3))
+        await asyncio.sleep(0.01)
+        for task in (first, *gone):  # the first one's batch has begun already
+            task.cancel()
+        gate.open.set()
+        return await stays
+
+    assert asyncio.run(impatient()) == 6
+    assert gate.batches == [[0], [3]]
 
 
 def test_one_bad_item_fails_alone(make):

@@ -1,5 +1,6 @@
-"""Requests of many users worked off together, by one thread."""
+"""Requests of many callers worked off together, by one thread."""
 
+import asyncio
 import threading
 import time
 from collections import deque
@@ -43,7 +44,7 @@ class _Request(Generic[Item, Result]):
 
 
 class Batcher(Generic[Item, Result]):
-    """Collects what many threads ask for and does it in one call.
+    """Collects what many threads and coroutines ask for and does it in one call.
 
     The next batch gathers while one is worked off. Waiting on purpose pays in one case only: those who were just
     answered may be about to ask again. So a batch waits until as many requests are there as there were callers a moment
@@ -73,8 +74,8 @@ class Batcher(Generic[Item, Result]):
         self._changed = threading.Condition()
         self._closed = False
         self._callers, self._idle_since = 0, 0.0
+        self._enough = 1
         self._thread = threading.Thread(target=self._run, name=f"batches {name}", daemon=True)
-        self._thread.start()
 
     def submit(self, item: Item) -> Result:
         """The result for one item; blocks until it is there.
@@ -83,25 +84,39 @@ class Batcher(Generic[Item, Result]):
             BusyError: too many requests wait already, or the batcher is closed.
             Exception: what `work` raises for this item.
         """
+        return self._entered(item).result()
+
+    async def answer(self, item: Item) -> Result:
+        """`submit` as a coroutine; whoever gives it up before its batch has begun is left out of the batch."""
+        return await asyncio.wrap_future(self._entered(item))
+
+    def close(self) -> None:
+        """Take no more requests, and return when those taken are answered."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+        if self._thread.ident is not None:
+            self._thread.join()
+
+    def _entered(self, item: Item) -> Future[Result]:
         request: _Request[Item, Result] = _Request(item)
         with self._changed:
             if self._closed:
                 raise BusyError("The service is stopping; please try again in a moment.")
             if len(self._waiting) >= self._room:
                 raise BusyError("Too many requests are waiting; please try again in a moment.")
+            if self._thread.ident is None:
+                self._thread.start()
             self._waiting.append(request)
-            self._changed.notify_all()
-        return request.answer.result()
-
-    def close(self) -> None:
-        """Take no more requests, and return when those taken are answered."""
-        with self._changed:
-            self._closed = True
-            self._changed.notify_all()
-        self._thread.join()
+            if len(self._waiting) >= self._enough:  # to wake the working thread for each would slow down both
+                self._changed.notify()
+        return request.answer
 
     def _run(self) -> None:
-        while batch := self._next():
+        while taken := self._next():
+            batch = [request for request in taken if request.answer.set_running_or_notify_cancel()]
+            if not batch:
+                continue
             begun = time.monotonic()
             self._answer(batch)
             self._idle_since = time.monotonic()
@@ -112,11 +127,13 @@ class Batcher(Generic[Item, Result]):
     def _next(self) -> list[_Request[Item, Result]]:
         """What to work off next; nothing when the batcher is closed and done."""
         with self._changed:
-            self._changed.wait_for(lambda: self._waiting or self._closed)
-            enough = min(self._callers, self._most)
-            patience = max(0.0, self._idle_since + self._delay - time.monotonic())
-            self._changed.wait_for(lambda: len(self._waiting) >= enough or self._closed, patience)
+            self._gather(1, None)
+            self._gather(min(self._callers, self._most), max(0.0, self._idle_since + self._delay - time.monotonic()))
             return [self._waiting.popleft() for _ in range(min(len(self._waiting), self._most))]
+
+    def _gather(self, enough: int, patience: float | None) -> None:
+        self._enough = enough
+        self._changed.wait_for(lambda: len(self._waiting) >= enough or self._closed, patience)
 
     def _answer(self, batch: list[_Request[Item, Result]]) -> None:
         try:
