@@ -49,7 +49,7 @@ def main(address: str, app: str, clients: int) -> None:
 
     from benchmarks.serving.inputs import REQUESTS
 
-    requests = [REQUESTS[app](number) for number in range(clients)]
+    requests = [REQUESTS[app](1000 * clients + number) for number in range(clients)]
     first = [next(each) for each in requests]  # reads the data, before the clock runs
     begin = time.perf_counter() + WARM_SECONDS
     end = begin + SECONDS
