@@ -13,8 +13,8 @@ from benchmarks.serving.running import Server
 from core.evaluation.bootstrap import Estimate
 
 USERS, MINUTES, EVERY_SECONDS = 16, 10.0, 2.0
-# Caches fill and allocators settle first.
-_WARM_SHARE = 0.4
+# Until all visitors are there and their mix has settled.
+_WARM_SHARE = 0.2
 
 
 def memory_slope(server: Server) -> Estimate:
