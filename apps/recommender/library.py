@@ -17,7 +17,7 @@ from apps.recommender.retriever import Retriever, RetrieverSettings, new_encoder
 from apps.recommender.splits import retriever_histories
 from core.files import recover_folder, replace_folder
 from core.models.encoder import TextEncoder
-from core.paths import cache_dir
+from core.paths import cache_folder
 
 Announce = Callable[[str], None]
 
@@ -39,7 +39,7 @@ def open_retriever(
         SteerError: the disk is full.
     """
     histories = retriever_histories(data)
-    home = folder or cache_dir() / "recommender"
+    home = folder or cache_folder("recommender")
     target = home / f"retriever-{_fingerprint(data, histories, settings)}"
     home.mkdir(parents=True, exist_ok=True)
     with FileLock(target.with_suffix(".lock")):

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from core.paths import cache_dir
+from core.paths import cache_folder
 
 # A text, and how many of its tokens the window shows.
 Shown: TypeAlias = tuple[str, int]
@@ -27,8 +27,7 @@ class ActivationStore:
     """
 
     def __init__(self, width: int, dtype: torch.dtype) -> None:
-        folder = cache_dir() / "activations"
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = cache_folder("activations")
         self.dtype, self._file = dtype, tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - lives as long as the store
         self._kind = np.float32 if dtype == torch.float32 else np.int16  # numpy lacks bfloat16: its bits are kept
         self._vectors = np.memmap(self._file, self._kind, "w+", shape=(4096, width))

@@ -2,6 +2,8 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
 
 from filelock import FileLock
 from safetensors import SafetensorError
@@ -9,7 +11,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from core.files import replace_file
-from core.paths import cache_dir
+from core.paths import cache_folder
+
+_MOST_FILES = 32
 
 
 def kept_vectors(source: str, texts: Sequence[str], compute: Callable[[Sequence[str]], Tensor]) -> Tensor:
@@ -26,13 +30,24 @@ def kept_vectors(source: str, texts: Sequence[str], compute: Callable[[Sequence[
     digest = hashlib.sha256(source.encode())
     for text in texts:
         digest.update(b"\0" + text.encode())
-    file = cache_dir() / "vectors" / f"{digest.hexdigest()[:24]}.safetensors"
-    file.parent.mkdir(parents=True, exist_ok=True)
+    file = cache_folder("vectors") / f"{digest.hexdigest()[:24]}.safetensors"
     with FileLock(file.with_suffix(".lock")):
         try:
-            return load_file(file)["vectors"]
+            vectors = load_file(file)["vectors"]
+            file.touch()
         except (FileNotFoundError, SafetensorError):
             vectors = compute(texts)
             with replace_file(file) as temporary:
                 save_file({"vectors": vectors.contiguous()}, temporary)
-            return vectors
+            _drop_oldest(file.parent)
+    return vectors
+
+
+def _drop_oldest(folder: Path) -> None:
+    """Keep the files that were used last: every change of an app's texts leaves one that nobody asks for again."""
+    used: dict[Path, float] = {}
+    for file in folder.glob("*.safetensors"):
+        with suppress(FileNotFoundError):  # another process may drop it too
+            used[file] = file.stat().st_mtime
+    for file in sorted(used, key=lambda file: used[file])[:-_MOST_FILES]:
+        file.unlink(missing_ok=True)

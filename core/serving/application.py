@@ -28,7 +28,7 @@ from core.serving.gate import Gate
 from core.serving.health import health_routes
 from core.serving.limits import LimitedRequests, Limits
 from core.serving.login import login_routes
-from core.serving.memory import keep_small
+from core.serving.memory import keep_small, keep_what_is_loaded
 from core.serving.metrics import BATCH_SECONDS, BATCH_SIZE, BATCH_WAIT, QUEUE
 from core.serving.page import Page
 from core.serving.problems import RESPONSES, answer_with_problems
@@ -171,6 +171,7 @@ async def _closing(app: FastAPI, *, lives: Sequence[Live[Any]], store: Store) ->
     # Starlette's 40 threads, which wait for batches most of the time, would keep batches small.
     current_default_thread_limiter().total_tokens = _THREADS
     keep_small()
+    keep_what_is_loaded()
     yield
     await run_in_threadpool(_close, lives, store)
 

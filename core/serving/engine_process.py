@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_limits
 
 from core.errors import SteerError, UnavailableError
 from core.serving.engine import Works
-from core.serving.memory import keep_small
+from core.serving.memory import keep_small, keep_what_is_loaded
 from core.serving.metrics import ENGINE_STARTS
 from core.training import Run
 
@@ -120,6 +120,7 @@ def _serve(pipe: Connection, open_engine: Callable[[Run], Works], run: Run) -> N
     keep_small()
     with suppress(EOFError, OSError):
         is_open, works = _tried(partial(open_engine, run))
+        keep_what_is_loaded()
         pipe.send((is_open, list(works) if is_open else works))
         while is_open:
             name, items = pipe.recv()

@@ -1,4 +1,4 @@
-"""Bounds on what native libraries keep for themselves.
+"""Memory of a process that serves for weeks.
 
 Between the long-lived little things that caches keep, the large tensors of each batch leave holes in the heap, which
 glibc neither fills nor returns by itself: a busy server would grow by gigabytes in a few hours.
@@ -6,6 +6,7 @@ glibc neither fills nor returns by itself: a busy server would grow by gigabytes
 
 import ctypes
 import ctypes.util
+import gc
 import os
 import threading
 import time
@@ -25,6 +26,16 @@ def keep_small() -> None:
     trim = getattr(ctypes.CDLL(name), "malloc_trim", None) if name else None
     if trim is not None:
         threading.Thread(target=_trim_again_and_again, args=(trim,), name="memory", daemon=True).start()
+
+
+def keep_what_is_loaded() -> None:
+    """Let the garbage collector pass over all that has been made so far.
+
+    It would look through a million objects of the libraries, now and then, for something to free: half a second in
+    which nobody is answered.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def _trim_again_and_again(trim: Callable[[int], int]) -> None:

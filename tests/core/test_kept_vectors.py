@@ -5,8 +5,9 @@ from uuid import uuid4
 import pytest
 import torch
 
+from core.errors import SteerError
 from core.models.encoder import TextEncoder
-from core.models.kept_vectors import kept_vectors
+from core.models.kept_vectors import _MOST_FILES, kept_vectors
 
 TEXTS = ["Where is my parcel?", "A refund, please."]
 
@@ -42,6 +43,23 @@ def test_a_damaged_file_is_made_again(own_cache, tmp_path):
     kept_vectors("a", TEXTS, counted(computed))
     kept_vectors("a", TEXTS, counted(computed))
     assert len(computed) == 2
+
+
+def test_those_that_nobody_asks_for_any_more_are_dropped(own_cache, tmp_path):
+    computed = []
+    kept_vectors("in use", TEXTS, counted(computed))
+    for change in range(2 * _MOST_FILES):
+        kept_vectors(f"change {change}", TEXTS, counted(computed))
+        kept_vectors("in use", TEXTS, counted(computed))
+    assert len(list((tmp_path / "vectors").glob("*.safetensors"))) == _MOST_FILES
+    assert len(computed) == 1 + 2 * _MOST_FILES
+
+
+def test_a_file_in_the_place_of_the_folder_is_named(own_cache, tmp_path):
+    (tmp_path / "vectors").write_text("mine")
+    with pytest.raises(SteerError, match=r"vectors: File exists; move away what stands there"):
+        kept_vectors("a", TEXTS, counted([]))
+    assert (tmp_path / "vectors").read_text() == "mine"
 
 
 def test_an_encoder_says_the_same_from_the_cache(monkeypatch):
