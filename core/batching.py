@@ -57,6 +57,7 @@ class Batcher(Generic[Item, Result]):
         room: requests that may wait.
         name: for people.
         report: told the figures of each batch, on the working thread. It must not raise.
+        final: errors that fail a whole batch. After any other, each item is tried once more, alone.
     """
 
     def __init__(
@@ -68,7 +69,9 @@ class Batcher(Generic[Item, Result]):
         room: int = 1024,
         name: str = "",
         report: Callable[[Batch], None] = lambda batch: None,
+        final: tuple[type[Exception], ...] = (),
     ) -> None:
+        self._final = final
         self._work, self._most, self._delay, self._room, self._report = work, most, delay, room, report
         self._waiting: deque[_Request[Item, Result]] = deque()
         self._changed = threading.Condition()
@@ -140,8 +143,9 @@ class Batcher(Generic[Item, Result]):
             results = self._work([request.item for request in batch])
             answered = list(zip(batch, results, strict=True))
         except Exception as error:
-            if len(batch) == 1:
-                batch[0].answer.set_exception(error)
+            if len(batch) == 1 or isinstance(error, self._final):
+                for request in batch:
+                    request.answer.set_exception(error)
                 return
             for request in batch:  # one bad item must not fail the others
                 self._answer([request])

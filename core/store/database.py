@@ -47,23 +47,6 @@ class Store:
         self._reads: Batcher[Work[Any], Any] = _together(self.reading, "reads")
         self._writes: Batcher[Work[Any], Any] = _together(self.transaction, "writes")
 
-    async def write(self, work: Work[Result]) -> Result:
-        """What `work` returns for a session, its changes on disk.
-
-        Requests that come at the same time share a transaction: beginning and ending it, and the disk, cost more than
-        what one of them writes. Should any of them fail, each gets a transaction of its own, and is called once more.
-
-        Raises:
-            Exception: what `work` raises; see also `transaction`.
-        """
-        result: Result = await self._writes.answer(work)
-        return result
-
-    async def read(self, work: Work[Result]) -> Result:
-        """`write` for what changes nothing; see `reading`."""
-        result: Result = await self._reads.answer(work)
-        return result
-
     @contextmanager
     def transaction(self) -> Iterator[Session]:
         """A session whose changes are all on disk when the block has ended well, and none of them otherwise.
@@ -91,6 +74,23 @@ class Store:
         """
         with self._begun(self._reading) as session:
             yield session
+
+    async def write(self, work: Work[Result]) -> Result:
+        """What `work` returns for a session, its changes on disk.
+
+        Requests that come at the same time share a transaction: beginning and ending it, and the disk, cost more than
+        what one of them writes. Should one of them fail, each gets a transaction of its own, and is called once more.
+
+        Raises:
+            Exception: what `work` raises; see also `transaction`.
+        """
+        result: Result = await self._writes.answer(work)
+        return result
+
+    async def read(self, work: Work[Result]) -> Result:
+        """`write` for what changes nothing; see `reading`."""
+        result: Result = await self._reads.answer(work)
+        return result
 
     @contextmanager
     def _begun(self, sessions: sessionmaker[Session]) -> Iterator[Session]:
@@ -126,7 +126,8 @@ class Store:
 
 
 def _together(begin: Begin, name: str) -> Batcher[Work[Any], Any]:
-    return Batcher(partial(_one_after_another, begin), delay=0.0, name=name)
+    # Nobody knows whether a store that no longer answers had committed: to try again could write twice.
+    return Batcher(partial(_one_after_another, begin), delay=0.0, name=name, final=(UnavailableError,))
 
 
 def _one_after_another(begin: Begin, works: list[Work[Any]]) -> list[Any]:

@@ -158,6 +158,21 @@ def test_one_bad_item_fails_alone(make):
         assert [answers[at].result() for at in (0, 1, 3)] == [1, 0.5, 0.25]
 
 
+def test_after_a_final_error_nothing_is_tried_again(make):
+    gate = Gate()
+
+    def work(items: list[int]) -> list[int]:
+        gate.work(items)
+        raise ConnectionError
+
+    batcher = make(work, final=(ConnectionError,))
+    with ThreadPoolExecutor(3) as pool:
+        answers = [pool.submit(batcher.submit, item) for item in range(3)]
+        gate.open.set()
+        assert all(isinstance(answer.exception(), ConnectionError) for answer in answers)
+    assert sorted(item for batch in gate.batches for item in batch) == [0, 1, 2]
+
+
 def test_work_that_forgets_an_item_is_an_error_and_not_a_mix_up(make):
     batcher = make(lambda items: [])
     with pytest.raises(ValueError, match="shorter"):

@@ -11,7 +11,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import event, func, inspect, select
 from sqlalchemy.exc import IntegrityError, StatementError
 
-from core.errors import SteerError
+from core.errors import SteerError, UnavailableError
 from core.store.database import open_store
 from core.store.schema import Conversation, News, Table, Turn
 
@@ -106,6 +106,21 @@ def test_requests_that_write_at_once_share_transactions(store):
     with store.reading() as session:
         assert session.scalar(select(func.count()).select_from(Conversation)) == 200
     assert len(begun) < 40
+
+
+def test_what_may_have_been_committed_is_not_written_again(store, monkeypatch):
+    def failing() -> None:
+        raise OSError("the disk is gone")
+
+    async def write() -> list:
+        works = [store.write(_added(f"{number}")) for number in range(20)]
+        return await asyncio.gather(*works, return_exceptions=True)
+
+    monkeypatch.setattr(store, "_on_disk", failing)
+    assert all(isinstance(result, UnavailableError) for result in asyncio.run(write()))
+    with store.reading() as session:
+        owners = session.scalars(select(Conversation.owner)).all()
+    assert len(owners) == len(set(owners)) == 20
 
 
 def test_closing_finishes_what_was_taken(store, store_url):
