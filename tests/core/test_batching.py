@@ -167,10 +167,13 @@ def test_after_a_final_error_nothing_is_tried_again(make):
 
     batcher = make(work, final=(ConnectionError,))
     with ThreadPoolExecutor(3) as pool:
-        answers = [pool.submit(batcher.submit, item) for item in range(3)]
+        answers = [pool.submit(batcher.submit, 0)]
+        assert gate.begun.wait(10)
+        answers += [pool.submit(batcher.submit, item) for item in (1, 2)]
+        wait_until(lambda: len(batcher._waiting) == 2)  # they share a batch
         gate.open.set()
         assert all(isinstance(answer.exception(), ConnectionError) for answer in answers)
-    assert sorted(item for batch in gate.batches for item in batch) == [0, 1, 2]
+    assert [sorted(batch) for batch in gate.batches] == [[0], [1, 2]]
 
 
 def test_work_that_forgets_an_item_is_an_error_and_not_a_mix_up(make):
