@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 App = Annotated[str, typer.Argument(help="such as customer_service")]
+TaskName = Annotated[str, typer.Argument(metavar="APP", help="such as customer_service, or a file with a task")]
 Version = Annotated[str, typer.Argument(help="such as v0002")]
 
 
@@ -65,7 +66,7 @@ def show(name: App, version: Version, runs: RunsDir = None, store: StoreUrl = No
 
 
 @app.command(epilog="Example: `steer models publish customer_service`")
-def publish(name: App, runs: RunsDir = None, store: StoreUrl = None) -> None:
+def publish(name: TaskName, runs: RunsDir = None, store: StoreUrl = None) -> None:
     """Make the trained and evaluated run a version; it does not serve yet."""
     from core.task import load_task
 
@@ -75,16 +76,17 @@ def publish(name: App, runs: RunsDir = None, store: StoreUrl = None) -> None:
 
 @app.command(epilog="Example: `steer models promote customer_service v0002`")
 def promote(
-    name: App,
+    name: TaskName,
     version: Version,
     reason: Annotated[str, typer.Option(help="why it must serve although it is measurably worse")] = "",
     runs: RunsDir = None,
     store: StoreUrl = None,
 ) -> None:
     """Let a version serve, at once and without a restart; a measurably worse one needs a reason."""
+    from core.task import load_task
     from core.versions import promotion
 
-    _say(_sentence(promotion.promote(_library(runs, store), name, version, operator(), reason)))
+    _say(_sentence(promotion.promote(_library(runs, store), load_task(name), version, operator(), reason)))
 
 
 @app.command(epilog="Example: `steer models rollback customer_service`")

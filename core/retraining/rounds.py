@@ -97,13 +97,13 @@ def _retrain(work: Work, conditions: Conditions, console: Console) -> None:
     if outcome.version is None:
         _say(console, f"nothing was better than {work.base.name} on held-out data; no version was registered")
     elif conditions.promote:
-        _promote(work.library, outcome, outcome.version, conditions.who, console)
+        _promote(work, outcome, outcome.version, conditions.who, console)
     else:
         name = f"{outcome.version.app} {outcome.version.name}"
         _say(console, f"{name} is registered: `steer models promote {name}` lets it serve")
 
 
-def _promote(library: Library, outcome: Outcome, version: ModelVersion, who: str, console: Console) -> None:
+def _promote(work: Work, outcome: Outcome, version: ModelVersion, who: str, console: Console) -> None:
     name = f"{version.app} {version.name}"
     newest = outcome.gains()[NEWEST]
     if verdict(newest) == "worse":
@@ -114,7 +114,7 @@ def _promote(library: Library, outcome: Outcome, version: ModelVersion, who: str
         )
         return
     try:
-        promote(library, version.app, version.name, who)
+        promote(work.library, type(work.task), version.name, who)
     except SteerError as error:
         _say(console, f"{name} is registered and not promoted: {error}")
     else:

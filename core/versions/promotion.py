@@ -8,30 +8,37 @@ from core.errors import SteerError
 from core.evaluation.bootstrap import paired_gain
 from core.store import versions
 from core.store.schema import ModelVersion, Promotion
+from core.task import Task
+from core.training import trained_policy
 from core.versions.library import Library
 from core.versions.metrics import Metrics
+from core.workflow import open_task
 
 
-def promote(library: Library, app: str, name: str, who: str, reason: str = "") -> Promotion:
+def promote(library: Library, kind: type[Task], name: str, who: str, reason: str = "") -> Promotion:
     """Let a version serve; servers that run take it up by themselves.
+
+    Its policy is opened once before: a server that is started later would find nothing else that it could serve.
 
     Args:
         library: with the version.
-        app: whose version.
+        kind: the app's task.
         name: of the version.
         who: wants it.
         reason: why it must serve although it is measurably worse than the one that does; empty: then it must not.
 
     Raises:
-        SteerError: there is no such version, it serves already, its files were changed, nobody measured it, or it is
-            worse and no reason is given.
+        SteerError: there is no such version, it serves already, its files were changed, nobody measured it, its policy
+            does not open, or it is worse and no reason is given.
     """
+    app = kind.name
     version = library.version(app, name)
-    library.open(version)
+    run = library.open(version)
     if Metrics.model_validate(version.metrics).reward is None:
         raise SteerError(
             f"nobody measured what {app} {name} earns; run `steer evaluate {app}` and `steer models publish {app}`"
         )
+    trained_policy(open_task(kind, run), run)
     with library.store.transaction() as session:
         versions.reserve(session, app)
         serving = versions.current(session, app)

@@ -95,7 +95,7 @@ def test_feedback_that_comes_during_the_training_is_for_the_next_one(library, ru
     judge_music(rounds=1)
     version = retrain(work, quiet).version
     assert len(prepare(Wishes, library, runs, SHORT).judged) == 9 * 16
-    promote(library, Wishes.name, version.name, "ann", "a drill")
+    promote(library, Wishes, version.name, "ann", "a drill")
     assert len(prepare(Wishes, library, runs, SHORT).judged) == 16
 
 

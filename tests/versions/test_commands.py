@@ -11,6 +11,7 @@ import pytest
 from core.commands.versions import app
 from core.store.database import open_store, sqlite_url
 from core.versions.library import VERSIONS, Library
+from tests.core import bandit
 
 
 @pytest.fixture
@@ -31,12 +32,12 @@ def models(*arguments: str, runs: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_versions_are_listed_promoted_refused_and_rolled_back(place):
-    assert models("promote", "bandit", "v0001", runs=place).returncode == 0
-    refused = models("promote", "bandit", "v0002", runs=place)
+    assert models("promote", bandit.__file__, "v0001", runs=place).returncode == 0
+    refused = models("promote", bandit.__file__, "v0002", runs=place)
     assert refused.returncode == 2
     assert "v0002 is worse than v0001, which serves" in refused.stderr
     assert "--reason" in refused.stderr
-    done = models("promote", "bandit", "v0002", "--reason", "a [drill]", runs=place)
+    done = models("promote", bandit.__file__, "v0002", "--reason", "a [drill]", runs=place)
     assert re.search(r"bandit v0002: promoted by .* \(a \[drill\]\)", done.stdout)
 
     listed = models("list", "bandit", runs=place).stdout
@@ -47,7 +48,7 @@ def test_versions_are_listed_promoted_refused_and_rolled_back(place):
 
 
 def test_a_version_is_shown_with_its_files_figures_and_promotions(place):
-    models("promote", "bandit", "v0001", runs=place)
+    models("promote", bandit.__file__, "v0001", runs=place)
     shown = models("show", "bandit", "v0001", runs=place).stdout
     assert "reward on 12 test episodes: " in shown
     assert re.search(r"rl/model/policy\.safetensors +│ [0-9a-f]{64}", shown)
@@ -62,7 +63,7 @@ def test_a_version_travels_in_a_file(place, tmp_path):
     assert str(file) in models("export", "bandit", "v0001", str(file), runs=place).stdout.replace("\n", "")
     done = models("import", str(file), runs=there)
     assert "bandit v0001: `steer models promote bandit v0001` lets it serve" in done.stdout
-    assert models("promote", "bandit", "v0001", runs=there).returncode == 0
+    assert models("promote", bandit.__file__, "v0001", runs=there).returncode == 0
 
     file.write_bytes(file.read_bytes()[:-100])
     broken = models("import", str(file), runs=there)

@@ -36,7 +36,7 @@ def filled(library, task, good, good_metrics, spoilt, spoilt_metrics) -> Library
     """v0001 serves, v0002 decides otherwise."""
     library.register(task, good, good_metrics)
     library.register(task, spoilt, spoilt_metrics)
-    promote(library, "bandit", "v0001", "ann")
+    promote(library, Bandit, "v0001", "ann")
     return library
 
 
@@ -50,7 +50,7 @@ def live(filled):
 def test_a_promotion_is_taken_up_at_once_when_asked_for(filled, live):
     assert live.current[1] == "v0001"
     before = live.current[0].about()
-    promote(filled, "bandit", "v0002", "ann", "to see it change")
+    promote(filled, Bandit, "v0002", "ann", "to see it change")
     assert live.current[1] == "v0001"
     live.refresh()
     assert live.current[1] == "v0002"
@@ -62,7 +62,7 @@ def test_the_old_service_is_retired_when_its_last_requests_are_answered(filled, 
     retired: list[Sorter] = []
     live = Live(filled, "bandit", Sorter, seconds=600, retire=retired.append)
     old = live.current[0]
-    promote(filled, "bandit", "v0002", "ann", "to see it change")
+    promote(filled, Bandit, "v0002", "ann", "to see it change")
     live.refresh()
     assert retired == []
     time.sleep(1)
@@ -73,7 +73,7 @@ def test_the_old_service_is_retired_when_its_last_requests_are_answered(filled, 
 
 def test_a_promotion_is_taken_up_by_itself_after_a_while(filled):
     live = Live(filled, "bandit", Sorter, seconds=0.05)
-    promote(filled, "bandit", "v0002", "ann", "to see it change")
+    promote(filled, Bandit, "v0002", "ann", "to see it change")
     end = time.monotonic() + 30
     while live.current[1] != "v0002" and time.monotonic() < end:
         time.sleep(0.01)
@@ -83,7 +83,7 @@ def test_a_promotion_is_taken_up_by_itself_after_a_while(filled):
 
 def test_readers_never_see_a_half_state(filled, live):
     right = {"v0001": live.current[0].about()}
-    promote(filled, "bandit", "v0002", "ann", "to see it change")
+    promote(filled, Bandit, "v0002", "ann", "to see it change")
     live.refresh()
     right["v0002"] = live.current[0].about()
     wrong, seen, done = [], set(), threading.Event()
@@ -101,7 +101,7 @@ def test_readers_never_see_a_half_state(filled, live):
     for _ in range(4):
         rollback(filled, "bandit", "ann")
         live.refresh()
-        promote(filled, "bandit", "v0002", "ann", "once more")
+        promote(filled, Bandit, "v0002", "ann", "once more")
         live.refresh()
     done.set()
     for reader in readers:
@@ -120,7 +120,7 @@ def test_nobody_waits_for_a_version_that_is_still_being_opened(filled):
         return Sorter(run)
 
     live = Live(filled, "bandit", open_slowly, seconds=600)
-    promote(filled, "bandit", "v0002", "ann", "to see it change")
+    promote(filled, Bandit, "v0002", "ann", "to see it change")
     refreshing = threading.Thread(target=live.refresh)
     refreshing.start()
     assert opening.wait(60)
@@ -132,7 +132,7 @@ def test_nobody_waits_for_a_version_that_is_still_being_opened(filled):
 
 
 def test_a_version_that_does_not_open_leaves_the_old_one_serving_and_is_logged_once(filled, live):
-    promote(filled, "bandit", "v0002", "ann", "to see it fail")
+    promote(filled, Bandit, "v0002", "ann", "to see it fail")
     (filled.folder / "bandit/v0002/settings.yaml").write_text("seed: 7\n")
     with capture_logs() as logs:
         for _ in range(3):
@@ -144,11 +144,11 @@ def test_a_version_that_does_not_open_leaves_the_old_one_serving_and_is_logged_o
 
 
 def test_the_next_promotion_after_a_failed_one_is_taken_up(filled, live, task, good, good_metrics):
-    promote(filled, "bandit", "v0002", "ann", "to see it fail")
+    promote(filled, Bandit, "v0002", "ann", "to see it fail")
     (filled.folder / "bandit/v0002/settings.yaml").write_text("seed: 7\n")
     live.refresh()
     filled.register(task, good, good_metrics)
-    promote(filled, "bandit", "v0003", "ann")
+    promote(filled, Bandit, "v0003", "ann")
     live.refresh()
     assert live.current[1] == "v0003"
 
