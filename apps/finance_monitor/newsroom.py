@@ -74,9 +74,15 @@ class Newsroom:
         return [item for item in self.news if item.split == split]
 
     def text(self, company: str, headline: str) -> str:
-        """What the policy reads: whose news it is, then the headline."""
+        """What the policy reads: whose news it is, then the headline.
+
+        The name of a company that is not on the watchlist is read only if the headline has it: any other says nothing
+        about the news, and one of markup or gibberish would hide bad news from the policy.
+        """
         known = self.companies.get(company)
-        return f"{known.name if known else company}: {headline}"
+        if known:
+            return f"{known.name}: {headline}"
+        return f"{company if company.casefold() in headline.casefold() else 'The company'}: {headline}"
 
 
 @cache

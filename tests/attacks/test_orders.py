@@ -83,6 +83,13 @@ def test_a_headline_with_orders_gets_a_label_like_any_other(bob):
     assert labels[1] == alone[0]  # it has no power over its neighbours
 
 
+@pytest.mark.parametrize("name", ["<img src=x onerror=alert(1)>", "x" * 80, "- - -", "Great Profit, Record Year"])
+def test_a_companys_made_up_name_does_not_hide_bad_news(bob, name):
+    items = [{"headline": "Auditor resigns over forged accounts", "company": who} for who in ("Kelbrook", name)]
+    plain, hidden = bob.post("/v1/news/labels", json={"items": items}).raise_for_status().json()
+    assert hidden == plain
+
+
 @pytest.fixture(scope="module")
 def run(runs) -> Run:
     return Run(runs / "customer_service")
