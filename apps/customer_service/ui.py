@@ -42,6 +42,7 @@ CSS = """
 .cs-panel summary { cursor: pointer; font-weight: 600; }
 .cs-panel details p { margin: .5rem 0 0; color: var(--body-text-color-subdued); }
 .dark .cs-panel { color-scheme: dark; }
+#cs-chat .placeholder { padding: 0 1.5rem; text-align: center; }
 .cs-choice button, .cs-example button { white-space: normal; text-align: left; }
 """
 
@@ -77,6 +78,7 @@ def build(chats: SupportChats) -> None:
         with gr.Column(scale=3, min_width=340):
             bot = gr.Chatbot(
                 label=TEXTS.label("chat"),
+                placeholder=TEXTS.label("empty"),
                 elem_id="cs-chat",
                 height=460,
                 render_markdown=False,

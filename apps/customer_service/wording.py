@@ -11,6 +11,10 @@ TEXTS = Texts(
             "像顾客一样提问：机器人依据帮助文章作答并给出来源，必要时追问或转人工。",
         ),
         "chat": ("Harbour & Pine support", "Harbour & Pine 客服"),
+        "empty": (
+            "Ask about orders, deliveries, returns, payments, your account or our products.",
+            "欢迎咨询订单、配送、退货、付款、账户或商品问题。",
+        ),
         "placeholder": ("How can we help? Type your question and press Enter.", "需要什么帮助？输入问题后按回车键。"),
         "send": ("Send", "发送"),
         "person": ("Talk to a person", "转人工"),

@@ -145,7 +145,7 @@ def build(desk: NewsDesk) -> None:
             read = gr.Button(TEXTS.label("read"), elem_id="fin-read")
             label = gr.HTML(elem_id="fin-label", apply_default_css=False)
         with gr.Column(min_width=320):
-            upload = gr.File(label=TEXTS.label("upload"), file_types=[".jsonl"], elem_id="fin-upload", height=140)
+            upload = gr.File(label=TEXTS.label("upload"), file_types=[".jsonl"], elem_id="fin-upload", height=190)
 
     view = [session, clock, stream, alerts, watchlist, trend]
 

@@ -25,14 +25,21 @@ _FONT = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "Noto 
 _MONO = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"]
 
 CSS = """
-.gradio-container { max-width: 1280px !important; margin: 0 auto !important; }
+.gradio-container { width: 100%; max-width: 1280px !important; margin: 0 auto !important; }
 .steer-hero h1 { font-size: 2rem; font-weight: 650; margin: 1.2rem 0 .2rem; }
 .steer-hero p { color: var(--body-text-color-subdued); font-size: 1.05rem; margin: 0 0 1.2rem; }
 .steer-card { border: 1px solid var(--border-color-primary); border-radius: 14px; padding: 1.2rem 1.3rem 1.3rem;
   background: var(--block-background-fill); min-height: 9.5rem; }
+.steer-card > * { flex-grow: 0 !important; }
+.steer-card > :last-child { margin-top: auto; }
 .steer-card-title p { font-size: 1.15rem; font-weight: 650; color: var(--body-text-color) !important; }
 .steer-card p { color: var(--body-text-color-subdued); line-height: 1.5; margin: 0; }
-.steer-log-out { align-self: flex-end; flex-grow: 0; width: auto; margin-bottom: -.6rem; }
+.nav-holder { display: none !important; }
+.steer-navigation { flex-wrap: wrap; gap: .3rem; border-bottom: 1px solid var(--border-color-primary); }
+.steer-navigation > * { flex: 0 0 auto; min-width: 0; background: none; border-color: transparent; box-shadow: none;
+  font-size: .95rem; }
+.steer-navigation > .steer-here { border-bottom: 2px solid var(--primary-500); border-radius: 0; font-weight: 650; }
+.steer-navigation > .steer-log-out { margin-left: auto; }
 footer { display: none !important; }
 """
 
@@ -49,8 +56,7 @@ def build_shell(pages: Sequence[Page], desks: Mapping[str, Any], *, accounts: bo
         accounts: whether visitors have logged in.
     """
     with gr.Blocks(title="Steer", analytics_enabled=False) as shell:
-        if accounts:
-            _log_out()
+        _navigation(pages, "", accounts=accounts)
         with gr.Column(elem_classes="steer-hero"):
             gr.Markdown("# Steer")
             gr.Markdown(TEXTS.label("headline"))
@@ -64,8 +70,7 @@ def build_shell(pages: Sequence[Page], desks: Mapping[str, Any], *, accounts: bo
                     gr.api(tool, api_name=tool.__name__, concurrency_limit=8)
     for page in pages:
         with shell.route(page.texts.texts["title"][0], page.path):
-            if accounts:
-                _log_out()
+            _navigation(pages, page.path, accounts=accounts)
             page.build(desks[page.name])
     shell.queue(default_concurrency_limit=8, max_size=256)
     return shell
@@ -86,9 +91,14 @@ def mount_options(pages: Sequence[Page]) -> dict[str, Any]:
     }
 
 
-def _log_out() -> None:
-    button = gr.Button(TEXTS.label("log_out"), size="sm", elem_classes="steer-log-out")
-    button.click(None, js=_LOG_OUT)
+def _navigation(pages: Sequence[Page], here: str, *, accounts: bool) -> None:
+    """The way to the other pages, in the visitor's language, which Gradio's own bar does not speak."""
+    with gr.Row(elem_classes="steer-navigation"):
+        for path, title in (("", TEXTS.label("home")), *((page.path, page.texts.label("title")) for page in pages)):
+            is_here = "steer-here" if path == here else None
+            gr.Button(title, link=f"/{path}", size="sm", variant="secondary", elem_classes=is_here)
+        if accounts:
+            gr.Button(TEXTS.label("log_out"), size="sm", elem_classes="steer-log-out").click(None, js=_LOG_OUT)
 
 
 def _translator(pages: Sequence[Page]) -> gr.I18n:

@@ -44,6 +44,13 @@ def test_the_start_page_leads_to_every_app(page):
     expect(page).to_have_url(re.compile("/support"))
 
 
+def test_each_page_leads_to_the_others_by_keyboard(page):
+    page.goto("/support")
+    page.get_by_role("link", name="Finance monitor").press("Enter")
+    expect(page.locator("#fin-start")).to_be_visible()
+    expect(page.locator(".steer-here")).to_have_text("Finance monitor")
+
+
 def test_a_question_is_answered_with_its_source(page):
     page.goto("/support")
     ask(page, "I forgot my password and the link to reset it never comes")
@@ -132,6 +139,7 @@ def test_the_pages_fit_a_phone_in_chinese_and_dark(browser, server, path):
     page = context.new_page()
     page.goto(f"/{path}?__theme=dark")
     expect(page.get_by_text(re.compile("[\u4e00-\u9fff]")).first).to_be_visible()
+    expect(page.locator(".steer-navigation a")).to_have_text(["首页", "客户服务", "财经监测", "推荐系统"])
     if path == "news":  # headlines are wider than an empty stream
         page.locator("#fin-start").click()
         expect(page.locator("#fin-stream .fin-row").nth(3)).to_be_visible(timeout=30_000)
