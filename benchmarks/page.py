@@ -59,7 +59,9 @@ def _target(figure: dict[str, Any]) -> str:
 
 
 def _number(value: float) -> str:
-    return f"{value:.3f}" if value == 0 or 1e-3 <= abs(value) < 1e4 else f"{value:.1e}"
+    if abs(value) >= 1e4:
+        return f"{value:,.0f}"
+    return f"{value:.3f}" if value == 0 or abs(value) >= 1e-3 else f"{value:.1e}"
 
 
 def _notes(figures: dict[str, Any]) -> str:

@@ -40,7 +40,8 @@ def _lines(cells: dict[tuple[str, int], dict[str, Any]], title: str) -> plt.Figu
     sweeps: dict[str, list[tuple[int, dict[str, Any]]]] = defaultdict(list)
     for (quantity, number), cell in cells.items():
         sweeps[quantity].append((number, cell))
-    figure, panels = plt.subplots(1, len(sweeps), figsize=(3.2 * len(sweeps), 2.8), layout="constrained", sharey=True)
+    size = (3.2 * len(sweeps), 2.8)
+    figure, (panels,) = plt.subplots(1, len(sweeps), figsize=size, layout="constrained", sharey=True, squeeze=False)
     for axes, (quantity, points) in zip(panels, sweeps.items(), strict=True):
         numbers = [number for number, _ in points]
         axes.fill_between(numbers, [c["low"] for _, c in points], [c["high"] for _, c in points], color="#fed7aa")
