@@ -46,8 +46,10 @@ def test_the_start_page_leads_to_every_app(page):
 
 def test_each_page_leads_to_the_others_by_keyboard(page):
     page.goto("/support")
+    expect(page.locator("#cs-action")).to_contain_text("Ask something")  # until then the page is still being built
     page.get_by_role("link", name="Finance monitor").press("Enter")
-    expect(page.locator("#fin-start")).to_be_visible()
+    expect(page).to_have_url(re.compile("/news"))
+    expect(page.locator("#fin-start")).to_be_visible(timeout=30_000)
     expect(page.locator(".steer-here")).to_have_text("Finance monitor")
 
 
