@@ -17,6 +17,8 @@ TOPICS = ("earnings", "deals", "legal", "products", "management", "operations", 
 SENTIMENTS = ("negative", "neutral", "positive")
 NEGATIVE = SENTIMENTS.index("negative")
 
+UNNAMED = "The company"
+
 Topic = Literal["earnings", "deals", "legal", "products", "management", "operations", "markets", "workforce"]
 Sentiment = Literal["negative", "neutral", "positive"]
 
@@ -82,7 +84,7 @@ class Newsroom:
         known = self.companies.get(company)
         if known:
             return f"{known.name}: {headline}"
-        return f"{company if company.casefold() in headline.casefold() else 'The company'}: {headline}"
+        return f"{company if company.casefold() in headline.casefold() else UNNAMED}: {headline}"
 
 
 @cache

@@ -12,7 +12,7 @@ import numpy as np
 
 from apps.finance_monitor.feed import Feed, FeedFile, Item
 from apps.finance_monitor.monitor import Label, Monitor
-from apps.finance_monitor.newsroom import TOPICS, Company
+from apps.finance_monitor.newsroom import TOPICS, UNNAMED, Company
 from apps.finance_monitor.redis_feed import RedisFeed
 from apps.finance_monitor.task import FinanceMonitor
 from core.errors import SteerError
@@ -172,7 +172,11 @@ class FinanceService:
         now = datetime.now().astimezone()
         return self.labels(
             [
-                Item(time=now, company=company or "-", headline=typed_text(text, most=MAX_HEADLINE, what="a headline"))
+                Item(
+                    time=now,
+                    company=company or UNNAMED,
+                    headline=typed_text(text, most=MAX_HEADLINE, what="a headline"),
+                )
                 for company, text in lines
             ]
         )
