@@ -57,7 +57,7 @@ def store_url(request, tmp_path) -> str:
 
 @pytest.fixture
 def store(store_url):
-    from core.store.database import open_store
+    from core.platform.store.database import open_store
 
     store = open_store(store_url)
     yield store
@@ -99,10 +99,10 @@ def _train(folder: Path) -> None:
 @pytest.fixture(scope="session")
 def services(runs):
     """The apps' services by name."""
-    from core.serving.application import installed_pages, opened_service
-    from core.training import Run
+    from core.platform.http.application import build_service, installed_pages
+    from core.training.run import Run
 
-    return {page.name: opened_service(page, Run(runs / page.name), apart=False) for page in installed_pages()}
+    return {page.name: build_service(page, Run(runs / page.name), apart=False) for page in installed_pages()}
 
 
 @pytest.fixture(scope="session")

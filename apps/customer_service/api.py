@@ -10,10 +10,10 @@ from starlette.concurrency import run_in_threadpool
 from apps.customer_service.chats import Said, SupportChats
 from apps.customer_service.replies import Source
 from apps.customer_service.service import MAX_MESSAGE
-from apps.customer_service.wording import TEXTS
-from core.serving.access import Asker, asker
-from core.serving.chat_completions import Completion, Message, chat_routes
-from core.serving.idempotency import IdempotencyKey
+from apps.customer_service.texts import TEXTS
+from core.platform.auth.access import Asker, asker
+from core.platform.http.chat_completions import Completion, Message, chat_routes
+from core.platform.http.idempotency import IdempotencyKey
 
 MODEL = "steer-support"
 

@@ -8,15 +8,15 @@ from typing import Any
 from apps.customer_service.environment import MAX_ASKS
 from apps.customer_service.replies import Action, Reply, Source
 from apps.customer_service.service import SupportService
-from core.errors import ConflictError, NotFoundError
-from core.serving.access import Principal
-from core.serving.drift import WATCH
-from core.serving.explore import Explorer
-from core.serving.metrics import DECISIONS, FEEDBACK
-from core.store import catalogue, conversations, decisions
-from core.store.database import Session, Store
-from core.store.schema import Conversation, Turn
-from core.versions.live import Live
+from core.platform.auth.access import Principal
+from core.platform.inference.drift import WATCH
+from core.platform.inference.metrics import DECISIONS, FEEDBACK
+from core.platform.store import catalogue, conversations, decisions
+from core.platform.store.database import Session, Store
+from core.platform.store.schema import Conversation, Turn
+from core.platform.versions.live import Live
+from core.rl.explore import Explorer
+from core.util.errors import ConflictError, NotFoundError
 
 APP = "customer_service"
 _TRIES = 5

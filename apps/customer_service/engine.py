@@ -5,17 +5,17 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from apps.customer_service.desk import Article
+from apps.customer_service.data import Article
 from apps.customer_service.environment import ASK_BACK, CANDIDATES, DECLINE, HAND_OVER
 from apps.customer_service.knowledge import Messages
 from apps.customer_service.replies import Action, Choice, Reply, Source
 from apps.customer_service.sentences import best_sentences
 from apps.customer_service.task import CustomerService
-from core.serving.engine import Works
-from core.serving.explore import Explorer
-from core.task import Task
-from core.training import Run, trained_policy
-from core.workflow import open_task
+from core.platform.inference.engine import Works
+from core.rl.explore import Explorer
+from core.training.loader import open_task
+from core.training.run import Run, trained_policy
+from core.training.task import Task
 
 
 @dataclass(frozen=True)

@@ -12,14 +12,14 @@ import numpy as np
 from gymnasium import spaces
 from gymnasium.vector.utils import batch_space
 
-from apps.customer_service.desk import OFF_TOPIC, Desk
+from apps.customer_service.data import OFF_TOPIC, Desk
 from apps.customer_service.knowledge import CANDIDATES, FEATURES, Knowledge, Messages
 from core.envs.episodes import EpisodeEnv
 from core.envs.observations import Observations
 from core.envs.text_space import text_space
 from core.models.encoder import TextEncoder
-from core.remembered import Remembered
-from core.task import Split
+from core.training.task import Split
+from core.util.lru_cache import LRUCache
 
 FIXED_ACTIONS = ("ask_back", "hand_over", "decline")
 ASK_BACK, HAND_OVER, DECLINE = (CANDIDATES + at for at in range(len(FIXED_ACTIONS)))
@@ -81,17 +81,17 @@ def episodes(desk: Desk, split: Split, seed: int = 0) -> list[Episode]:
     return found
 
 
-class StateMaker:
+class StateBuilder:
     """Turns conversations into states; remembers what retrieval found for each."""
 
     def __init__(self, knowledge: Knowledge) -> None:
         self.knowledge = knowledge
-        self._found: Remembered[Messages, tuple[np.ndarray, np.ndarray]] = Remembered(_REMEMBERED)
+        self._found: LRUCache[Messages, tuple[np.ndarray, np.ndarray]] = LRUCache(_REMEMBERED)
 
     def for_serving(self, policy: TextEncoder) -> None:
         """Remember the last minutes only, and share with the policy's encoder what both say of a text."""
         self.knowledge.encoder.for_serving(beside=policy)
-        self._found = Remembered(_REMEMBERED_WHEN_SERVING)
+        self._found = LRUCache(_REMEMBERED_WHEN_SERVING)
 
     def states(self, conversations: list[Messages]) -> dict[str, Any]:
         """States of conversations, each the customer's messages so far, oldest first."""
@@ -123,7 +123,7 @@ class SupportEnv(EpisodeEnv):
     """
 
     def __init__(
-        self, customers: list[Episode], maker: StateMaker, rewards: dict[str, float], num_envs: int, *, shuffle: bool
+        self, customers: list[Episode], maker: StateBuilder, rewards: dict[str, float], num_envs: int, *, shuffle: bool
     ) -> None:
         super().__init__(num_envs, len(customers), ACTIONS, shuffle=shuffle)
         self.customers, self.maker, self.rewards = customers, maker, rewards

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from apps.customer_service.desk import Article, Desk
+from apps.customer_service.data import Article, Desk
 from core.models.encoder import TextEncoder
 from core.retrieval.dense import DenseIndex
 from core.retrieval.fusion import reciprocal_rank_fusion

@@ -5,14 +5,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import torch
 
-from apps.customer_service.environment import ASK_BACK, CANDIDATES, DECLINE, HAND_OVER, StateMaker
+from apps.customer_service.environment import ASK_BACK, CANDIDATES, DECLINE, HAND_OVER, StateBuilder
 from core.envs.observations import take
+from core.platform.store.decisions import DecisionWithFeedback
 from core.rl.off_policy import LoggedDecisions
-from core.store.decisions import Judged
 
 
 def feedback_decisions(
-    judged: Sequence[Judged], maker: StateMaker, rewards: Mapping[str, float]
+    judged: Sequence[DecisionWithFeedback], maker: StateBuilder, rewards: Mapping[str, float]
 ) -> LoggedDecisions | None:
     """See `Task.feedback_decisions`.
 
@@ -35,7 +35,7 @@ def feedback_decisions(
     )
 
 
-def _action(each: Judged, candidates: np.ndarray, maker: StateMaker) -> int | None:
+def _action(each: DecisionWithFeedback, candidates: np.ndarray, maker: StateBuilder) -> int | None:
     (action,) = each.decision.action
     if action >= CANDIDATES:
         return int(action)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from core.errors import SteerError
+from core.util.errors import SteerError
 
 DEFAULTS = {
     "right_answer": 1.0,

@@ -9,12 +9,12 @@ from apps.customer_service.environment import MAX_ASKS
 from apps.customer_service.replies import Reply, Source
 from apps.customer_service.task import CustomerService
 from core.models.weights import resolve
-from core.serving.engine import Engine
-from core.serving.explore import Explorer
-from core.serving.typed import typed_text
-from core.task import Task
-from core.training import Run
-from core.workflow import open_task
+from core.platform.inference.engine import Engine
+from core.rl.explore import Explorer
+from core.training.loader import open_task
+from core.training.run import Run
+from core.training.task import Task
+from core.util.text_input import check_text
 
 MAX_MESSAGE = 4_000
 
@@ -44,7 +44,7 @@ class SupportService:
         Raises:
             SteerError: the message is empty, too long, or not text, or too many requests wait.
         """
-        message = typed_text(message, most=MAX_MESSAGE, what="a message")
+        message = check_text(message, most=MAX_MESSAGE, what="a message")
         messages = (*earlier[-MAX_ASKS:], message)
         may_ask = len(earlier) < MAX_ASKS  # nobody is asked a third time
         reply: Reply = await self.engine.answer("replies", Asked(messages, may_ask, explorer or Explorer()))

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from apps.customer_service.desk import DATA, load_desk
+from apps.customer_service.data import DATA, load_support_data
 from apps.customer_service.environment import (
     ACTIONS,
     ASK_BACK,
@@ -17,25 +17,25 @@ from apps.customer_service.environment import (
     HAND_OVER,
     STATE_FEATURES,
     Episode,
-    StateMaker,
+    StateBuilder,
     SupportEnv,
     episodes,
 )
 from apps.customer_service.knowledge import Knowledge, Messages
 from apps.customer_service.learning import feedback_decisions
 from apps.customer_service.rewards import weights
-from core.config import Settings
 from core.envs.episodes import EpisodeEnv
 from core.envs.observations import Observations, count, join, take
-from core.evaluation.play import Act
+from core.envs.play import Act
 from core.models.actor_critic import ActorCritic
 from core.models.encoder import TextEncoder
 from core.models.heads import CandidateHead
+from core.platform.store.decisions import DecisionWithFeedback
 from core.rl.all_action import ActionValues
 from core.rl.off_policy import LoggedDecisions
 from core.rl.supervised import Demonstrations
-from core.store.decisions import Judged
-from core.task import Split, Task
+from core.training.settings import Settings
+from core.training.task import Split, Task
 
 
 class ArticleTable(nn.Module):
@@ -77,7 +77,7 @@ class CustomerService(Task):
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
         self.rewards = weights(settings.rewards)
-        self.desk = load_desk()
+        self.desk = load_support_data()
 
     def data_fingerprint(self) -> str:
         return self.desk.fingerprint
@@ -97,10 +97,10 @@ class CustomerService(Task):
         return [customer for at, customer in enumerate(episodes(self.desk, "train")) if at % 5 >= 3]
 
     @cached_property
-    def maker(self) -> StateMaker:
+    def maker(self) -> StateBuilder:
         """Retrieval over the desk's articles, shared by every environment."""
         encoder = TextEncoder(self.settings.encoder.name, max_length=160)
-        return StateMaker(Knowledge(self.desk, encoder))
+        return StateBuilder(Knowledge(self.desk, encoder))
 
     def policy(self, *, frozen: bool = False) -> ActorCritic:
         encoder = TextEncoder.of(self.settings.encoder, frozen=frozen)
@@ -161,7 +161,7 @@ class CustomerService(Task):
         table[:, ASK_BACK, ASK_BACK] = r["ask_back"] + r["right_answer"]
         return table
 
-    def feedback_decisions(self, judged: Sequence[Judged]) -> LoggedDecisions | None:
+    def feedback_decisions(self, judged: Sequence[DecisionWithFeedback]) -> LoggedDecisions | None:
         return feedback_decisions(judged, self.maker, self.rewards)
 
     def rules(self) -> dict[str, Act]:

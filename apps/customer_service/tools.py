@@ -6,8 +6,8 @@ from typing import Any
 import gradio as gr
 
 from apps.customer_service.chats import SupportChats
-from apps.customer_service.wording import TEXTS
-from core.serving.page import page_asker
+from apps.customer_service.texts import TEXTS
+from core.platform.pages.app_spec import page_asker
 
 
 def tools(chats: SupportChats) -> list[Callable[..., Any]]:

@@ -12,10 +12,10 @@ from apps.customer_service.chats import Said, SupportChats
 from apps.customer_service.engine import open_engine
 from apps.customer_service.replies import Reply, Source
 from apps.customer_service.service import open_service
+from apps.customer_service.texts import TEXTS
 from apps.customer_service.tools import tools
-from apps.customer_service.wording import TEXTS
-from core.serving.errors import shown_errors
-from core.serving.page import Page, page_asker
+from core.platform.pages.app_spec import Page, page_asker
+from core.platform.pages.errors import shown_errors
 
 CHOICES = 3
 

@@ -6,12 +6,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, Field
 
+from apps.finance_monitor.data import SENTIMENTS, Sentiment, Topic
 from apps.finance_monitor.desk import Delivered, NewsDesk
 from apps.finance_monitor.feed import Item, NewsTime
-from apps.finance_monitor.newsroom import SENTIMENTS, Sentiment, Topic
 from apps.finance_monitor.service import MAX_HEADLINE
-from core.serving.access import Agent, Asker
-from core.store.schema import Alert
+from core.platform.auth.access import Agent, Asker
+from core.platform.store.schema import Alert
 
 MOST_ITEMS = 500
 

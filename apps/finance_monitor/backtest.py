@@ -15,16 +15,16 @@ from rich.console import Console
 from rich.table import Table
 
 from apps.finance_monitor.alerts import THRESHOLD
+from apps.finance_monitor.data import NEGATIVE, SENTIMENTS, Episode, NewsData
 from apps.finance_monitor.engine import open_engine
 from apps.finance_monitor.monitor import Monitor
-from apps.finance_monitor.newsroom import NEGATIVE, SENTIMENTS, Episode, Newsroom
 from apps.finance_monitor.service import FinanceService, open_service
 from apps.finance_monitor.task import FinanceMonitor
-from core.files import write_json
-from core.paths import runs_dir
-from core.serving.engine import Engine
-from core.task import Split
-from core.training import Run
+from core.platform.inference.engine import Engine
+from core.training.run import Run
+from core.training.task import Split
+from core.util.files import write_json
+from core.util.paths import runs_dir
 
 Fired = tuple[str, datetime]
 _SLACK = timedelta(hours=6)
@@ -38,7 +38,7 @@ class Outcome:
         found, surges: surges alerted, of how many.
         delay_hours, delay_headlines: medians over the found ones; None when there are none.
         decoys: decoys that fired.
-        false_a_week: alerts outside surges, a week.
+        false_per_week: alerts outside surges, a week.
     """
 
     found: int
@@ -46,7 +46,7 @@ class Outcome:
     delay_hours: float | None
     delay_headlines: float | None
     decoys: int
-    false_a_week: float
+    false_per_week: float
 
 
 def backtest(service: FinanceService, split: Split, threshold: float = THRESHOLD) -> dict[str, Outcome]:
@@ -68,7 +68,7 @@ def backtest(service: FinanceService, split: Split, threshold: float = THRESHOLD
     return {name: score(service.newsroom, split, alerts) for name, alerts in fired.items()}
 
 
-def score(newsroom: Newsroom, split: Split, alerts: list[Fired]) -> Outcome:
+def score(newsroom: NewsData, split: Split, alerts: list[Fired]) -> Outcome:
     """Compare alerts (company, time) with the episodes of a split."""
     news = newsroom.of(split)
     begin, end = news[0].time, news[-1].time
@@ -126,7 +126,7 @@ def main(
     for name, o in outcomes.items():
         delay = "-" if o.delay_hours is None else f"{o.delay_hours:.1f} h"
         headlines = "-" if o.delay_headlines is None else f"{o.delay_headlines:g}"
-        table.add_row(name, f"{o.found}/{o.surges}", delay, headlines, str(o.decoys), f"{o.false_a_week:.2f}")
+        table.add_row(name, f"{o.found}/{o.surges}", delay, headlines, str(o.decoys), f"{o.false_per_week:.2f}")
     Console().print(table)
     if json is not None:
         write_json(json, {name: vars(outcome) for name, outcome in outcomes.items()})

@@ -11,19 +11,19 @@ from datetime import timedelta
 from typing import Any
 
 from apps.finance_monitor import alerts
+from apps.finance_monitor.data import SENTIMENTS, TOPICS
 from apps.finance_monitor.feed import Item
 from apps.finance_monitor.monitor import Label, Monitor, Watch
-from apps.finance_monitor.newsroom import SENTIMENTS, TOPICS
 from apps.finance_monitor.service import FinanceService
-from core.errors import NotFoundError
-from core.serving.access import Principal
-from core.serving.drift import WATCH
-from core.serving.explore import Explorer
-from core.serving.metrics import ALERTS, DECISIONS, FEEDBACK
-from core.store import decisions, news
-from core.store.database import Store
-from core.store.schema import Alert, AlertChange, News, Score
-from core.versions.live import Live
+from core.platform.auth.access import Principal
+from core.platform.inference.drift import WATCH
+from core.platform.inference.metrics import ALERTS, DECISIONS, FEEDBACK
+from core.platform.store import decisions, news
+from core.platform.store.database import Store
+from core.platform.store.schema import Alert, AlertChange, News, Score
+from core.platform.versions.live import Live
+from core.rl.explore import Explorer
+from core.util.errors import NotFoundError
 
 APP = "finance_monitor"
 _AT_ONCE = 256
@@ -61,7 +61,7 @@ class NewsDesk:
         self.store, self.services = store, services
         self.monitor = Monitor()
         self._seen = 0
-        self._one_at_a_time = threading.Lock()
+        self._lock = threading.Lock()
         with store.reading() as session:
             latest = news.latest_time(session)
         self._since = latest - _PAST if latest else None
@@ -82,7 +82,7 @@ class NewsDesk:
     def catch_up(self) -> list[Alert]:
         """Read whatever arrived since the last time, here or elsewhere; alerts that changed."""
         changed: dict[int, Alert] = {}
-        with self._one_at_a_time:
+        with self._lock:
             try:
                 while items := self._next():
                     changed |= {alert.id: alert for alert in self._read(items)}
@@ -100,7 +100,7 @@ class NewsDesk:
     def watchlist(self) -> list[Watch]:
         """A line for each company, those with alerts and bad news first."""
         self.catch_up()
-        with self._one_at_a_time:
+        with self._lock:
             if not self.monitor.seen:
                 return []
             latest = max(seen.item.time for seen in self.monitor.seen)
@@ -110,7 +110,7 @@ class NewsDesk:
     def trend(self, company: str | None, topic: str | None, days: int) -> dict[str, list[int]]:
         """New stories of each sentiment on each of the last days, oldest first."""
         self.catch_up()
-        with self._one_at_a_time:
+        with self._lock:
             if not self.monitor.seen:
                 return {sentiment: [0] * days for sentiment in SENTIMENTS}
             latest = max(seen.item.time for seen in self.monitor.seen)

@@ -5,14 +5,14 @@ from itertools import chain, islice
 
 import numpy as np
 
+from apps.finance_monitor.data import SENTIMENTS, TOPICS
 from apps.finance_monitor.monitor import Label
-from apps.finance_monitor.newsroom import SENTIMENTS, TOPICS
 from apps.finance_monitor.task import FinanceMonitor
 from core.models.encoder import TextEncoder
-from core.serving.engine import Works
-from core.task import Task
-from core.training import Run, trained_policy
-from core.workflow import open_task
+from core.platform.inference.engine import Works
+from core.training.loader import open_task
+from core.training.run import Run, trained_policy
+from core.training.task import Task
 
 
 class FinanceEngine:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Protocol
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from core.errors import SteerError
+from core.util.errors import SteerError
 
 MAX_FEED_BYTES = 50_000_000
 

@@ -5,12 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from apps.finance_monitor.newsroom import SENTIMENTS, TOPICS, Newsroom
+from apps.finance_monitor.data import SENTIMENTS, TOPICS, NewsData
+from core.platform.store.decisions import DecisionWithFeedback
 from core.rl.off_policy import LoggedDecisions
-from core.store.decisions import Judged
 
 
-def feedback_decisions(judged: Sequence[Judged], newsroom: Newsroom, table: np.ndarray) -> LoggedDecisions | None:
+def feedback_decisions(
+    judged: Sequence[DecisionWithFeedback], newsroom: NewsData, table: np.ndarray
+) -> LoggedDecisions | None:
     """See `Task.feedback_decisions`; where people disagree, the newest label counts.
 
     Args:
@@ -33,6 +35,6 @@ def feedback_decisions(judged: Sequence[Judged], newsroom: Newsroom, table: np.n
     )
 
 
-def _label(each: Judged) -> int:
+def _label(each: DecisionWithFeedback) -> int:
     about = each.opinions[-1].about
     return TOPICS.index(about["topic"]) * len(SENTIMENTS) + SENTIMENTS.index(about["sentiment"])

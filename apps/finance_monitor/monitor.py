@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from apps.finance_monitor.alerts import THRESHOLD, Alert, SurgeDetector
+from apps.finance_monitor.data import NEGATIVE, SENTIMENTS
 from apps.finance_monitor.feed import Item
-from apps.finance_monitor.newsroom import NEGATIVE, SENTIMENTS
 from apps.finance_monitor.stories import SAME_STORY, StoryFolder
 
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 
 from apps.finance_monitor.feed import Item, item_of
-from core.queues.connection import split_address
-from core.queues.stream import Malformed, Stream
+from core.platform.queues.connection import split_address
+from core.platform.queues.stream import Malformed, Stream
 
 _A_POLL = 10_000
 

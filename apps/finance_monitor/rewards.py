@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from apps.finance_monitor.newsroom import SENTIMENTS, TOPICS
-from core.errors import SteerError
+from apps.finance_monitor.data import SENTIMENTS, TOPICS
+from core.util.errors import SteerError
 
 DEFAULTS = {
     "right_sentiment": 1.0,

@@ -10,25 +10,25 @@ from typing import Any
 
 import numpy as np
 
+from apps.finance_monitor.data import TOPICS, UNNAMED, Company
 from apps.finance_monitor.feed import Feed, FeedFile, Item
 from apps.finance_monitor.monitor import Label, Monitor
-from apps.finance_monitor.newsroom import TOPICS, UNNAMED, Company
 from apps.finance_monitor.redis_feed import RedisFeed
 from apps.finance_monitor.task import FinanceMonitor
-from core.errors import SteerError
-from core.queues.connection import is_address
-from core.remembered import Remembered
-from core.serving.engine import Engine
-from core.serving.typed import typed_text
-from core.task import Task
-from core.training import Run
-from core.workflow import open_task
+from core.platform.inference.engine import Engine
+from core.platform.queues.connection import is_address
+from core.training.loader import open_task
+from core.training.run import Run
+from core.training.task import Task
+from core.util.errors import SteerError
+from core.util.lru_cache import LRUCache
+from core.util.text_input import check_text
 
 MAX_HEADLINE = 500
 FEED_VARIABLE = "STEER_FINANCE_FEED"
 _REMEMBERED = 5_000
 # A user with a thousand headlines lets others in after so many.
-_TEXTS_A_REQUEST = 32
+_TEXTS_PER_REQUEST = 32
 
 
 class Session:
@@ -106,7 +106,7 @@ class FinanceService:
     def __init__(self, task: Task, engine: Engine) -> None:
         assert isinstance(task, FinanceMonitor)
         self.newsroom, self.engine = task.newsroom, engine
-        self._known: Remembered[str, Label] = Remembered(_REMEMBERED)
+        self._known: LRUCache[str, Label] = LRUCache(_REMEMBERED)
 
     @property
     def companies(self) -> list[Company]:
@@ -175,7 +175,7 @@ class FinanceService:
                 Item(
                     time=now,
                     company=company or UNNAMED,
-                    headline=typed_text(text, most=MAX_HEADLINE, what="a headline"),
+                    headline=check_text(text, most=MAX_HEADLINE, what="a headline"),
                 )
                 for company, text in lines
             ]
@@ -204,4 +204,4 @@ def open_service(run: Run, engine: Engine) -> FinanceService:
 
 
 def _portions(texts: Sequence[str]) -> Iterator[list[str]]:
-    return (list(texts[at : at + _TEXTS_A_REQUEST]) for at in range(0, max(1, len(texts)), _TEXTS_A_REQUEST))
+    return (list(texts[at : at + _TEXTS_PER_REQUEST]) for at in range(0, max(1, len(texts)), _TEXTS_PER_REQUEST))

@@ -5,21 +5,21 @@ from typing import ClassVar
 
 import numpy as np
 
+from apps.finance_monitor.data import DATA, NEGATIVE, SENTIMENTS, TOPICS, load_news_data
 from apps.finance_monitor.learning import feedback_decisions
-from apps.finance_monitor.newsroom import DATA, NEGATIVE, SENTIMENTS, TOPICS, load_newsroom
 from apps.finance_monitor.rewards import joint_table, weights
-from core.config import Settings
 from core.envs.episodes import EpisodeEnv
 from core.envs.observations import Observations, count
+from core.envs.play import Act
 from core.envs.text_choice import TextChoiceEnv
-from core.evaluation.play import Act
 from core.models.actor_critic import ActorCritic
 from core.models.encoder import TextEncoder
 from core.models.heads import ChoiceHead
+from core.platform.store.decisions import DecisionWithFeedback
 from core.rl.off_policy import LoggedDecisions
 from core.rl.supervised import Demonstrations
-from core.store.decisions import Judged
-from core.task import Split, Task
+from core.training.settings import Settings
+from core.training.task import Split, Task
 
 
 class FinanceMonitor(Task):
@@ -48,7 +48,7 @@ class FinanceMonitor(Task):
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
         self.table = joint_table(weights(settings.rewards))
-        self.newsroom = load_newsroom()
+        self.newsroom = load_news_data()
 
     def data_fingerprint(self) -> str:
         return self.newsroom.fingerprint
@@ -72,7 +72,7 @@ class FinanceMonitor(Task):
     def reward_table(self, states: Observations) -> np.ndarray:
         return self.table
 
-    def feedback_decisions(self, judged: Sequence[Judged]) -> LoggedDecisions | None:
+    def feedback_decisions(self, judged: Sequence[DecisionWithFeedback]) -> LoggedDecisions | None:
         return feedback_decisions(judged, self.newsroom, self.table)
 
     def rules(self) -> dict[str, Act]:

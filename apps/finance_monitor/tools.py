@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+from apps.finance_monitor.data import SENTIMENTS
 from apps.finance_monitor.desk import NewsDesk
-from apps.finance_monitor.newsroom import SENTIMENTS
 
 
 def tools(desk: NewsDesk) -> list[Callable[..., Any]]:

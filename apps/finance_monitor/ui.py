@@ -15,9 +15,9 @@ from apps.finance_monitor.engine import open_engine
 from apps.finance_monitor.service import FinanceService, Session, open_service
 from apps.finance_monitor.tools import tools
 from apps.finance_monitor.work import take
-from core.errors import SteerError
-from core.serving.errors import shown_errors
-from core.serving.page import Page, Texts
+from core.platform.pages.app_spec import Page, Texts
+from core.platform.pages.errors import shown_errors
+from core.util.errors import SteerError
 
 START = datetime(2025, 3, 1, 6, tzinfo=UTC)
 FIRST_DAY, LAST_DAY = datetime(2025, 1, 20, tzinfo=UTC), datetime(2025, 7, 6, tzinfo=UTC)

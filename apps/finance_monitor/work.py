@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from apps.finance_monitor.desk import Delivered, NewsDesk
 from apps.finance_monitor.feed import item_of
-from core.queues.stream import Entry
+from core.platform.queues.stream import Entry
 
 
 def take(desk: NewsDesk, entries: Sequence[Entry]) -> list[tuple[Entry, str]]:

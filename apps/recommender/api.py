@@ -7,8 +7,8 @@ from pydantic import BaseModel, Field
 
 from apps.recommender.service import MAX_WORDS, Event, Film, Recommended, Visitor
 from apps.recommender.visits import Shown, Visits
-from core.serving.access import Asker
-from core.serving.idempotency import IdempotencyKey
+from core.platform.auth.access import Asker
+from core.platform.http.idempotency import IdempotencyKey
 
 Row = Annotated[int, Field(ge=0, le=2**31 - 1, description="of the film")]
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from apps.recommender.data.movielens import MovieLens
+from apps.recommender.data import MovieLens
 from apps.recommender.diversity import Distances, diverse_lists
 from apps.recommender.retriever import Retriever
 from apps.recommender.splits import retriever_histories
@@ -31,7 +31,7 @@ _PLACES = 20
 _BATCH = 128
 
 
-class CandidateMaker:
+class CandidateBuilder:
     """Makes states for the ranker; every count comes from the retriever's share of the data, so nothing leaks.
 
     Args:

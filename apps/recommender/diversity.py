@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from apps.recommender.data.movielens import MovieLens
+from apps.recommender.data import MovieLens
 
 
 class Distances:

@@ -7,10 +7,10 @@ import numpy as np
 from apps.recommender.candidates import CANDIDATES
 from apps.recommender.task import Recommender
 from core.models.encoder import TextEncoder
-from core.serving.engine import Works
-from core.task import Task
-from core.training import Run, trained_policy
-from core.workflow import open_task
+from core.platform.inference.engine import Works
+from core.training.loader import open_task
+from core.training.run import Run, trained_policy
+from core.training.task import Task
 
 _SEEDS = 5
 _SEED_LIKES = 10

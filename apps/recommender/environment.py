@@ -27,7 +27,7 @@ def recommender_env(
 
     Args:
         moments: one for each episode.
-        states: of the moments (see `CandidateMaker.states`).
+        states: of the moments (see `CandidateBuilder.states`).
         items: films in the catalogue.
         reward: of a list.
         num_envs: environments side by side.

@@ -5,16 +5,18 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from apps.recommender.candidates import CandidateMaker
+from apps.recommender.candidates import CandidateBuilder
 from apps.recommender.environment import PICKS
 from apps.recommender.rewards import ListReward, ndcg_gains
+from core.platform.store.decisions import DecisionWithFeedback
 from core.rl.off_policy import LoggedDecisions
-from core.store.decisions import Judged
 
 _NO_FILM = -1
 
 
-def feedback_decisions(judged: Sequence[Judged], maker: CandidateMaker, reward: ListReward) -> LoggedDecisions | None:
+def feedback_decisions(
+    judged: Sequence[DecisionWithFeedback], maker: CandidateBuilder, reward: ListReward
+) -> LoggedDecisions | None:
     """See `Task.feedback_decisions`.
 
     Left out are lists in which words had a say beside the policy, and those of films that are no longer there.
@@ -37,13 +39,13 @@ def feedback_decisions(judged: Sequence[Judged], maker: CandidateMaker, reward: 
     )
 
 
-def _is_learnable(each: Judged, films: int) -> bool:
+def _is_learnable(each: DecisionWithFeedback, films: int) -> bool:
     state = each.decision.state
     known = all(film < films for film in (*state["history"], *state["candidates"]))
     return bool(each.events) and not state["words"] and known and each.decision.propensity > 0
 
 
-def _rewards(shown: np.ndarray, lists: Sequence[Judged], reward: ListReward) -> np.ndarray:
+def _rewards(shown: np.ndarray, lists: Sequence[DecisionWithFeedback], reward: ListReward) -> np.ndarray:
     """The task's reward with the films that were liked as the relevant ones, less the same for those that were hidden.
 
     Args:
@@ -56,7 +58,7 @@ def _rewards(shown: np.ndarray, lists: Sequence[Judged], reward: ListReward) -> 
     return (reward(shown, liked) - unwanted).sum(axis=1, dtype=np.float32)
 
 
-def _films(each: Judged, kind: str) -> np.ndarray:
+def _films(each: DecisionWithFeedback, kind: str) -> np.ndarray:
     """Films that the visitor did something with; one that does not exist stands for none."""
     last = {event.item: event.kind for event in each.events}
     return np.array([int(film) for film, done in last.items() if done == kind] or [_NO_FILM])

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from apps.recommender.diversity import Distances, marginal_distances
-from core.errors import SteerError
+from core.util.errors import SteerError
 
 DEFAULTS = {"relevance": 1.0, "diversity": 0.2, "novelty": 0.05}
 
@@ -23,7 +23,7 @@ def weights(settings: Mapping[str, float]) -> dict[str, float]:
 
 
 class ListReward:
-    """Weighted sum of relevance, diversity and novelty, each between 0 and 1 for a whole list.
+    """ImportanceWeighted sum of relevance, diversity and novelty, each between 0 and 1 for a whole list.
 
     Args:
         distances: between films.

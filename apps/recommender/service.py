@@ -7,18 +7,18 @@ from typing import Any, Literal
 
 import numpy as np
 
-from apps.recommender.data.movielens import SOURCE, Item
+from apps.recommender.data import SOURCE, Item
 from apps.recommender.engine import Scored, Wanted
 from apps.recommender.environment import PICKS
-from apps.recommender.reasons import Reason, Reasons
+from apps.recommender.explanations import Reason, Reasons
 from apps.recommender.task import Recommender
-from core.errors import SteerError
-from core.serving.engine import Engine
-from core.serving.explore import Explorer
-from core.serving.typed import typed_text
-from core.task import Task
-from core.training import Run
-from core.workflow import open_task
+from core.platform.inference.engine import Engine
+from core.rl.explore import Explorer
+from core.training.loader import open_task
+from core.training.run import Run
+from core.training.task import Task
+from core.util.errors import SteerError
+from core.util.text_input import check_text
 
 Kind = Literal["like", "hide"]
 
@@ -239,7 +239,7 @@ def checked(words: str) -> str:
     Raises:
         SteerError: it is empty, too long, or mostly not text.
     """
-    return " ".join(typed_text(words, most=MAX_WORDS, what="a few words").split())
+    return " ".join(check_text(words, most=MAX_WORDS, what="a few words").split())
 
 
 def _plain(text: str) -> str:

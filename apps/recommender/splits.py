@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from apps.recommender.data.movielens import Events, MovieLens
-from core.task import Split
+from apps.recommender.data import Events, MovieLens
+from core.training.task import Split
 
 NEXT = 5
 RETRIEVER_SHARE = 0.6

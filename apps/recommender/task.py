@@ -8,25 +8,25 @@ from typing import ClassVar
 
 import numpy as np
 
-from apps.recommender.candidates import CO_OCCURRENCE, FEATURES, POPULARITY, CandidateMaker
-from apps.recommender.data.movielens import MovieLens, load_movielens
+from apps.recommender.candidates import CO_OCCURRENCE, FEATURES, POPULARITY, CandidateBuilder
+from apps.recommender.data import MovieLens, load_movielens
 from apps.recommender.diversity import diverse_lists
 from apps.recommender.environment import PICKS, recommender_env
 from apps.recommender.learning import feedback_decisions
-from apps.recommender.library import open_retriever
 from apps.recommender.retriever import RetrieverSettings
+from apps.recommender.retriever_cache import open_retriever
 from apps.recommender.rewards import ListReward, novelty
 from apps.recommender.splits import Moment, moments
-from core.config import Settings
 from core.envs.observations import Observations, take
+from core.envs.play import Act, play
 from core.envs.slate import SlateEnv
-from core.evaluation.play import Act, play
 from core.models.actor_critic import ActorCritic
 from core.models.heads import CandidateHead
+from core.platform.store.decisions import DecisionWithFeedback
 from core.rl.off_policy import LoggedDecisions
 from core.rl.supervised import Demonstrations
-from core.store.decisions import Judged
-from core.task import Split, Task
+from core.training.settings import Settings
+from core.training.task import Split, Task
 
 _TRADE_OFFS = (0.0, *np.geomspace(0.25, 64.0, 17))
 
@@ -36,7 +36,7 @@ class Recommender(Task):
 
     name: ClassVar[str] = "recommender"
     title: ClassVar[str] = "Recommender"
-    data_card: ClassVar[str] = (Path(__file__).parent / "data" / "README.md").read_text(encoding="utf-8")
+    data_card: ClassVar[str] = (Path(__file__).parent / "example" / "README.md").read_text(encoding="utf-8")
     presets: ClassVar = {
         "quick": {
             "linear": {"iterations": 8, "batch_size": 64, "head_learning_rate": 3e-3, "patience": 3},
@@ -72,10 +72,10 @@ class Recommender(Task):
         return self.data.fingerprint
 
     @cached_property
-    def maker(self) -> CandidateMaker:
+    def maker(self) -> CandidateBuilder:
         """The first stage, trained on first use and shared by every environment and policy."""
         settings = RetrieverSettings(self.settings.encoder.name, self.settings.seed)
-        return CandidateMaker(self.data, open_retriever(self.data, settings, lambda text: print(f"  {text}")))
+        return CandidateBuilder(self.data, open_retriever(self.data, settings, lambda text: print(f"  {text}")))
 
     @cached_property
     def reward(self) -> ListReward:
@@ -117,7 +117,7 @@ class Recommender(Task):
         rewards = [play(validation, self._varied(policy, trade_off)).returns.mean() for trade_off in _TRADE_OFFS]
         return self._varied(policy, _TRADE_OFFS[int(np.argmax(rewards))])
 
-    def feedback_decisions(self, judged: Sequence[Judged]) -> LoggedDecisions | None:
+    def feedback_decisions(self, judged: Sequence[DecisionWithFeedback]) -> LoggedDecisions | None:
         return feedback_decisions(judged, self.maker, self.reward)
 
     def rules(self) -> dict[str, Act]:

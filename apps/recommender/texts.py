@@ -1,6 +1,6 @@
 """The page's texts in English and Chinese."""
 
-from core.serving.page import Texts
+from core.platform.pages.app_spec import Texts
 
 _GENRES = {
     "Action": "动作",

@@ -7,7 +7,7 @@ import gradio as gr
 
 from apps.recommender.service import Visitor
 from apps.recommender.visits import Visits
-from core.serving.page import page_asker
+from core.platform.pages.app_spec import page_asker
 
 
 def tools(visits: Visits) -> list[Callable[..., Any]]:

@@ -24,8 +24,8 @@ from apps.recommender.service import (
 from apps.recommender.texts import TEXTS
 from apps.recommender.tools import tools
 from apps.recommender.visits import Visits
-from core.serving.errors import shown_errors
-from core.serving.page import Page, page_asker
+from core.platform.pages.app_spec import Page, page_asker
+from core.platform.pages.errors import shown_errors
 
 FOUND = 6
 EXAMPLES = ("a quiet film about space", "funny and warm, for children", "dark crime thriller")

@@ -4,14 +4,14 @@ from dataclasses import dataclass, replace
 from uuid import uuid4
 
 from apps.recommender.service import Event, Kind, Recommended, RecommenderService, Visitor
-from core.errors import NotFoundError
-from core.serving.access import Principal
-from core.serving.drift import WATCH
-from core.serving.explore import Explorer
-from core.serving.metrics import DECISIONS, FEEDBACK
-from core.store import catalogue, decisions
-from core.store.database import Store
-from core.versions.live import Live
+from core.platform.auth.access import Principal
+from core.platform.inference.drift import WATCH
+from core.platform.inference.metrics import DECISIONS, FEEDBACK
+from core.platform.store import catalogue, decisions
+from core.platform.store.database import Store
+from core.platform.versions.live import Live
+from core.rl.explore import Explorer
+from core.util.errors import NotFoundError
 
 APP = "recommender"
 

@@ -9,14 +9,14 @@ import torch
 from scipy.stats import trim_mean
 
 from benchmarks.side_by_side import side_by_side
-from core.config import RLSettings
-from core.envs.outside import OutsideEnv
+from core.envs.gymnasium_env import GymnasiumEnv
 from core.evaluation.bootstrap import Estimate
 from core.models.actor_critic import ActorCritic
 from core.models.features import FeatureEncoder
 from core.models.heads import ChoiceHead
 from core.rl.learner import Learner
-from core.training import ON_POLICY
+from core.rl.settings import RLSettings
+from core.training.run import ON_POLICY
 
 NAME, SEEDS, EPISODES = "CartPole-v1", 10, 20
 
@@ -65,7 +65,7 @@ def _returns(whose: str, name: str, seed: int) -> list[float]:
 def _ours(name: str, seed: int) -> list[float]:
     torch.manual_seed(seed)
     work = WORK[name]
-    env = OutsideEnv(NAME, ENVIRONMENTS)
+    env = GymnasiumEnv(NAME, ENVIRONMENTS)
     settings = RLSettings(
         algorithm=name,
         iterations=work["rollouts"],
@@ -80,7 +80,7 @@ def _ours(name: str, seed: int) -> list[float]:
         kl=0,
         gamma=work["gamma"],
         gae_lambda=work["lam"],
-        normalise_advantages=name != "a2c",
+        normalize_advantage=name != "a2c",
         value_weight=VALUE_WEIGHT,
         target_kl=TRUST if name == "trpo" else None,
         cg_steps=CG_STEPS,
@@ -116,7 +116,7 @@ def _ours(name: str, seed: int) -> list[float]:
 
 
 def _played(policy: ActorCritic, seed: int) -> list[float]:
-    env = OutsideEnv(NAME, EPISODES)
+    env = GymnasiumEnv(NAME, EPISODES)
     states, _ = env.reset(seed=seed + 1000)
     returns, over = np.zeros(EPISODES), np.zeros(EPISODES, dtype=bool)
     while not over.all():

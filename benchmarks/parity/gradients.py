@@ -12,13 +12,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from core.config import RLSettings
 from core.envs.episodes import EpisodeEnv
 from core.envs.observations import Observations, count
 from core.models.distributions import Categorical
-from core.models.policy import Acted, Policy, PolicyOutput
+from core.models.policy import Policy, PolicyOutput, PolicyStep
 from core.rl.a2c import A2C
-from core.rl.advantages import group_normalised, leave_one_out
+from core.rl.advantages import group_relative, leave_one_out
 from core.rl.algorithm import Algorithm
 from core.rl.all_action import AllAction, RewardedStates
 from core.rl.grpo import GRPO
@@ -26,6 +25,7 @@ from core.rl.off_policy import LoggedDecisions, OffPolicy
 from core.rl.ppo import PPO
 from core.rl.reinforce import Reinforce
 from core.rl.rollout import Rollout
+from core.rl.settings import RLSettings
 from core.rl.trpo import TRPO
 
 REWARDS = torch.tensor([1.0, -0.5, 0.25], dtype=torch.float64)
@@ -46,7 +46,7 @@ class ThreeLogits(Policy):
         distribution.log_probs = self.theta.log_softmax(-1).expand(rows, -1)
         return PolicyOutput(distribution, torch.zeros(rows, 1, dtype=torch.float64))
 
-    def act(self, observations: Observations, generator: torch.Generator) -> Acted:
+    def act(self, observations: Observations, generator: torch.Generator) -> PolicyStep:
         raise NotImplementedError
 
     def decide(self, observations: Observations) -> np.ndarray:
@@ -151,7 +151,7 @@ def relative_errors() -> dict[str, float]:
         "ppo": (PPO(NO_ENV, plain), every_action(), target),
         "a2c": (A2C(NO_ENV, plain), every_action(), target),
         "reinforce": (Reinforce(NO_ENV, plain), every_pair(leave_one_out), target),
-        "grpo": (GRPO(NO_ENV, plain), every_pair(group_normalised), grpo_gradient()),
+        "grpo": (GRPO(NO_ENV, plain), every_pair(group_relative), grpo_gradient()),
         "off_policy": (OffPolicy(logged, plain), logged, target),
     }
     errors = {name: _distance(_ascent(*case[:2]), case[2]) for name, case in cases.items()}

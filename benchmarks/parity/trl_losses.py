@@ -13,12 +13,12 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from trl import GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
 
 from benchmarks.parity.gradients import NO_ENV
-from core.config import RLSettings
-from core.models.language import TextPolicy, made_before_end
-from core.rl.advantages import group_normalised, leave_one_out
+from core.models.language import TextPolicy, mask_before_end
+from core.rl.advantages import group_relative, leave_one_out
 from core.rl.grpo import GRPO
 from core.rl.reinforce import Reinforce
 from core.rl.rollout import Rollout
+from core.rl.settings import RLSettings
 
 VOCABULARY, END, TOKENS, ROWS, KL = 64, 1, 12, 8, 0.03
 
@@ -52,7 +52,7 @@ def _rollout(policy: TextPolicy, name: str) -> tuple[list[np.ndarray], Rollout]:
     actions = torch.randint(2, VOCABULARY, (ROWS, TOKENS), generator=generator)
     for row in range(ROWS):
         actions[row, 4 + row :] = END
-    made = made_before_end(actions, END)
+    made = mask_before_end(actions, END)
     observations = {"tokens": tuple(prompts)}
     now = policy(observations, actions).distribution.log_prob(actions).detach()
 
@@ -60,7 +60,7 @@ def _rollout(policy: TextPolicy, name: str) -> tuple[list[np.ndarray], Rollout]:
         return now + spread * torch.randn(now.shape, generator=generator)
 
     returns = torch.randn(ROWS, generator=generator)
-    advantages = (group_normalised if name == "grpo" else leave_one_out)(returns, 4)[:, None].expand(-1, TOKENS)
+    advantages = (group_relative if name == "grpo" else leave_one_out)(returns, 4)[:, None].expand(-1, TOKENS)
     ends, zeros = torch.ones(ROWS, dtype=torch.bool), torch.zeros_like(now)
     rollout = Rollout(
         observations, actions, made, near(0.2), zeros, zeros, ends, torch.zeros(ROWS), np.zeros(0), advantages, zeros

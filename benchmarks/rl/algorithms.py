@@ -18,7 +18,7 @@ from core.rl.algorithm import Algorithm
 from core.rl.all_action import AllAction
 from core.rl.off_policy import OffPolicy, log_decisions
 from core.rl.supervised import Supervised
-from core.training import ON_POLICY
+from core.training.run import ON_POLICY
 
 # Questions of each intent: the labels of the first few train the start; RL goes on with the rewards of all of them,
 # and the supervised baselines have the labels of all of them.

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 
 from benchmarks.rl.task import HAND_OVER, INTENTS, Questions
-from core.config import RLSettings
 from core.data.batches import shuffled
 from core.models.policy import Policy
 from core.rl.algorithm import Algorithm, Metrics
 from core.rl.off_policy import LoggedDecisions
+from core.rl.settings import RLSettings
 
 CAP = 0.1
 
@@ -28,7 +28,7 @@ class BatchReinforce(Algorithm):
     def __init__(self, questions: Questions, settings: RLSettings) -> None:
         self.questions, self.settings = questions, settings
 
-    def updates_an_iteration(self) -> int:
+    def updates_per_iteration(self) -> int:
         return len(self.questions.texts) // self.settings.batch_size
 
     def batches(self, policy: Policy, seed: int) -> Iterator[Any]:

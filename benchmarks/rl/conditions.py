@@ -183,7 +183,7 @@ def _reinforced(
         schedule="linear",
         entropy=0.3,
         kl=0.0,
-        normalise_advantages=False,
+        normalize_advantage=False,
     )
     algorithm = Reinforce(questions.environment(settings.environments, rewards), settings)
     Training(start, algorithm, settings, seed).iterations(iterations)

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from benchmarks.rl.task import Questions, mean_reward
-from core.config import StageSettings
 from core.models.actor_critic import ActorCritic
 from core.rl.algorithm import Algorithm
 from core.rl.learner import Learner
+from core.rl.settings import StageSettings
 
 
 class Training:

@@ -10,12 +10,11 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 from transformers import AutoTokenizer
 
 from benchmarks.rl.task import Questions
-from core.config import RLSettings
 from core.envs.single import SingleEnv, TextToIds
 from core.models.actor_critic import ActorCritic
-from core.models.catalogue import DEFAULT_ENCODER
 from core.models.sb3 import EncoderFeatures
-from core.models.weights import resolve
+from core.models.weights import DEFAULT_ENCODER, resolve
+from core.rl.settings import RLSettings
 
 WINDOW = 48  # 99 % of the questions are shorter
 

@@ -19,17 +19,17 @@ from benchmarks.rl.task import (
     rl_settings,
     supervised_settings,
 )
-from core.config import StageSettings
 from core.data.batches import shuffled
 from core.evaluation.bootstrap import Estimate
 from core.evaluation.figures import figure
 from core.models.actor_critic import ActorCritic
-from core.models.catalogue import DEFAULT_ENCODER
 from core.models.encoder import load_backbone
 from core.models.precision import autocast
+from core.models.weights import DEFAULT_ENCODER
 from core.rl.algorithm import Algorithm
 from core.rl.all_action import AllAction
 from core.rl.ppo import PPO
+from core.rl.settings import StageSettings
 from core.rl.supervised import Supervised
 
 TARGET_REWARD, LAYERS = 0.5, 2

@@ -8,13 +8,14 @@ import numpy as np
 import pandas as pd
 import torch
 
-from core.config import EncoderSettings, RLSettings, StageSettings
 from core.envs.text_choice import TextChoiceEnv, with_abstain
-from core.errors import SteerError
 from core.models.actor_critic import ActorCritic
 from core.models.encoder import TextEncoder
 from core.models.heads import ChoiceHead
+from core.models.settings import EncoderSettings
+from core.rl.settings import RLSettings, StageSettings
 from core.rl.supervised import Demonstrations
+from core.util.errors import SteerError
 
 INTENTS, HAND_OVER = 77, 77
 VALIDATION = 1000

@@ -12,11 +12,11 @@ from rich.console import Console
 
 from core.evaluation.bootstrap import Estimate
 from core.evaluation.figures import figure
-from core.models.catalogue import DEFAULT_ENCODER
-from core.queues.consumer import Consumer
-from core.queues.stream import Stream
-from core.scale.bulk import embed_in_bulk
-from core.scale.cluster import ray_cluster
+from core.models.weights import DEFAULT_ENCODER
+from core.platform.queues.consumer import Consumer
+from core.platform.queues.stream import Stream
+from core.platform.scale.bulk import embed_in_bulk
+from core.platform.scale.cluster import ray_cluster
 from tests.servers import Redis
 
 WORKERS = (1, 2, 4)

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from core.config import StageSettings
 from core.models.actor_critic import ActorCritic
 from core.models.encoder import TextEncoder
 from core.models.heads import ChoiceHead
 from core.rl.learner import Learner
+from core.rl.settings import StageSettings
 from core.rl.supervised import Demonstrations, Supervised
 
 ACTIONS, PASSES, TEXTS = 78, 3, 128

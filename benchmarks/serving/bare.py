@@ -13,10 +13,10 @@ import numpy as np
 import torch
 
 from benchmarks.serving.inputs import headlines, histories, questions
-from core.serving.application import installed_pages
-from core.serving.engine_process import threads_beside_clients, use_threads
-from core.serving.explore import Explorer
-from core.training import Run
+from core.platform.http.application import installed_pages
+from core.platform.inference.engine_process import threads_beside_clients, use_threads
+from core.rl.explore import Explorer
+from core.training.run import Run
 
 BATCH, SECONDS = 32, 15.0
 

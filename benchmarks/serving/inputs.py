@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from apps.customer_service.desk import load_desk
-from apps.finance_monitor.newsroom import load_newsroom
-from apps.recommender.data.movielens import load_movielens
+from apps.customer_service.data import load_support_data
+from apps.finance_monitor.data import load_news_data
+from apps.recommender.data import load_movielens
 
 
 def questions(seed: int) -> Iterator[str]:
     """What customers typed, each with an order's number."""
-    texts = [utterance.text for utterance in load_desk().utterances]
+    texts = [utterance.text for utterance in load_support_data().utterances]
     generator = np.random.default_rng(seed)
     for number in count(seed * 1_000_000):
         yield f"{texts[generator.integers(len(texts))]} (order HP-{number})"
@@ -22,7 +22,7 @@ def questions(seed: int) -> Iterator[str]:
 
 def headlines(seed: int) -> Iterator[tuple[str, str]]:
     """Company and headline, each with a number."""
-    news = load_newsroom().news
+    news = load_news_data().news
     generator = np.random.default_rng(seed)
     for number in count(seed * 1_000_000):
         item = news[generator.integers(len(news))]

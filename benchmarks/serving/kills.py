@@ -16,10 +16,10 @@ import httpx
 from rich.console import Console
 
 from benchmarks.serving.running import Server
-from core.errors import SteerError
-from core.queues.stream import Stream
-from core.store.counted import Counts, keys_kept
-from core.store.database import open_store
+from core.platform.queues.stream import Stream
+from core.platform.store.counted import Counts, keys_kept
+from core.platform.store.database import open_store
+from core.util.errors import SteerError
 from tests.servers import Postgres, Redis
 
 WRITERS = 2

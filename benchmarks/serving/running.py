@@ -14,9 +14,9 @@ from typing import Self
 import httpx
 from rich.console import Console
 
-from core.paths import runs_dir
-from core.task import task_names
-from core.workflow import train_tasks
+from core.cli.workflow import train_tasks
+from core.training.loader import task_names
+from core.util.paths import runs_dir
 
 _PATIENCE_SECONDS = 300
 # All clients come from one address.

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from core.errors import SteerError
+from core.util.errors import SteerError
 
 Row = TypeVar("Row", bound=BaseModel)
 

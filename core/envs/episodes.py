@@ -7,7 +7,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 
 from core.envs.observations import Observations
-from core.errors import SteerError
+from core.util.errors import SteerError
 
 
 class EpisodeEnv(VectorEnv):

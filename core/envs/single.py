@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerBase
 from core.envs.episodes import EpisodeEnv
 from core.envs.observations import Observations
 from core.envs.slate import SlateEnv
-from core.errors import SteerError
+from core.util.errors import SteerError
 
 
 class ToBox(Protocol):

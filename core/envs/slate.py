@@ -9,7 +9,7 @@ from gymnasium.vector.utils import batch_space
 
 from core.envs.episodes import EpisodeEnv
 from core.envs.observations import Observations, count, take
-from core.errors import SteerError
+from core.util.errors import SteerError
 
 PickRewards = Callable[[np.ndarray, np.ndarray], np.ndarray]
 Outcomes = Callable[[np.ndarray, np.ndarray], list[str]]

@@ -9,7 +9,7 @@ from gymnasium.vector.utils import batch_space
 
 from core.envs.episodes import EpisodeEnv
 from core.envs.observations import Observations
-from core.errors import SteerError
+from core.util.errors import SteerError
 
 TextReward = Callable[[np.ndarray, list[np.ndarray]], np.ndarray]
 

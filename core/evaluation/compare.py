@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
+from core.envs.play import Played, play
 from core.evaluation.bootstrap import Estimate, bootstrap_mean, paired_gain
-from core.evaluation.play import Played, play
-from core.files import write_json
-from core.task import Split, Task, greedy
-from core.training import Run, trained_policy
+from core.training.run import Run, trained_policy
+from core.training.task import Split, Task, greedy
+from core.util.files import write_json
 
 LABELS = {
     "linear": "frozen encoder + linear head",

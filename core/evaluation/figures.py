@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from core.evaluation.bootstrap import Estimate
-from core.files import write_json
+from core.util.files import write_json
 
 
 def figure(

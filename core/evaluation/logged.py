@@ -18,14 +18,14 @@ from core.rl.off_policy import LoggedDecisions
 
 
 @dataclass(frozen=True)
-class Weighted:
+class ImportanceWeighted:
     """Rewards of logged decisions, and how much each counts for a policy; float64 of shape (decisions,)."""
 
     weights: np.ndarray
     rewards: np.ndarray
 
     def mean(self, rows: np.ndarray) -> np.ndarray:
-        """Weighted mean reward of some rows, along the last axis."""
+        """ImportanceWeighted mean reward of some rows, along the last axis."""
         weights = self.weights[rows]
         return (weights * self.rewards[rows]).sum(-1) / np.maximum(weights.sum(-1), np.finfo(float).tiny)
 
@@ -33,20 +33,20 @@ class Weighted:
         """What the policy earns, with its bootstrap interval."""
         return _resampled(self.mean, len(self.rewards))
 
-    def gain(self, baseline: "Weighted") -> Estimate:
+    def gain(self, baseline: "ImportanceWeighted") -> Estimate:
         """How much more it earns than another policy on the same decisions."""
         return _resampled(lambda rows: self.mean(rows) - baseline.mean(rows), len(self.rewards))
 
 
-def weighted(policy: ActorCritic, log: LoggedDecisions) -> Weighted:
+def weighted(policy: ActorCritic, log: LoggedDecisions) -> ImportanceWeighted:
     """A policy's view of a log."""
     if log.every is not None:
         best = torch.from_numpy(policy.decide(log.observations))
-        return Weighted(np.ones(len(log)), log.every.gather(1, best).squeeze(1).double().numpy())
+        return ImportanceWeighted(np.ones(len(log)), log.every.gather(1, best).squeeze(1).double().numpy())
     distribution = policy.distribution(policy.logits(log.observations))
     ratios = (distribution.log_prob(log.actions) - log.log_propensities).sum(1).double()
     # Only the weights' proportions count, and the ratios of whole lists would overflow.
-    return Weighted((ratios - ratios.max()).exp().numpy(), log.rewards.double().numpy())
+    return ImportanceWeighted((ratios - ratios.max()).exp().numpy(), log.rewards.double().numpy())
 
 
 def _resampled(statistic: Callable[[np.ndarray], np.ndarray], rows: int, *, seed: int = 0) -> Estimate:

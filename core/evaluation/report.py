@@ -12,9 +12,9 @@ from rich.table import Table
 
 from core.evaluation.compare import Comparison, verdict
 from core.evaluation.figures import figure
-from core.files import write_json, write_text
-from core.task import Task
-from core.training import Run, fingerprint
+from core.training.run import Run, fingerprint
+from core.training.task import Task
+from core.util.files import write_json, write_text
 
 
 def comparison_table(comparison: Comparison, title: str) -> Table:

@@ -10,11 +10,11 @@ from torch import Tensor, nn
 
 from core.data.batches import bucketed
 from core.envs.observations import Observations, take
+from core.models.distributed import split_across_processes
 from core.models.distributions import Categorical, ChoiceDistribution, PlackettLuce
 from core.models.encoder import TextEncoder
 from core.models.features import FeatureEncoder
-from core.models.policy import Acted, Policy, PolicyOutput
-from core.models.shares import in_shares
+from core.models.policy import Policy, PolicyOutput, PolicyStep
 
 # Small batches compute little padding; a GPU wants large ones.
 _BUCKET_TOKENS = {"cpu": 512, "cuda": 16384}
@@ -69,12 +69,12 @@ class ActorCritic(Policy):
         return PolicyOutput(self.distribution(logits), self.critic(seen))
 
     @torch.no_grad()
-    def act(self, observations: Observations, generator: torch.Generator) -> Acted:
-        log_probs, values = in_shares(self._in_buckets, observations)
+    def act(self, observations: Observations, generator: torch.Generator) -> PolicyStep:
+        log_probs, values = split_across_processes(self._in_buckets, observations)
         distribution = self.distribution(log_probs)
         actions = distribution.sample(generator)
         made = torch.ones(actions.shape, dtype=torch.bool)
-        return Acted(actions.cpu(), made, distribution.log_prob(actions).cpu(), values.cpu())
+        return PolicyStep(actions.cpu(), made, distribution.log_prob(actions).cpu(), values.cpu())
 
     def decide(self, observations: Observations) -> np.ndarray:
         return self.distribution(self.logits(observations)).mode().numpy()
@@ -84,7 +84,7 @@ class ActorCritic(Policy):
         """Normalised logits of any number of states on the CPU, without gradients."""
         training = self.training
         self.eval()
-        log_probs, _ = in_shares(self._in_buckets, observations)
+        log_probs, _ = split_across_processes(self._in_buckets, observations)
         self.train(training)
         return log_probs.cpu()
 

@@ -10,19 +10,19 @@ from torch import Tensor, nn
 from transformers import AutoModel, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
-from core.config import EncoderSettings
 from core.data.batches import bucketed
-from core.models.activations import ActivationStore, Shown, split_backbone
+from core.models.activation_cache import ActivationCache, Shown, split_backbone
 from core.models.adapters import Adaptation, adapted, reallocate_ranks, virtual_tokens
-from core.models.catalogue import DEFAULT_ENCODER
-from core.models.kept_vectors import kept_vectors
+from core.models.distributed import on_cpu
+from core.models.embedding_cache import cached_embeddings
 from core.models.precision import autocast, hold_as_computed, is_bf16
-from core.models.shares import on_cpu
-from core.models.weights import resolve, sha256_of
-from core.remembered import Remembered
+from core.models.settings import EncoderSettings
+from core.models.weights import DEFAULT_ENCODER, resolve
+from core.util.files import sha256_of
+from core.util.lru_cache import LRUCache
 
 # Characters beyond this cannot reach the window of any supported encoder; cutting first keeps tokenising cheap.
-_CHARACTERS_A_TOKEN = 12
+_CHARACTERS_PER_TOKEN = 12
 # While serving, a text needs what frozen layers say of it for as long as its own batch is worked off.
 _SERVED_AT_ONCE = 256
 # What a server keeps of texts: its own, which return all the time, and those of its users' last minutes.
@@ -76,9 +76,9 @@ class TextEncoder(nn.Module):
         frozen_layers = len(backbone.encoder.layer) - layers
         self._frozen_layers = frozen_layers if adapt == "top" and frozen_layers > 0 else 0
         self._halves = split_backbone(backbone, self._frozen_layers) if self._frozen_layers else None
-        self._activations: ActivationStore | Remembered[Shown, Tensor] | None = None
-        self._tokens: Remembered[str, list[int]] = Remembered(200_000)
-        self._frozen_vectors: Remembered[str, Tensor] = Remembered(50_000)
+        self._activations: ActivationCache | LRUCache[Shown, Tensor] | None = None
+        self._tokens: LRUCache[str, list[int]] = LRUCache(200_000)
+        self._frozen_vectors: LRUCache[str, Tensor] = LRUCache(50_000)
 
     @classmethod
     def of(cls, settings: EncoderSettings, *, frozen: bool = False) -> "TextEncoder":
@@ -108,10 +108,10 @@ class TextEncoder(nn.Module):
         return [len(tokens) for tokens in self._tokenized(texts)]
 
     @torch.no_grad()
-    def embed(self, texts: Sequence[str], *, tokens_a_batch: int = 2048) -> np.ndarray:
+    def embed(self, texts: Sequence[str], *, tokens_per_batch: int = 2048) -> np.ndarray:
         """Unit-length vectors for retrieval, float32 of shape (texts, width)."""
         vectors = np.zeros((len(texts), self.width), dtype=np.float32)
-        for rows in bucketed(self.lengths(texts), tokens_a_batch):
+        for rows in bucketed(self.lengths(texts), tokens_per_batch):
             pooled = self([texts[row] for row in rows])
             vectors[rows] = nn.functional.normalize(pooled, dim=-1).cpu().numpy()
         return vectors
@@ -126,7 +126,7 @@ class TextEncoder(nn.Module):
         different = list(dict.fromkeys(texts))
         weights = "".join(sha256_of(file) for file in sorted(resolve(self.name).glob("*.safetensors")))
         source = f"{weights} {self.max_length} {self._kind}"
-        kept = kept_vectors(source, different, lambda new: torch.stack(self._frozen_pooled(list(new))))
+        kept = cached_embeddings(source, different, lambda new: torch.stack(self._frozen_pooled(list(new))))
         by_text = dict(zip(different, kept, strict=True))
         self._frozen_vectors.get(different, lambda new: [by_text[text] for text in new])
 
@@ -138,8 +138,8 @@ class TextEncoder(nn.Module):
                 in both then see each text once. This encoder must be frozen.
         """
         hold_as_computed(self.backbone, self.precision)
-        self._activations = Remembered(_SERVED_AT_ONCE)
-        self._tokens, self._frozen_vectors = Remembered(_SERVED_TEXTS), Remembered(_SERVED_TEXTS)
+        self._activations = LRUCache(_SERVED_AT_ONCE)
+        self._tokens, self._frozen_vectors = LRUCache(_SERVED_TEXTS), LRUCache(_SERVED_TEXTS)
         if beside is not None and beside._frozen_layers and beside.name == self.name:
             assert self.adapt == "frozen"
             self._halves = split_backbone(self.backbone, beside._frozen_layers)
@@ -154,7 +154,7 @@ class TextEncoder(nn.Module):
         return self._tokens.get(texts, self._tokenize)
 
     def _tokenize(self, texts: Sequence[str]) -> list[list[int]]:
-        cut = [text[: self.max_length * _CHARACTERS_A_TOKEN] for text in texts]
+        cut = [text[: self.max_length * _CHARACTERS_PER_TOKEN] for text in texts]
         return self.tokenizer(cut, truncation=True, max_length=self.max_length)["input_ids"]
 
     def after_step(self, done: int, total: int) -> None:
@@ -190,7 +190,7 @@ class TextEncoder(nn.Module):
     def _lower(self, texts: Sequence[str]) -> list[Tensor]:
         """What the frozen layers say of each token of each text."""
         if self._activations is None:
-            self._activations = ActivationStore(self.width, self._kind)
+            self._activations = ActivationCache(self.width, self._kind)
         return self._activations.get(list(zip(texts, self.lengths(texts), strict=True)), self._through_lower)
 
     @property

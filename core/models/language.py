@@ -13,10 +13,10 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, P
 
 from core.data.batches import bucketed
 from core.envs.observations import Observations, take
+from core.models.distributed import own_generator, split_across_processes
 from core.models.distributions import TokenSequence
-from core.models.policy import Acted, Policy, PolicyOutput
+from core.models.policy import Policy, PolicyOutput, PolicyStep
 from core.models.precision import autocast
-from core.models.shares import in_shares, own_generator
 from core.models.weights import resolve
 
 
@@ -45,14 +45,14 @@ class TextPolicy(Policy):
             raise ValueError("a text policy needs the texts whose tokens it shall judge")
         prompts, mask = self._left_padded(observations)
         actions = actions.to(self.device)
-        made = made_before_end(actions, self.end)
+        made = mask_before_end(actions, self.end)
         output = self._run(torch.cat([prompts, actions], 1), torch.cat([mask, made.long()], 1))
         first, last = prompts.shape[1] - 1, prompts.shape[1] + actions.shape[1] - 1  # a token is predicted one earlier
         values = self.critic(output.hidden_states[-1][:, first:last].detach().float()).squeeze(-1)
         return PolicyOutput(TokenSequence(output.logits[:, first:last], actions, made), values)
 
     @torch.no_grad()
-    def act(self, observations: Observations, generator: torch.Generator) -> Acted:
+    def act(self, observations: Observations, generator: torch.Generator) -> PolicyStep:
         own = own_generator(generator)  # several processes write different texts
 
         def compute(states: Observations) -> tuple[Tensor, ...]:
@@ -61,9 +61,9 @@ class TextPolicy(Policy):
             parts = (actions, output.distribution.log_prob(actions), output.values)
             return tuple(self._filled(part, self.end if part is actions else 0) for part in parts)
 
-        actions, log_probs, values = in_shares(compute, observations)
-        made = made_before_end(actions, self.end)
-        return Acted(actions.cpu(), made.cpu(), log_probs.cpu(), values.cpu())
+        actions, log_probs, values = split_across_processes(compute, observations)
+        made = mask_before_end(actions, self.end)
+        return PolicyStep(actions.cpu(), made.cpu(), log_probs.cpu(), values.cpu())
 
     @torch.no_grad()
     def decide(self, observations: Observations) -> np.ndarray:
@@ -144,7 +144,7 @@ class TextPolicy(Policy):
         return tokens.to(self.device), mask.to(self.device)
 
 
-def made_before_end(actions: Tensor, end: int) -> Tensor:
+def mask_before_end(actions: Tensor, end: int) -> Tensor:
     """Which tokens belong to each text, its end token included; bool of shape (rows, picks)."""
     ended_before = (actions == end).cumsum(-1) - (actions == end).long()
     return ended_before == 0

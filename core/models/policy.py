@@ -11,9 +11,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from core.envs.observations import Observations
-from core.errors import SteerError
 from core.models.distributions import ActionDistribution
-from core.models.shards import divided_like, whole
+from core.models.sharding import shard_like, whole
+from core.util.errors import SteerError
 
 _WEIGHTS = "policy.safetensors"
 
@@ -32,7 +32,7 @@ class PolicyOutput:
 
 
 @dataclass
-class Acted:
+class PolicyStep:
     """What a policy did in a batch of states, on the CPU.
 
     Attributes:
@@ -61,7 +61,7 @@ class Policy(nn.Module, ABC):
         """
 
     @abstractmethod
-    def act(self, observations: Observations, generator: torch.Generator) -> Acted:
+    def act(self, observations: Observations, generator: torch.Generator) -> PolicyStep:
         """Sample an action in each state, without gradients."""
 
     @abstractmethod
@@ -133,7 +133,7 @@ class Policy(nn.Module, ABC):
                 f"({len(wrong)} tensors in all). Train again, or use the configuration that it was made with."
             )
         patterns = dict(self.named_parameters())
-        parts = {name: divided_like(tensor, patterns.get(name, tensor)) for name, tensor in tensors.items()}
+        parts = {name: shard_like(tensor, patterns.get(name, tensor)) for name, tensor in tensors.items()}
         self.load_state_dict(parts, strict=False)
 
     def save(self, folder: Path) -> None:

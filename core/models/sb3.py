@@ -12,8 +12,8 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import Tensor
 
 from core.models.adapters import Adaptation, adapted
-from core.models.catalogue import DEFAULT_ENCODER
 from core.models.encoder import load_backbone
+from core.models.weights import DEFAULT_ENCODER
 
 
 class EncoderFeatures(BaseFeaturesExtractor):

@@ -11,7 +11,7 @@ from core.models.distributions import row_mean
 from core.models.policy import Policy
 from core.rl.advantages import generalized_advantages
 from core.rl.algorithm import Metrics
-from core.rl.experience import standardised
+from core.rl.experience import normalize_advantages
 from core.rl.on_policy import OnPolicy
 from core.rl.rollout import Rollout
 
@@ -19,15 +19,15 @@ from core.rl.rollout import Rollout
 class A2C(OnPolicy):
     """Collects a rollout in each iteration and takes one step on it."""
 
-    def updates_an_iteration(self) -> int:
+    def updates_per_iteration(self) -> int:
         return 1
 
     def batches(self, policy: Policy, seed: int) -> Iterator[Rollout]:
         s = self.settings
         rollout = self.experience.collect(policy, seed)
         rollout.advantages, rollout.returns = generalized_advantages(rollout, s.gamma, s.gae_lambda)
-        if s.normalise_advantages:
-            rollout.advantages = standardised(rollout.advantages, rollout.made)
+        if s.normalize_advantage:
+            rollout.advantages = normalize_advantages(rollout.advantages, rollout.made)
         yield rollout
 
     def loss(self, policy: Policy, batch: Rollout) -> tuple[Tensor, Metrics]:

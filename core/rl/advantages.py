@@ -4,8 +4,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.errors import SteerError
 from core.rl.rollout import Rollout
+from core.util.errors import SteerError
 
 
 def generalized_advantages(rollout: Rollout, gamma: float, gae_lambda: float) -> tuple[Tensor, Tensor]:
@@ -74,7 +74,7 @@ def leave_one_out(returns: Tensor, group: int) -> Tensor:
     return (by_group - others).reshape(-1)
 
 
-def group_normalised(returns: Tensor, group: int) -> Tensor:
+def group_relative(returns: Tensor, group: int) -> Tensor:
     """Each return's distance from its group's mean in standard deviations (Shao et al. 2024, section 4.1.2).
 
     Args:

@@ -31,7 +31,7 @@ class Algorithm(ABC):
     """One iteration yields batches, and each batch an update of the policy."""
 
     @abstractmethod
-    def updates_an_iteration(self) -> int:
+    def updates_per_iteration(self) -> int:
         """Gradient steps of one whole iteration, for the schedule of the learning rate."""
 
     @abstractmethod

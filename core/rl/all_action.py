@@ -13,13 +13,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.config import RLSettings
 from core.data.batches import shuffled
 from core.envs.observations import Observations, count, take
 from core.models.actor_critic import ActorCritic
 from core.models.policy import Policy
 from core.rl.algorithm import Algorithm, Metrics
 from core.rl.regularizer import Regularizer
+from core.rl.settings import RLSettings
 
 # Exact, so for policies that choose: those give every action's probability in one pass.
 ActionValues = Callable[[ActorCritic], np.ndarray]
@@ -73,7 +73,7 @@ class AllAction(Algorithm):
         if reference is not None and settings.kl > 0:
             self.states.reference = reference.log_probs_for_kl(observations, torch.empty(0))
 
-    def updates_an_iteration(self) -> int:
+    def updates_per_iteration(self) -> int:
         return math.ceil(len(self.states) / self.settings.batch_size)
 
     def batches(self, policy: Any, seed: int) -> Iterator[RewardedStates]:

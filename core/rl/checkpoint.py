@@ -10,9 +10,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from core.errors import SteerError
-from core.files import recover_folder, replace_folder, write_json
-from core.models.shards import divided_like, whole
+from core.models.sharding import shard_like, whole
+from core.util.errors import SteerError
+from core.util.files import recover_folder, replace_folder, write_json
 
 
 @dataclass
@@ -101,5 +101,5 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tenso
         index, name = key.split(".", 1)
         parameter = parameters[int(index)]
         moment = tensor.shape == parameter.shape  # the others are counters
-        state.setdefault(int(index), {})[name] = divided_like(tensor, parameter) if moment else tensor
+        state.setdefault(int(index), {})[name] = shard_like(tensor, parameter) if moment else tensor
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})

@@ -6,13 +6,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.config import RLSettings
 from core.data.batches import shuffled
 from core.envs.episodes import EpisodeEnv
 from core.envs.observations import Observations
 from core.models.features import RunningStatistics
 from core.models.policy import Policy
 from core.rl.rollout import Rollout, collect
+from core.rl.settings import RLSettings
 
 
 class Experience:
@@ -47,7 +47,7 @@ class Experience:
         self._seen = rollout.observations
         if len(rollout.episode_returns):
             self.episode_return = float(rollout.episode_returns.mean())
-        if s.normalise_rewards:
+        if s.normalize_reward:
             self._scale_rewards(rollout)
         if self.reference is not None:
             rollout.reference = self.reference.log_probs_for_kl(rollout.observations, rollout.actions)
@@ -84,7 +84,7 @@ class Experience:
         rollout.rewards = self.scale.scaled(rollout.rewards, centred=False)
 
 
-def standardised(advantages: Tensor, made: Tensor) -> Tensor:
+def normalize_advantages(advantages: Tensor, made: Tensor) -> Tensor:
     """Advantages with mean 0 and deviation 1.
 
     Over the whole rollout, not the batch: batches are bucketed by length, and short texts differ from long ones.

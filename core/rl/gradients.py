@@ -5,7 +5,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
-from core.models.shards import is_shard, whole
+from core.models.sharding import is_shard, whole
 from core.rl.algorithm import Metrics
 
 

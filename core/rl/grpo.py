@@ -11,14 +11,14 @@ from collections.abc import Iterator
 import numpy as np
 from torch import Tensor
 
-from core.config import RLSettings
 from core.envs.episodes import EpisodeEnv
 from core.models.distributions import row_mean
 from core.models.policy import Policy
-from core.rl.advantages import first_episodes, group_normalised
+from core.rl.advantages import first_episodes, group_relative
 from core.rl.algorithm import Metrics
 from core.rl.on_policy import OnPolicy
 from core.rl.rollout import Rollout
+from core.rl.settings import RLSettings
 
 
 class GRPO(OnPolicy):
@@ -27,13 +27,13 @@ class GRPO(OnPolicy):
     def __init__(self, env: EpisodeEnv, settings: RLSettings, reference: Policy | None = None) -> None:
         super().__init__(env, settings, reference, group=settings.group)
 
-    def updates_an_iteration(self) -> int:
+    def updates_per_iteration(self) -> int:
         rows = self.settings.steps * self.experience.env.num_envs
         return self.settings.epochs * math.ceil(rows / self.settings.batch_size)
 
     def batches(self, policy: Policy, seed: int) -> Iterator[Rollout]:
         rollout, environment, returns = first_episodes(self.experience.collect(policy, seed))
-        advantages = group_normalised(returns, self.settings.group)
+        advantages = group_relative(returns, self.settings.group)
         rollout.advantages = advantages[environment][:, None].expand(-1, rollout.actions.shape[1]).contiguous()
         generator = np.random.default_rng(seed)
         for _ in range(self.settings.epochs):

@@ -2,7 +2,7 @@
 
 In several processes each computes an equal share of every batch, and the gradients are averaged in one exchange. The
 wrapper `DistributedDataParallel` is left out: it must see which of a forward pass's outputs reach the loss, and a
-policy gives more of them than most losses use. With FSDP the trained layers lie in shards (`core.models.shards`).
+policy gives more of them than most losses use. With FSDP the trained layers lie in shards (`core.models.sharding`).
 """
 
 import math
@@ -18,15 +18,15 @@ from accelerate import Accelerator
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
-from core.config import StageSettings
-from core.errors import SteerError
+from core.models.distributed import is_sharded, on_cpu
 from core.models.policy import Policy
-from core.models.shards import is_shard, sharded_copy
-from core.models.shares import is_sharded, on_cpu
+from core.models.sharding import is_shard, sharded_copy
 from core.rl.algorithm import Algorithm, Loss, Metrics
 from core.rl.checkpoint import Progress, optimizer_tensors, read_checkpoint, restore_optimizer, write_checkpoint
 from core.rl.gradients import averaged, clipped
 from core.rl.schedule import learning_rate_schedule
+from core.rl.settings import StageSettings
+from core.util.errors import SteerError
 
 Report = Callable[[int, int, dict[str, float]], None]
 
@@ -70,7 +70,7 @@ class Learner:
         self.policy = sharded_copy(policy) if is_sharded() else policy
         self.trained = [parameter for parameter in self.policy.parameters() if parameter.requires_grad]
         self.optimizer = torch.optim.AdamW(_parameter_groups(self.policy, settings), fused=True)
-        self.steps = algorithm.updates_an_iteration() * settings.iterations
+        self.steps = algorithm.updates_per_iteration() * settings.iterations
         self.schedule = learning_rate_schedule(self.optimizer, settings, self.steps)
         self.best: dict[str, Tensor] = {}
 
@@ -94,7 +94,7 @@ class Learner:
             seconds = time.perf_counter() - started
             progress.iteration += 1
             self.algorithm.end_iteration(self.policy, figures)
-            figures["states_a_second"] = rows / seconds
+            figures["states_per_second"] = rows / seconds
             figures["validation_reward"] = self.validate(self.policy)
             progress.history.append({"iteration": progress.iteration, **figures})
             self._keep_if_best(figures["validation_reward"])

@@ -18,15 +18,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.config import RLSettings
 from core.data.batches import shuffled
 from core.envs.episodes import EpisodeEnv
 from core.envs.observations import Observations, join, take
-from core.errors import SteerError
 from core.models.policy import Policy
 from core.rl.algorithm import Algorithm, Metrics
 from core.rl.regularizer import Regularizer
 from core.rl.rollout import collect
+from core.rl.settings import RLSettings
+from core.util.errors import SteerError
 
 
 @dataclass
@@ -108,7 +108,7 @@ class OffPolicy(Algorithm):
         if reference is not None and settings.kl > 0:
             log.reference = reference.log_probs_for_kl(log.observations, log.actions)
 
-    def updates_an_iteration(self) -> int:
+    def updates_per_iteration(self) -> int:
         return math.ceil(len(self.log) / self.settings.batch_size)
 
     def batches(self, policy: Policy, seed: int) -> Iterator[LoggedDecisions]:

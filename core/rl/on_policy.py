@@ -2,12 +2,12 @@
 
 from torch import Tensor
 
-from core.config import RLSettings
 from core.envs.episodes import EpisodeEnv
 from core.models.policy import Policy
 from core.rl.algorithm import Algorithm, Metrics
 from core.rl.experience import Experience
 from core.rl.regularizer import Regularizer
+from core.rl.settings import RLSettings
 
 
 class OnPolicy(Algorithm):

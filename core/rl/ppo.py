@@ -16,7 +16,7 @@ from core.models.distributions import row_mean
 from core.models.policy import Policy
 from core.rl.advantages import generalized_advantages
 from core.rl.algorithm import Metrics, Step
-from core.rl.experience import standardised
+from core.rl.experience import normalize_advantages
 from core.rl.on_policy import OnPolicy
 from core.rl.rollout import Rollout
 
@@ -26,7 +26,7 @@ class PPO(OnPolicy):
 
     _moved = 0.0  # estimate of the KL between the policy that acted and the present one
 
-    def updates_an_iteration(self) -> int:
+    def updates_per_iteration(self) -> int:
         rows = self.settings.steps * self.experience.env.num_envs
         return self.settings.epochs * math.ceil(rows / self.settings.batch_size)
 
@@ -34,8 +34,8 @@ class PPO(OnPolicy):
         s = self.settings
         rollout = self.experience.collect(policy, seed)
         rollout.advantages, rollout.returns = generalized_advantages(rollout, s.gamma, s.gae_lambda)
-        if s.normalise_advantages:
-            rollout.advantages = standardised(rollout.advantages, rollout.made)
+        if s.normalize_advantage:
+            rollout.advantages = normalize_advantages(rollout.advantages, rollout.made)
         generator = np.random.default_rng(seed)
         self._moved = 0.0
         for _ in range(s.epochs):

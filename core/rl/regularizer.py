@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor
 
-from core.config import RLSettings
 from core.models.policy import PolicyOutput
 from core.rl.algorithm import Metrics
+from core.rl.settings import RLSettings
 
 
 class Regularizer:

@@ -11,14 +11,14 @@ from collections.abc import Iterator
 import numpy as np
 from torch import Tensor
 
-from core.config import RLSettings
 from core.envs.episodes import EpisodeEnv
 from core.models.policy import Policy
 from core.rl.advantages import first_episodes, leave_one_out
 from core.rl.algorithm import Metrics
-from core.rl.experience import standardised
+from core.rl.experience import normalize_advantages
 from core.rl.on_policy import OnPolicy
 from core.rl.rollout import Rollout
+from core.rl.settings import RLSettings
 
 
 class Reinforce(OnPolicy):
@@ -27,15 +27,15 @@ class Reinforce(OnPolicy):
     def __init__(self, env: EpisodeEnv, settings: RLSettings, reference: Policy | None = None) -> None:
         super().__init__(env, settings, reference, group=settings.group)
 
-    def updates_an_iteration(self) -> int:
+    def updates_per_iteration(self) -> int:
         return math.ceil(self.settings.steps * self.experience.env.num_envs / self.settings.batch_size)
 
     def batches(self, policy: Policy, seed: int) -> Iterator[Rollout]:
         rollout, environment, returns = first_episodes(self.experience.collect(policy, seed))
         gains = leave_one_out(returns, self.settings.group)
         rollout.advantages = gains[environment][:, None].expand(-1, rollout.actions.shape[1]).contiguous()
-        if self.settings.normalise_advantages:
-            rollout.advantages = standardised(rollout.advantages, rollout.made)
+        if self.settings.normalize_advantage:
+            rollout.advantages = normalize_advantages(rollout.advantages, rollout.made)
         yield from self.experience.batches(rollout, policy, np.random.default_rng(seed))
 
     def loss(self, policy: Policy, batch: Rollout) -> tuple[Tensor, Metrics]:

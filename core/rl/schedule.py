@@ -4,7 +4,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 from transformers import get_scheduler
 
-from core.config import StageSettings
+from core.rl.settings import StageSettings
 
 _LAST_SHARE = 0.01
 

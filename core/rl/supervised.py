@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.config import StageSettings
 from core.data.batches import shuffled
 from core.envs.observations import Observations, take
 from core.models.policy import Policy
 from core.rl.algorithm import Algorithm, Metrics
+from core.rl.settings import StageSettings
 
 
 @dataclass
@@ -46,7 +46,7 @@ class Supervised(Algorithm):
     def __init__(self, demonstrations: Demonstrations, settings: StageSettings) -> None:
         self.demonstrations, self.settings = demonstrations, settings
 
-    def updates_an_iteration(self) -> int:
+    def updates_per_iteration(self) -> int:
         return math.ceil(len(self.demonstrations) / self.settings.batch_size)
 
     def batches(self, policy: Policy, seed: int) -> Iterator[Demonstrations]:

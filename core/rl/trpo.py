@@ -17,15 +17,15 @@ import torch
 from torch import Tensor
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
-from core.errors import SteerError
 from core.models.distributions import row_mean
 from core.models.policy import Policy, PolicyOutput
-from core.models.shards import is_shard
+from core.models.sharding import is_shard
 from core.rl.advantages import generalized_advantages
 from core.rl.algorithm import Metrics, Step
-from core.rl.experience import standardised
+from core.rl.experience import normalize_advantages
 from core.rl.on_policy import OnPolicy
 from core.rl.rollout import Rollout
+from core.util.errors import SteerError
 
 _SEARCH_STEPS, _SHRINK = 10, 0.8
 
@@ -33,7 +33,7 @@ _SEARCH_STEPS, _SHRINK = 10, 0.8
 class TRPO(OnPolicy):
     """Collects a rollout in each iteration, takes one natural step of the actor and several of the critic."""
 
-    def updates_an_iteration(self) -> int:
+    def updates_per_iteration(self) -> int:
         rows = self.settings.steps * self.experience.env.num_envs
         return self.settings.epochs * math.ceil(rows / self.settings.batch_size)
 
@@ -44,8 +44,8 @@ class TRPO(OnPolicy):
         policy.allow_second_derivatives()
         rollout = self.experience.collect(policy, seed)
         rollout.advantages, rollout.returns = generalized_advantages(rollout, s.gamma, s.gae_lambda)
-        if s.normalise_advantages:
-            rollout.advantages = standardised(rollout.advantages, rollout.made)
+        if s.normalize_advantage:
+            rollout.advantages = normalize_advantages(rollout.advantages, rollout.made)
         yield rollout
 
     def loss(self, policy: Policy, batch: Rollout) -> tuple[Tensor, Metrics]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from core.serving.access import COOKIE
+from core.platform.auth.access import COOKIE
 from tests.servers import steer_server
 
 PASSWORD = "correct horse battery"

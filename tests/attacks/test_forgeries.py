@@ -7,10 +7,10 @@ import httpx
 import pytest
 from itsdangerous import URLSafeSerializer
 
-from core.serving.access import COOKIE, Access
-from core.serving.secret import load_secret
-from core.store import accounts
-from core.store.database import open_store, sqlite_url
+from core.platform.auth.access import COOKIE, Access
+from core.platform.auth.secret import load_secret
+from core.platform.store import accounts
+from core.platform.store.database import open_store, sqlite_url
 from tests.attacks.conftest import PASSWORD
 
 pytestmark = pytest.mark.slow

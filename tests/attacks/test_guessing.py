@@ -6,8 +6,8 @@ import httpx
 import pytest
 from fastapi import FastAPI, Request
 
-from core.serving.limits import LimitedRequests, Limits
-from core.serving.requests import ObservedRequests
+from core.platform.http.limits import LimitedRequests, Limits
+from core.platform.http.request_log import ObservedRequests
 from tests.attacks.conftest import PASSWORD
 
 pytestmark = pytest.mark.slow

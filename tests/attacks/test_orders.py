@@ -8,10 +8,10 @@ import pytest
 from apps.customer_service.engine import SupportEngine
 from apps.customer_service.service import SupportService
 from apps.customer_service.task import CustomerService
-from core.serving.engine import Engine
-from core.task import Task
-from core.training import Run
-from core.workflow import open_task
+from core.platform.inference.engine import Engine
+from core.training.loader import open_task
+from core.training.run import Run
+from core.training.task import Task
 
 pytestmark = pytest.mark.slow
 

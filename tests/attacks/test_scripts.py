@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from apps.customer_service.service import Reply, Source
 from apps.customer_service.ui import _sources
-from core.serving.access import COOKIE
+from core.platform.auth.access import COOKIE
 from tests.browser import needs_browser
 from tests.serving.test_api import surge
 

@@ -8,8 +8,8 @@ from uuid import uuid4
 
 import pytest
 
-from core.store import accounts, conversations
-from core.store.database import open_store, sqlite_url
+from core.platform.store import accounts, conversations
+from core.platform.store.database import open_store, sqlite_url
 
 pytestmark = pytest.mark.slow
 

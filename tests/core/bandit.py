@@ -4,13 +4,13 @@ from typing import ClassVar
 
 import numpy as np
 
-from core.config import Settings, load_settings
 from core.envs.text_choice import TextChoiceEnv
 from core.models.actor_critic import ActorCritic
 from core.models.encoder import TextEncoder
 from core.models.heads import ChoiceHead
 from core.rl.supervised import Demonstrations
-from core.task import Task
+from core.training.settings import Settings, load_settings
+from core.training.task import Task
 
 SENTENCES = {
     0: ["the soup needs salt", "bake the bread for an hour", "fry the onions gently", "a recipe for apple cake",

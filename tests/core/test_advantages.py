@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from core.errors import SteerError
-from core.rl.advantages import first_episodes, generalized_advantages, group_normalised, leave_one_out
+from core.rl.advantages import first_episodes, generalized_advantages, group_relative, leave_one_out
 from core.rl.rollout import Rollout
+from core.util.errors import SteerError
 
 
 def rollout(rewards, values, ends, last, made=None) -> Rollout:
@@ -64,7 +64,7 @@ def test_the_filling_behind_a_short_text_changes_nothing():
 def test_groups_are_compared_with_themselves_alone():
     returns = torch.tensor([1.0, 2.0, 6.0, 5.0, 5.0, 5.0])
     assert leave_one_out(returns, 3).tolist() == [-3.0, -1.5, 4.5, 0.0, 0.0, 0.0]
-    normalised = group_normalised(returns, 3)
+    normalised = group_relative(returns, 3)
     assert torch.allclose(normalised[:3].std(), torch.tensor(1.0), atol=1e-3)
     assert normalised[3:].tolist() == [0.0, 0.0, 0.0]
 

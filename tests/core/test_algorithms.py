@@ -5,16 +5,16 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from core.config import RLSettings
-from core.envs.stream import StreamEnv, quickest_detection
+from core.envs.play import play
+from core.envs.stopping import StoppingEnv, quickest_detection
 from core.envs.token_text import TokenTextEnv
-from core.evaluation.play import play
 from core.models.actor_critic import ActorCritic
 from core.models.features import FeatureEncoder, RunningStatistics
 from core.models.heads import ChoiceHead
 from core.models.language import TextPolicy
 from core.rl.learner import Learner
-from core.training import ON_POLICY, Run, train
+from core.rl.settings import RLSettings
+from core.training.run import ON_POLICY, Run, train
 from tests.core.bandit import Bandit, settings
 
 END, WANTED = 0, 5
@@ -141,7 +141,7 @@ def test_what_was_noted_while_writing_is_what_the_forward_pass_says():
     assert torch.allclose(output.distribution.log_prob(acted.actions)[made], acted.log_probs[made], atol=1e-5)
 
 
-def alarms(split_seed: int, num_envs: int) -> StreamEnv:
+def alarms(split_seed: int, num_envs: int) -> StoppingEnv:
     """A noisy level that rises in half of the streams."""
     generator = np.random.default_rng(split_seed)
     streams, act, wait = [], [], []
@@ -152,7 +152,7 @@ def alarms(split_seed: int, num_envs: int) -> StreamEnv:
         rewards = quickest_detection(16, change, delay_cost=0.2, false_alarm_cost=1.0)
         act.append(rewards[0])
         wait.append(rewards[1])
-    return StreamEnv(streams, act, wait, num_envs, shuffle=num_envs != 64)
+    return StoppingEnv(streams, act, wait, num_envs, shuffle=num_envs != 64)
 
 
 def test_ppo_learns_when_to_act_on_a_stream(tmp_path):
@@ -162,7 +162,7 @@ def test_ppo_learns_when_to_act_on_a_stream(tmp_path):
     validation = alarms(2, 64)
     history = learn(
         policy, "ppo", alarms(1, 32), validation, tmp_path,
-        steps=32, batch_size=128, epochs=4, iterations=25, head_learning_rate=3e-3, normalise_rewards=True,
+        steps=32, batch_size=128, epochs=4, iterations=25, head_learning_rate=3e-3, normalize_reward=True,
     )  # fmt: skip
     always_wait = play(validation, lambda states: np.zeros((64, 1), dtype=np.int64)).returns.mean()
     at_once = play(validation, lambda states: np.ones((64, 1), dtype=np.int64)).returns.mean()

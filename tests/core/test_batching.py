@@ -8,7 +8,7 @@ from statistics import median
 
 import pytest
 
-from core.batching import Batch, Batcher, BusyError
+from core.util.batching import Batch, Batcher, BusyError
 
 
 @pytest.fixture

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
-from core.training import STAGES
+from core.training.run import STAGES
 
 SCRIPT = """
 import sys
 from pathlib import Path
-from core.models.shares import processes
-from core.training import Run, train
+from core.models.distributed import processes
+from core.training.run import Run, train
 from tests.core.bandit import Bandit, settings
 
 def quiet(*_):

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from core.models.activations import ActivationStore
+from core.models.activation_cache import ActivationCache
 from core.models.actor_critic import ActorCritic
 from core.models.encoder import TextEncoder
 from core.models.heads import ChoiceHead
-from core.remembered import Remembered
+from core.util.lru_cache import LRUCache
 
 TEXTS = ["where is my parcel", "has my order been sent", "fry the onions in butter"]
 
@@ -96,7 +96,7 @@ def test_each_text_passes_the_frozen_layers_once():
 
 
 def test_the_store_of_activations_grows_beyond_its_first_size():
-    store = ActivationStore(4, torch.bfloat16)
+    store = ActivationCache(4, torch.bfloat16)
     generator = torch.Generator().manual_seed(0)
     texts = {(f"text {n}", n % 40 + 1): torch.randn(n % 40 + 1, 4, generator=generator).bfloat16() for n in range(600)}
     for text in texts:
@@ -110,7 +110,7 @@ def test_serving_changes_no_vector(adapt):
     encoder = TextEncoder(adapt=adapt, precision="bf16").eval()
     before = encoder(TEXTS)
     encoder.for_serving()
-    encoder._frozen_vectors = Remembered(10)
+    encoder._frozen_vectors = LRUCache(10)
     assert torch.allclose(encoder(TEXTS), before, atol=1e-3)
 
 
@@ -127,7 +127,7 @@ def test_an_encoder_that_serves_beside_another_leaves_the_common_layers_to_it():
     policy.backbone.encoder.layer[0].register_forward_hook(count("policy"))
     retrieval.backbone.encoder.layer[0].register_forward_hook(count("retrieval"))
     retrieval.backbone.encoder.layer[-1].register_forward_hook(count("upper"))
-    retrieval._frozen_vectors = Remembered(10)
+    retrieval._frozen_vectors = LRUCache(10)
     policy(TEXTS)
     assert (retrieval.embed(TEXTS) * alone).sum(axis=1) == pytest.approx(1, abs=1e-3)
     assert passed == {"policy": 1, "retrieval": 0, "upper": 1}

@@ -9,12 +9,11 @@ from transformers import AutoTokenizer
 from core.envs.dialogue import DialogueEnv, Reply
 from core.envs.single import LastTokens, SingleEnv, TextToIds
 from core.envs.slate import SlateEnv
-from core.envs.stream import StreamEnv, quickest_detection
+from core.envs.stopping import StoppingEnv, quickest_detection
 from core.envs.text_choice import TextChoiceEnv, with_abstain
 from core.envs.token_text import TokenTextEnv
-from core.errors import SteerError
-from core.models.catalogue import DEFAULT_ENCODER
-from core.models.weights import resolve
+from core.models.weights import DEFAULT_ENCODER, resolve
+from core.util.errors import SteerError
 
 TEXTS = [
     "the soup needs salt",
@@ -60,11 +59,11 @@ def slate(num_envs: int = 1) -> SlateEnv:
     return SlateEnv(states, space, options=4, picks=2, judge=judge, num_envs=num_envs, shuffle=True)
 
 
-def stream(num_envs: int = 1) -> StreamEnv:
+def stream(num_envs: int = 1) -> StoppingEnv:
     generator = np.random.default_rng(0)
     streams = [generator.normal(size=(8, 2)).astype(np.float32) for _ in range(4)]
     rewards = [quickest_detection(8, change, delay_cost=0.1, false_alarm_cost=1.0) for change in (3, None, 5, None)]
-    return StreamEnv(streams, [act for act, _ in rewards], [wait for _, wait in rewards], num_envs, shuffle=True)
+    return StoppingEnv(streams, [act for act, _ in rewards], [wait for _, wait in rewards], num_envs, shuffle=True)
 
 
 @pytest.fixture(scope="module")
@@ -175,7 +174,7 @@ def test_an_empty_prompt_is_named():
 
 def test_a_stream_with_too_few_rewards_is_named():
     with pytest.raises(SteerError, match="stream 0 has 3 steps"):
-        StreamEnv([np.zeros((3, 1))], [np.zeros(2)], [np.zeros(3)], 1, shuffle=False)
+        StoppingEnv([np.zeros((3, 1))], [np.zeros(2)], [np.zeros(3)], 1, shuffle=False)
 
 
 def test_several_environments_are_no_single_one():

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from benchmarks.parity.gradients import NO_ENV, REWARDS, START, ThreeLogits, relative_errors, rollout, states
-from core.config import RLSettings
 from core.rl.off_policy import LoggedDecisions, OffPolicy
 from core.rl.ppo import PPO
+from core.rl.settings import RLSettings
 from core.rl.trpo import conjugate_gradient
 
 

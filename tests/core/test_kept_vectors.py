@@ -5,9 +5,9 @@ from uuid import uuid4
 import pytest
 import torch
 
-from core.errors import SteerError
+from core.models.embedding_cache import _MOST_FILES, cached_embeddings
 from core.models.encoder import TextEncoder
-from core.models.kept_vectors import _MOST_FILES, kept_vectors
+from core.util.errors import SteerError
 
 TEXTS = ["Where is my parcel?", "A refund, please."]
 
@@ -27,30 +27,30 @@ def counted(computed):
 
 def test_they_are_computed_once_for_each_source_and_texts(own_cache):
     computed = []
-    first = kept_vectors("a", TEXTS, counted(computed))
-    assert torch.equal(kept_vectors("a", TEXTS, counted(computed)), first)
+    first = cached_embeddings("a", TEXTS, counted(computed))
+    assert torch.equal(cached_embeddings("a", TEXTS, counted(computed)), first)
     assert computed == [TEXTS]
-    kept_vectors("b", TEXTS, counted(computed))
-    kept_vectors("a", TEXTS[:1], counted(computed))
+    cached_embeddings("b", TEXTS, counted(computed))
+    cached_embeddings("a", TEXTS[:1], counted(computed))
     assert computed == [TEXTS, TEXTS, TEXTS[:1]]
 
 
 def test_a_damaged_file_is_made_again(own_cache, tmp_path):
     computed = []
-    kept_vectors("a", TEXTS, counted(computed))
+    cached_embeddings("a", TEXTS, counted(computed))
     (file,) = (tmp_path / "vectors").glob("*.safetensors")
     file.write_bytes(file.read_bytes()[:20])
-    kept_vectors("a", TEXTS, counted(computed))
-    kept_vectors("a", TEXTS, counted(computed))
+    cached_embeddings("a", TEXTS, counted(computed))
+    cached_embeddings("a", TEXTS, counted(computed))
     assert len(computed) == 2
 
 
 def test_those_that_nobody_asks_for_any_more_are_dropped(own_cache, tmp_path):
     computed = []
-    kept_vectors("in use", TEXTS, counted(computed))
+    cached_embeddings("in use", TEXTS, counted(computed))
     for change in range(2 * _MOST_FILES):
-        kept_vectors(f"change {change}", TEXTS, counted(computed))
-        kept_vectors("in use", TEXTS, counted(computed))
+        cached_embeddings(f"change {change}", TEXTS, counted(computed))
+        cached_embeddings("in use", TEXTS, counted(computed))
     assert len(list((tmp_path / "vectors").glob("*.safetensors"))) == _MOST_FILES
     assert len(computed) == 1 + 2 * _MOST_FILES
 
@@ -58,7 +58,7 @@ def test_those_that_nobody_asks_for_any_more_are_dropped(own_cache, tmp_path):
 def test_a_file_in_the_place_of_the_folder_is_named(own_cache, tmp_path):
     (tmp_path / "vectors").write_text("mine")
     with pytest.raises(SteerError, match=r"vectors: File exists; move away what stands there"):
-        kept_vectors("a", TEXTS, counted([]))
+        cached_embeddings("a", TEXTS, counted([]))
     assert (tmp_path / "vectors").read_text() == "mine"
 
 

@@ -4,19 +4,19 @@ import numpy as np
 import pytest
 import torch
 
-from core.config import RLSettings
-from core.envs.outside import OutsideEnv
+from core.envs.gymnasium_env import GymnasiumEnv
 from core.models.actor_critic import ActorCritic
 from core.models.features import FeatureEncoder
 from core.models.heads import ChoiceHead
 from core.rl.experience import Experience
 from core.rl.learner import Learner
 from core.rl.ppo import PPO
+from core.rl.settings import RLSettings
 
 
 @pytest.fixture
 def poles():
-    return OutsideEnv("CartPole-v1", 8)
+    return GymnasiumEnv("CartPole-v1", 8)
 
 
 def test_equal_seeds_begin_alike(poles):
@@ -73,7 +73,7 @@ def test_ppo_learns_to_balance(poles, tmp_path):
 
 def balanced(policy: ActorCritic) -> float:
     """Mean steps until the pole falls, over 16 episodes."""
-    env = OutsideEnv("CartPole-v1", 16)
+    env = GymnasiumEnv("CartPole-v1", 16)
     states, _ = env.reset(seed=99)
     steps, over = np.zeros(16), np.zeros(16, dtype=bool)
     while not over.all():

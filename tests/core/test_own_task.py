@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from core.cli import app
-from core.errors import SteerError
-from core.tune import Range
+from core.cli.main import app
+from core.training.tune import Range
+from core.util.errors import SteerError
 
 PAGE = Path(__file__).parents[2] / "docs" / "own-task.md"
 

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from core.remembered import Remembered
+from core.util.lru_cache import LRUCache
 
 
 class Counting:
@@ -20,7 +20,7 @@ class Counting:
 
 
 def test_only_what_is_new_is_computed_and_that_once():
-    squares, compute = Remembered(10), Counting()
+    squares, compute = LRUCache(10), Counting()
     assert squares.get([3, 1, 3], compute) == [9, 1, 9]
     assert squares.get([1, 2, 3], compute) == [1, 4, 9]
     assert squares.get([], compute) == []
@@ -28,7 +28,7 @@ def test_only_what_is_new_is_computed_and_that_once():
 
 
 def test_what_nobody_asked_for_goes_first():
-    squares, compute = Remembered(2), Counting()
+    squares, compute = LRUCache(2), Counting()
     squares.get([1, 2], compute)
     squares.get([1], compute)
     squares.get([3], compute)
@@ -36,18 +36,18 @@ def test_what_nobody_asked_for_goes_first():
 
 
 def test_a_batch_larger_than_the_room_is_answered_whole():
-    squares = Remembered(2)
+    squares = LRUCache(2)
     assert squares.get(range(5), Counting()) == [0, 1, 4, 9, 16]
     assert len(squares) == 2
 
 
 def test_values_that_do_not_match_the_keys_are_an_error():
     with pytest.raises(ValueError, match="shorter"):
-        Remembered(2).get([1, 2], lambda new: [1])
+        LRUCache(2).get([1, 2], lambda new: [1])
 
 
 def test_threads_that_share_it_get_their_own_values():
-    squares = Remembered(20)
+    squares = LRUCache(20)
 
     def ask(thread: int) -> bool:
         keys = [(thread * turn) % 50 for turn in range(200)]
@@ -59,7 +59,7 @@ def test_threads_that_share_it_get_their_own_values():
 
 
 def test_copies_share_what_is_remembered():
-    squares, compute = Remembered(10), Counting()
+    squares, compute = LRUCache(10), Counting()
     squares.get([1], compute)
     copy.deepcopy({"cache": squares})["cache"].get([1], compute)
     assert compute.asked == [[1]]

@@ -5,8 +5,7 @@ import stable_baselines3 as sb3
 import torch
 from stable_baselines3.common.env_util import make_vec_env
 
-from core.config import RLSettings
-from core.envs.outside import OutsideEnv
+from core.envs.gymnasium_env import GymnasiumEnv
 from core.models.actor_critic import ActorCritic
 from core.models.features import FeatureEncoder
 from core.models.heads import ChoiceHead
@@ -14,6 +13,7 @@ from core.rl.a2c import A2C
 from core.rl.advantages import generalized_advantages
 from core.rl.learner import Learner
 from core.rl.rollout import Rollout
+from core.rl.settings import RLSettings
 
 ENVIRONMENTS, STEPS, ROWS = 8, 8, 64
 
@@ -54,11 +54,11 @@ def test_a2c_takes_the_very_steps_that_stable_baselines_takes(tmp_path):
     settings = RLSettings(
         algorithm="a2c", batch_size=ROWS, learning_rate=1e-3, head_learning_rate=1e-3, weight_decay=0, warmup=0,
         schedule="constant", clip_norm=0.5, entropy=0, kl=0, value_weight=0.5, environments=ENVIRONMENTS, steps=STEPS,
-        normalise_advantages=False,
+        normalize_advantage=False,
     )  # fmt: skip
     for name, layer in linears(policy).items():
         layer.load_state_dict(theirs.policy.get_submodule(name).state_dict())
-    algorithm = A2C(OutsideEnv("CartPole-v1", ENVIRONMENTS), settings)
+    algorithm = A2C(GymnasiumEnv("CartPole-v1", ENVIRONMENTS), settings)
     learner = Learner(
         policy, algorithm, settings, validate=lambda _: 0.0, folder=tmp_path, fingerprint="", seed=0,
         report=lambda *_: None,

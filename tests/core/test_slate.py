@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 
+from core.envs.play import play
 from core.envs.slate import SlateEnv
-from core.errors import SteerError
-from core.evaluation.play import play
 from core.models.distributions import PlackettLuce
+from core.util.errors import SteerError
 
 EPISODES, OPTIONS, PICKS = 7, 6, 3
 

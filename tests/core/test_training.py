@@ -14,14 +14,14 @@ import numpy as np
 import pytest
 import torch
 
-from core.config import RLSettings, StageSettings
-from core.errors import SteerError
 from core.evaluation.compare import Comparison, compare, verdict
 from core.evaluation.report import episodes_file, save_comparison
 from core.rl.off_policy import LoggedDecisions
 from core.rl.regularizer import Regularizer
 from core.rl.schedule import learning_rate_schedule
-from core.training import STAGES, Run, fingerprint, train, trained_policy
+from core.rl.settings import RLSettings, StageSettings
+from core.training.run import STAGES, Run, fingerprint, train, trained_policy
+from core.util.errors import SteerError
 from tests.core.bandit import Bandit, settings
 
 
@@ -66,7 +66,7 @@ def test_a_run_killed_again_and_again_ends_on_the_same_curve(finished, tmp_path)
         f"""
         import torch; torch.set_num_threads({torch.get_num_threads()})
         from pathlib import Path
-        from core.training import Run, train
+        from core.training.run import Run, train
         from tests.core.bandit import Bandit, settings
         train(Bandit(settings()), Run(Path({str(tmp_path / "run")!r})), print, print)
         """
@@ -104,7 +104,7 @@ def test_a_full_disk_stops_training_with_advice_and_keeps_the_last_checkpoint(fi
         f"""
         import resource, signal
         from pathlib import Path
-        from core.errors import SteerError
+        from core.util.errors import SteerError
         from core.rl.checkpoint import Progress, write_checkpoint
         import torch
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

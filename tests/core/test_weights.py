@@ -5,10 +5,11 @@ import zipfile
 
 import pytest
 
-from core.errors import SteerError
+from core.data.packages import PACKAGED, fetch_packaged, packaged
 from core.models import weights
-from core.models.catalogue import DEFAULT_ENCODER, PACKAGED
-from core.models.weights import fetch_packaged, packaged, resolve, sha256_of
+from core.models.weights import DEFAULT_ENCODER, resolve
+from core.util.errors import SteerError
+from core.util.files import sha256_of
 
 
 def test_the_default_encoder_is_fetched_once_and_checked_on_every_use():

@@ -7,14 +7,14 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
-from apps.customer_service.desk import DATA, OFF_TOPIC, load_desk
+from apps.customer_service.data import DATA, OFF_TOPIC, load_support_data
 from core.data.near_duplicates import near_duplicate_pairs
-from core.errors import SteerError
+from core.util.errors import SteerError
 
 
 @pytest.fixture(scope="module")
 def desk():
-    return load_desk()
+    return load_support_data()
 
 
 def test_the_desk_is_as_large_as_promised(desk):
@@ -65,10 +65,10 @@ def test_a_malformed_file_is_refused_with_its_line(tmp_path, desk):
     good = (DATA / "utterances.jsonl").read_text().splitlines()[:2]
     (tmp_path / "utterances.jsonl").write_text("\n".join([*good, '{"id": "u9", "text": 5}', "not json"]))
     with pytest.raises(SteerError, match=r"utterances.jsonl is malformed: line 3: text: .*; line 4: not JSON"):
-        load_desk(tmp_path)
+        load_support_data(tmp_path)
 
 
 def test_a_binary_file_is_refused(tmp_path):
     (tmp_path / "intents.jsonl").write_bytes(b"\xff\xfe\x00\x01")
     with pytest.raises(SteerError, match="not UTF-8"):
-        load_desk(tmp_path)
+        load_support_data(tmp_path)

@@ -5,8 +5,8 @@ import pytest
 
 from apps.customer_service.environment import ACTIONS, ASK_BACK, CANDIDATES, DECLINE, HAND_OVER, episodes
 from apps.customer_service.task import CustomerService
-from core.config import load_settings
-from core.errors import SteerError
+from core.training.settings import load_settings
+from core.util.errors import SteerError
 
 
 @pytest.fixture(scope="module")

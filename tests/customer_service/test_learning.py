@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from apps.customer_service.environment import ASK_BACK, CANDIDATES, DECLINE, HAND_OVER
-from core.serving.explore import Explorer
-from core.store.decisions import Judged
-from core.store.schema import Decision, Feedback
-from core.training import Run, trained_policy
+from core.platform.store.decisions import DecisionWithFeedback
+from core.platform.store.schema import Decision, Feedback
+from core.rl.explore import Explorer
+from core.training.run import Run, trained_policy
 
 MESSAGES = [
     "my parcel has not arrived",
@@ -25,9 +25,9 @@ def service(services):
     return services["customer_service"]
 
 
-def judged(state, action, value, propensity=1.0) -> Judged:
+def judged(state, action, value, propensity=1.0) -> DecisionWithFeedback:
     decision = Decision(state=state, action=[action], propensity=propensity)
-    return Judged(decision, (Feedback(value=value, about={}),), ())
+    return DecisionWithFeedback(decision, (Feedback(value=value, about={}),), ())
 
 
 def test_the_log_holds_what_the_policy_saw_and_did(service, runs):

@@ -8,9 +8,9 @@ from apps.customer_service.environment import episodes
 from apps.customer_service.replies import Reply
 from apps.customer_service.service import MAX_MESSAGE
 from apps.customer_service.ui import page
-from core.errors import SteerError
-from core.serving.application import opened_service
-from core.training import Run
+from core.platform.http.application import build_service
+from core.training.run import Run
+from core.util.errors import SteerError
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,7 @@ def test_equal_questions_get_equal_replies_whoever_asked_before(service):
 def test_customers_who_write_at_once_get_the_replies_that_each_would_get_alone(runs, monkeypatch):
     # In bfloat16 what a batch of another size rounds would tip the balance where two actions are as good as equal.
     monkeypatch.setattr("core.models.precision.has_fast_bf16", lambda device: False)
-    service, fresh = (opened_service(page, Run(runs / "customer_service"), apart=False) for _ in range(2))
+    service, fresh = (build_service(page, Run(runs / "customer_service"), apart=False) for _ in range(2))
     customers = episodes(service.task.desk, "test")[::20]
     chats = [(list(each.messages[:asked]), each.messages[asked]) for each in customers for asked in (0, 1)]
 

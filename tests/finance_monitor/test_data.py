@@ -5,14 +5,14 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
-from apps.finance_monitor.newsroom import DATA, TOPICS, load_newsroom
+from apps.finance_monitor.data import DATA, TOPICS, load_news_data
 from core.data.near_duplicates import near_duplicate_pairs
-from core.errors import SteerError
+from core.util.errors import SteerError
 
 
 @pytest.fixture(scope="module")
 def newsroom():
-    return load_newsroom()
+    return load_news_data()
 
 
 def test_the_stream_is_as_large_as_promised(newsroom):
@@ -63,4 +63,4 @@ def test_a_malformed_row_is_refused_with_its_line(tmp_path):
         (tmp_path / f"{name}.jsonl").write_bytes((DATA / f"{name}.jsonl").read_bytes())
     (tmp_path / "news.jsonl").write_text('{"id": "n1", "time": "soon"}\n')
     with pytest.raises(SteerError, match=r"news.jsonl is malformed: line 1: time"):
-        load_newsroom(tmp_path)
+        load_news_data(tmp_path)

@@ -3,14 +3,14 @@
 import pytest
 import torch
 
-from apps.finance_monitor.newsroom import SENTIMENTS, TOPICS
+from apps.finance_monitor.data import SENTIMENTS, TOPICS
 from apps.finance_monitor.task import FinanceMonitor
-from core.config import Settings
-from core.retraining.replay import best_known
-from core.store.decisions import Judged
-from core.store.schema import Decision, Feedback
-from core.training import Run, trained_policy
-from core.workflow import open_task
+from core.platform.retraining.replay import best_known
+from core.platform.store.decisions import DecisionWithFeedback
+from core.platform.store.schema import Decision, Feedback
+from core.training.loader import open_task
+from core.training.run import Run, trained_policy
+from core.training.settings import Settings
 
 COMPANY, HEADLINE = "Corvane", "Corvane cuts its outlook after a weak quarter"
 
@@ -24,10 +24,10 @@ def joint(topic: str, sentiment: str) -> int:
     return TOPICS.index(topic) * len(SENTIMENTS) + SENTIMENTS.index(sentiment)
 
 
-def corrected(action: int, *labels: tuple[str, str]) -> Judged:
+def corrected(action: int, *labels: tuple[str, str]) -> DecisionWithFeedback:
     state = {"company": COMPANY, "headline": HEADLINE, "confidence": 0.6}
     opinions = tuple(Feedback(value=-1.0, about={"topic": t, "sentiment": s}) for t, s in labels)
-    return Judged(Decision(state=state, action=[action], propensity=1.0), opinions, ())
+    return DecisionWithFeedback(Decision(state=state, action=[action], propensity=1.0), opinions, ())
 
 
 def test_the_log_holds_the_text_that_the_policy_read(task, services, runs):

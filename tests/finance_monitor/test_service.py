@@ -11,9 +11,9 @@ from apps.finance_monitor.backtest import backtest
 from apps.finance_monitor.feed import FeedFile
 from apps.finance_monitor.service import FEED_VARIABLE
 from apps.finance_monitor.ui import page
-from core.errors import SteerError
-from core.serving.application import opened_service
-from core.training import Run
+from core.platform.http.application import build_service
+from core.training.run import Run
+from core.util.errors import SteerError
 
 ROW = {"time": "2025-03-03T09:00:00Z", "company": "corvane", "headline": "Corvane plant on fire"}
 
@@ -62,7 +62,7 @@ def test_the_detector_fires_for_nothing_less_often_than_a_dummy(service):
     detector, dummy = outcomes["surge detector on stories"], outcomes["every negative headline"]
     assert detector.found >= 3
     assert dummy.found == dummy.surges
-    assert detector.false_a_week < dummy.false_a_week / 10
+    assert detector.false_per_week < dummy.false_per_week / 10
 
 
 def test_a_feed_keeps_the_good_rows_and_names_the_bad(tmp_path, service):
@@ -117,7 +117,7 @@ def test_script_in_a_headline_is_only_text(service):
 
 def test_headlines_read_at_once_get_the_labels_that_each_would_get_alone(service, runs):
     portions = [service.history()[at : at + 1 + at % 40] for at in range(0, 1000, 25)]
-    fresh = opened_service(page, Run(runs / "finance_monitor"), apart=False)  # remembers nothing
+    fresh = build_service(page, Run(runs / "finance_monitor"), apart=False)  # remembers nothing
     with ThreadPoolExecutor(32) as pool:
         labels = list(pool.map(fresh.labels, portions))
         vectors = list(pool.map(fresh.vectors, portions))

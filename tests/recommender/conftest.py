@@ -3,19 +3,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from apps.recommender.candidates import CandidateMaker
-from apps.recommender.data.movielens import Events, MovieLens, load_movielens
+from apps.recommender.candidates import CandidateBuilder
+from apps.recommender.data import Events, MovieLens, load_movielens
 from apps.recommender.engine import RecommenderEngine
-from apps.recommender.library import open_retriever
 from apps.recommender.retriever import RetrieverSettings
+from apps.recommender.retriever_cache import open_retriever
 from apps.recommender.service import RecommenderService
 from apps.recommender.task import Recommender
-from core.config import load_settings
-from core.files import write_text
-from core.models.catalogue import DEFAULT_ENCODER
-from core.serving.engine import Engine
-from core.training import Run
-from core.workflow import open_task
+from core.models.weights import DEFAULT_ENCODER
+from core.platform.inference.engine import Engine
+from core.training.loader import open_task
+from core.training.run import Run
+from core.training.settings import load_settings
+from core.util.files import write_text
 
 FILMS = 1500
 
@@ -51,8 +51,8 @@ def retriever_settings() -> RetrieverSettings:
 
 
 @pytest.fixture(scope="session")
-def maker(small, cache, retriever_settings) -> CandidateMaker:
-    return CandidateMaker(small, open_retriever(small, retriever_settings, print, cache))
+def maker(small, cache, retriever_settings) -> CandidateBuilder:
+    return CandidateBuilder(small, open_retriever(small, retriever_settings, print, cache))
 
 
 @pytest.fixture(scope="session")

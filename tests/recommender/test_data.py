@@ -1,6 +1,6 @@
 import numpy as np
 
-from apps.recommender.data.movielens import spoken_title
+from apps.recommender.data import spoken_title
 from apps.recommender.splits import NEXT, moments, retriever_histories
 
 

@@ -11,11 +11,11 @@ from apps.recommender.rewards import ListReward, novelty
 from apps.recommender.service import Event as Seen
 from apps.recommender.service import Visitor
 from apps.recommender.task import Recommender
-from core.serving.explore import Explorer
-from core.store.decisions import Judged
-from core.store.schema import Decision, Event
-from core.training import Run, trained_policy
-from core.workflow import open_task
+from core.platform.store.decisions import DecisionWithFeedback
+from core.platform.store.schema import Decision, Event
+from core.rl.explore import Explorer
+from core.training.loader import open_task
+from core.training.run import Run, trained_policy
 
 
 @pytest.fixture(scope="module")
@@ -36,9 +36,9 @@ def ranked(service):
     return asyncio.run(service.rank(visitor, Explorer(1.0, seed=0)))
 
 
-def judged(ranked, *events: tuple[str, int], **changes) -> Judged:
+def judged(ranked, *events: tuple[str, int], **changes) -> DecisionWithFeedback:
     decision = Decision(state={**ranked.state, **changes}, action=ranked.action, propensity=ranked.propensity)
-    return Judged(decision, (), tuple(Event(kind=kind, item=str(film)) for kind, film in events))
+    return DecisionWithFeedback(decision, (), tuple(Event(kind=kind, item=str(film)) for kind, film in events))
 
 
 def test_the_log_holds_what_the_policy_saw_and_did(runs, learnt, ranked):

@@ -3,7 +3,7 @@ import pytest
 
 from apps.recommender.diversity import diverse_lists, marginal_distances
 from apps.recommender.rewards import ListReward, ndcg_gains, novelty, weights
-from core.errors import SteerError
+from core.util.errors import SteerError
 
 
 def test_a_perfect_list_has_an_ndcg_of_one_and_an_early_hit_counts_more():

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from apps.recommender.cards import card, initials
-from apps.recommender.reasons import Reason
+from apps.recommender.explanations import Reason
 from apps.recommender.service import Film, Recommended, Visitor
 from apps.recommender.texts import TEXTS
 from apps.recommender.ui import page
-from core.errors import SteerError
+from core.util.errors import SteerError
 
 
 def films_for(service, visitor: Visitor) -> list[Recommended]:

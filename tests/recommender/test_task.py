@@ -4,15 +4,15 @@ import torch
 
 from apps.recommender.candidates import CANDIDATES
 from apps.recommender.environment import PICKS
-from apps.recommender.library import open_retriever
 from apps.recommender.retriever import new_encoder
+from apps.recommender.retriever_cache import open_retriever
 from apps.recommender.splits import moments
 from apps.recommender.task import Recommender
-from core.config import load_settings
 from core.envs.observations import take
-from core.evaluation.play import play
+from core.envs.play import play
 from core.rl.ppo import PPO
-from core.task import greedy
+from core.training.settings import load_settings
+from core.training.task import greedy
 
 
 def hits_among(rows, relevant) -> float:

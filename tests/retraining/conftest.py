@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.serving.explore import Explorer
-from core.store import decisions
-from core.store.database import open_store, sqlite_url
-from core.training import Run, train, trained_policy
-from core.versions.library import VERSIONS, Library
+from core.platform.store import decisions
+from core.platform.store.database import open_store, sqlite_url
+from core.platform.versions.library import VERSIONS, Library
+from core.rl.explore import Explorer
+from core.training.run import Run, train, trained_policy
 from tests.retraining.wishes import NEW_KIND, NEW_SENTENCES, Wishes, settings
 
 

@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from core.commands.retrain import interval
-from core.errors import SteerError
-from core.store import versions
-from core.store.database import open_store, sqlite_url
-from core.versions.library import VERSIONS, Library
+from core.cli.retrain import interval
+from core.platform.store import versions
+from core.platform.store.database import open_store, sqlite_url
+from core.platform.versions.library import VERSIONS, Library
+from core.util.errors import SteerError
 from tests.retraining.wishes import Wishes
 
 TASK = "tests/retraining/wishes.py"

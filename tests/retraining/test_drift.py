@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from core.retraining.drift import detect, drifts
-from core.store import decisions
-from core.store.schema import Decision
+from core.platform.retraining.drift import detect, drifts
+from core.platform.store import decisions
+from core.platform.store.schema import Decision
 
 BEGIN = datetime(2026, 3, 1, tzinfo=UTC)
 

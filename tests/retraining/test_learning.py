@@ -6,16 +6,16 @@ import pytest
 from rich.console import Console
 
 from core.evaluation.compare import verdict
-from core.retraining.candidate import retrain
-from core.retraining.outcome import NEWEST, TEST
-from core.retraining.plan import Plan
-from core.retraining.rounds import Conditions, one_round
-from core.retraining.work import prepare, slices
-from core.store import versions
-from core.store.database import open_store, sqlite_url
-from core.versions.library import VERSIONS, Library
-from core.versions.metrics import Metrics
-from core.versions.promotion import promote
+from core.platform.retraining.candidate import retrain
+from core.platform.retraining.job import prepare, slices
+from core.platform.retraining.outcome import NEWEST, TEST
+from core.platform.retraining.plan import Plan
+from core.platform.retraining.run_once import RetrainingPolicy, run_once
+from core.platform.store import versions
+from core.platform.store.database import open_store, sqlite_url
+from core.platform.versions.library import VERSIONS, Library
+from core.platform.versions.metrics import Metrics
+from core.platform.versions.promotion import promote
 from tests.retraining.conftest import judged_music, quiet
 from tests.retraining.wishes import Wishes
 
@@ -83,7 +83,7 @@ def test_a_candidate_that_the_newest_feedback_speaks_against_is_not_promoted_by_
     judge_music()
     judge_music(rounds=2, wished=OLD_KIND)  # the newest fifth: people have changed their minds
     said = Console(record=True, width=200)
-    one_round(Wishes, library, runs, SHORT, Conditions(least=50, on_drift=False, promote=True, who="ann"), said)
+    run_once(Wishes, library, runs, SHORT, RetrainingPolicy(least=50, on_drift=False, promote=True, who="ann"), said)
     assert "v0002 is registered and not promoted: on the newest feedback" in said.export_text()
     with library.store.reading() as session:
         assert versions.current(session, Wishes.name).name == "v0001"

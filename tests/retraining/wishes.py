@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import torch
 
-from core.config import Settings, load_settings
+from core.platform.store.decisions import DecisionWithFeedback
 from core.rl.off_policy import LoggedDecisions
-from core.store.decisions import Judged
+from core.training.settings import Settings, load_settings
 from tests.core.bandit import Bandit
 
 NEW_KIND = 2
@@ -21,7 +21,7 @@ NEW_SENTENCES = [
 class Wishes(Bandit):
     name = "wishes"
 
-    def feedback_decisions(self, judged: Sequence[Judged]) -> LoggedDecisions | None:
+    def feedback_decisions(self, judged: Sequence[DecisionWithFeedback]) -> LoggedDecisions | None:
         return LoggedDecisions(
             {"text": tuple(each.decision.state["text"] for each in judged)},
             torch.tensor([each.decision.action for each in judged]),

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.errors import SteerError
-from core.models.catalogue import DEFAULT_ENCODER
 from core.models.encoder import TextEncoder
-from core.scale.bulk import decide_in_bulk, embed_in_bulk, in_bulk
+from core.models.weights import DEFAULT_ENCODER
+from core.platform.scale.bulk import decide_in_bulk, embed_in_bulk, in_bulk
+from core.util.errors import SteerError
 
 # More than one chunk for each of two workers, of many lengths, in no order.
 TEXTS = [f"{number} " + "word " * (number * 7 % 23) for number in range(2500)]
@@ -30,8 +30,8 @@ def test_two_nodes_embed_a_catalogue_in_its_order(cluster):
 
 def test_a_policy_decides_a_backlog_as_it_would_alone(cluster, runs):
     from apps.finance_monitor.task import FinanceMonitor
-    from core.training import Run, trained_policy
-    from core.workflow import open_task
+    from core.training.loader import open_task
+    from core.training.run import Run, trained_policy
 
     run = Run(Path(runs) / FinanceMonitor.name)
     texts = ["Corvane plant on fire", "Corvane profit doubles", "the regulator opens a case"] * 3
@@ -93,7 +93,7 @@ def test_work_that_kills_every_worker_ends_with_a_message(cluster):
 def test_the_command_embeds_a_file(cluster, tmp_path):
     from safetensors.numpy import load_file
 
-    from core.commands.embed import embed
+    from core.cli.embed import embed
 
     (tmp_path / "texts.jsonl").write_text('{"text": "a lamp"}\n{"text": "a green chair of wood"}\n')
     embed(tmp_path / "texts.jsonl", tmp_path / "vectors.safetensors", workers=1)

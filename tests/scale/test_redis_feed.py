@@ -7,8 +7,8 @@ import pytest
 
 from apps.finance_monitor.redis_feed import RedisFeed
 from apps.finance_monitor.service import FEED_VARIABLE
-from core.errors import SteerError
-from core.queues.stream import Stream
+from core.platform.queues.stream import Stream
+from core.util.errors import SteerError
 
 ROW = {"time": "2025-03-03T09:00:00Z", "company": "corvane", "headline": "Corvane plant on fire"}
 

@@ -9,9 +9,9 @@ from uuid import uuid4
 
 import pytest
 
-from core.errors import SteerError, UnavailableError
-from core.queues.consumer import Consumer
-from core.queues.stream import MAX_PAYLOAD_BYTES, Stream
+from core.platform.queues.consumer import Consumer
+from core.platform.queues.stream import MAX_PAYLOAD_BYTES, Stream
+from core.util.errors import SteerError, UnavailableError
 
 NOW = timedelta(0)
 SOON = timedelta(milliseconds=50)
@@ -121,8 +121,8 @@ def test_an_entry_of_somebody_else_goes_to_the_dead_letters_and_holds_up_nobody(
 
 TAKES_AND_HANGS = """
 import sys, time
-from core.queues.consumer import Consumer
-from core.queues.stream import Stream
+from core.platform.queues.consumer import Consumer
+from core.platform.queues.stream import Stream
 entries = Consumer(Stream(*sys.argv[1:]), "group", "victim").take(2)
 print(*(entry.key for entry in entries), flush=True)
 time.sleep(600)

@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from core.queues.stream import Stream
-from core.store.counted import keys_kept
-from core.store.database import open_store
+from core.platform.queues.stream import Stream
+from core.platform.store.counted import keys_kept
+from core.platform.store.database import open_store
 
 pytestmark = pytest.mark.slow
 

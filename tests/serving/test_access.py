@@ -10,14 +10,14 @@ from fastapi.testclient import TestClient
 from itsdangerous import TimestampSigner, URLSafeTimedSerializer
 from starlette.testclient import WebSocketDenialResponse
 
-from core.errors import SteerError
-from core.serving.access import COOKIE, SESSION, Access, Agent, Asker, Open, Principal
-from core.serving.gate import Gate, check_public
-from core.serving.login import local_path, login_routes
-from core.serving.problems import answer_with_problems
-from core.store import accounts
-from core.store.database import open_store
-from core.store.schema import User
+from core.platform.auth.access import COOKIE, SESSION, Access, Agent, Asker, Open, Principal
+from core.platform.auth.login import local_path, login_routes
+from core.platform.auth.middleware import Gate, check_public
+from core.platform.http.problems import answer_with_problems
+from core.platform.store import accounts
+from core.platform.store.database import open_store
+from core.platform.store.schema import User
+from core.util.errors import SteerError
 
 SECRET = "a secret of the tests, long enough"
 PASSWORD = "correct horse battery"

@@ -2,7 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-from core.serving.attempts import LoginAttempts
+from core.platform.auth.login_throttle import LoginAttempts
 
 
 def test_guesses_at_the_same_moment_are_not_let_through_together():

@@ -4,8 +4,8 @@ import time
 
 import numpy as np
 
-from core.serving.drift import DriftWatch
-from core.serving.metrics import DRIFT
+from core.platform.inference.drift import DriftWatch
+from core.platform.inference.metrics import DRIFT
 
 
 def told(app: str) -> float:

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import SteerError, UnavailableError
-from core.serving.engine import Engine, Works
-from core.serving.engine_process import EngineProcess
-from core.serving.explore import Explorer
-from core.training import Run
+from core.platform.inference.engine import Engine, Works
+from core.platform.inference.engine_process import EngineProcess
+from core.rl.explore import Explorer
+from core.training.run import Run
+from core.util.errors import SteerError, UnavailableError
 
 
 def open_small(run: Run) -> Works:
@@ -166,8 +166,8 @@ def test_it_does_not_outlive_a_server_that_is_killed(tmp_path):
     code = """
 import sys, time
 from pathlib import Path
-from core.serving.engine_process import EngineProcess
-from core.training import Run
+from core.platform.inference.engine_process import EngineProcess
+from core.training.run import Run
 from tests.serving.test_engine_process import open_small
 print(EngineProcess("small", open_small, Run(Path("somewhere"))).pid, flush=True)
 time.sleep(60)

@@ -4,7 +4,7 @@ from collections import Counter
 
 import numpy as np
 
-from core.serving.explore import Explorer
+from core.rl.explore import Explorer
 
 PROBS = np.array([0.5, 0.3, 0.2])
 LOGITS = np.log(np.array([0.4, 0.3, 0.2, 0.1]))

@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from core.errors import SteerError
-from core.serving.secret import load_secret
+from core.platform.auth.secret import load_secret
+from core.util.errors import SteerError
 
 SECRET = "a secret of the tests, long enough"
 

@@ -7,9 +7,9 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
-from core.commands.users import app
-from core.store import accounts
-from core.store.database import open_store
+from core.cli.users import app
+from core.platform.store import accounts
+from core.platform.store.database import open_store
 
 PASSWORD = "correct horse battery"
 

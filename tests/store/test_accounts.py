@@ -8,9 +8,9 @@ import pytest
 from argon2 import PasswordHasher
 from sqlalchemy import select, update
 
-from core.errors import ConflictError, NotFoundError, SteerError
-from core.store import accounts
-from core.store.schema import ApiKey, User
+from core.platform.store import accounts
+from core.platform.store.schema import ApiKey, User
+from core.util.errors import ConflictError, NotFoundError, SteerError
 
 PASSWORD = "correct horse battery"
 

@@ -17,13 +17,11 @@ from zipfile import ZIP_DEFLATED, ZipFile
 import pytest
 from sqlalchemy import delete, insert, select
 
-from core.errors import SteerError
-from core.store.backup import PORTION, backup
-from core.store.backup_file import MAX_LINE, MAX_UNPACKED
-from core.store.database import open_store
-from core.store.overview import TABLES
-from core.store.restore import restore
-from core.store.schema import (
+from core.platform.store.backup import PORTION, backup
+from core.platform.store.backup_file import MAX_LINE, MAX_UNPACKED
+from core.platform.store.database import open_store
+from core.platform.store.restore import restore
+from core.platform.store.schema import (
     Alert,
     AlertChange,
     ApiKey,
@@ -40,6 +38,8 @@ from core.store.schema import (
     Turn,
     User,
 )
+from core.platform.store.summary import TABLES
+from core.util.errors import SteerError
 
 MOMENT = datetime(2026, 3, 29, 1, 30, 0, 1, tzinfo=UTC)
 TEXT = "line\n\r\ttab \x01\x1f\x7f\u2028 'quoted' \"double\" \\n \\ Zoë 日本語 🙂 e\u0301 </script> %s {} ; --"

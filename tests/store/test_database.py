@@ -11,9 +11,9 @@ from alembic.migration import MigrationContext
 from sqlalchemy import event, func, inspect, select
 from sqlalchemy.exc import IntegrityError, StatementError
 
-from core.errors import SteerError, UnavailableError
-from core.store.database import open_store
-from core.store.schema import Conversation, News, Table, Turn
+from core.platform.store.database import open_store
+from core.platform.store.schema import Conversation, News, Table, Turn
+from core.util.errors import SteerError, UnavailableError
 
 
 def test_the_migrations_make_exactly_the_tables_of_the_models(store):

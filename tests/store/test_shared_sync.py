@@ -5,13 +5,13 @@ import time
 
 import pytest
 
-from core.errors import UnavailableError
-from core.store.database import open_store, sqlite_url
-from core.store.schema import Document
-from core.store.shared_sync import SharedSync
+from core.platform.store.database import open_store, sqlite_url
+from core.platform.store.group_commit import GroupCommit
+from core.platform.store.schema import Document
+from core.util.errors import UnavailableError
 
 
-class SlowDisk(SharedSync):
+class SlowDisk(GroupCommit):
     """Takes a while, and remembers when each sync began."""
 
     def __init__(self, file):
@@ -50,13 +50,13 @@ def test_many_share_a_wait_and_each_is_covered_by_one_that_began_after_it_asked(
 
 
 def test_where_the_log_has_gone_into_the_database_there_is_nothing_to_sync(tmp_path):
-    SharedSync(tmp_path / "absent")()
+    GroupCommit(tmp_path / "absent")()
 
 
 def test_a_disk_that_fails_is_no_acknowledged_write(tmp_path):
     store = open_store(sqlite_url(tmp_path / "steer.db"))
 
-    class Broken(SharedSync):
+    class Broken(GroupCommit):
         def _sync(self):
             raise OSError(5, "Input/output error")
 

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from core.store import catalogue, conversations, decisions, news
-from core.store.schema import Decision, Turn
+from core.platform.store import catalogue, conversations, decisions, news
+from core.platform.store.schema import Decision, Turn
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 from safetensors.numpy import load_file, save_file
 
+from core.envs.play import play
 from core.evaluation.compare import compare
-from core.evaluation.play import play
 from core.evaluation.report import save_comparison
-from core.task import greedy
-from core.training import Run, train, trained_policy
-from core.versions.library import Library
-from core.versions.metrics import Metrics
+from core.platform.versions.library import Library
+from core.platform.versions.metrics import Metrics
+from core.training.run import Run, train, trained_policy
+from core.training.task import greedy
 from tests.core.bandit import Bandit, settings
 
 

@@ -15,15 +15,15 @@ import numpy as np
 import pytest
 import torch
 
-from core.errors import SteerError
-from core.store import versions
-from core.store.database import open_store
-from core.training import trained_policy
-from core.versions import entries
-from core.versions.archive import export_version, import_version
-from core.versions.library import Library
-from core.versions.metrics import Metrics
-from core.workflow import open_task
+from core.platform.store import versions
+from core.platform.store.database import open_store
+from core.platform.versions import entries
+from core.platform.versions.archive import export_version, import_version
+from core.platform.versions.library import Library
+from core.platform.versions.metrics import Metrics
+from core.training.loader import open_task
+from core.training.run import trained_policy
+from core.util.errors import SteerError
 from tests.core.bandit import SENTENCES, Bandit
 
 TEXTS = {"text": tuple(text for texts in SENTENCES.values() for text in texts)}

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from core.commands.versions import app
-from core.store.database import open_store, sqlite_url
-from core.versions.library import VERSIONS, Library
+from core.cli.versions import app
+from core.platform.store.database import open_store, sqlite_url
+from core.platform.versions.library import VERSIONS, Library
 from tests.core import bandit
 
 

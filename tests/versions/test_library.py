@@ -10,15 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.config import load_settings
-from core.errors import SteerError
-from core.store import versions
-from core.store.database import open_store
-from core.training import Run, trained_policy
-from core.versions.library import Library
-from core.versions.manifest import verify
-from core.versions.metrics import Metrics
-from core.workflow import open_task
+from core.platform.store import versions
+from core.platform.store.database import open_store
+from core.platform.versions.library import Library
+from core.platform.versions.manifest import verify
+from core.platform.versions.metrics import Metrics
+from core.training.loader import open_task
+from core.training.run import Run, trained_policy
+from core.training.settings import load_settings
+from core.util.errors import SteerError
 from tests.core.bandit import Bandit, settings
 
 TEXTS = {"text": ("the soup was hot", "he won the race", "it rained all day")}
@@ -155,7 +155,7 @@ def _register_for_ever(url: str, folder: Path, run: Path) -> None:
 
 def test_a_registration_that_is_killed_leaves_no_half_version(library, store_url, task, good):
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["core.versions.library", "tests.core.bandit"])
+    context.set_forkserver_preload(["core.platform.versions.library", "tests.core.bandit"])
     for _ in range(8):
         process = context.Process(target=_register_for_ever, args=(store_url, library.folder, good.folder))
         process.start()

@@ -6,13 +6,13 @@ import time
 import pytest
 from structlog.testing import capture_logs
 
-from core.errors import SteerError
-from core.task import greedy
-from core.training import Run, trained_policy
-from core.versions.library import Library
-from core.versions.live import Live
-from core.versions.promotion import promote, rollback
-from core.workflow import open_task
+from core.platform.versions.library import Library
+from core.platform.versions.live import Live
+from core.platform.versions.promotion import promote, rollback
+from core.training.loader import open_task
+from core.training.run import Run, trained_policy
+from core.training.task import greedy
+from core.util.errors import SteerError
 from tests.core.bandit import Bandit
 
 SOUP = {"text": ("the soup is hot",)}
@@ -24,10 +24,10 @@ class Sorter:
     def __init__(self, run: Run) -> None:
         self.version = run.folder.name
         self._decide = greedy(trained_policy(open_task(Bandit, run), run))
-        self._one_at_a_time = threading.Lock()
+        self._lock = threading.Lock()
 
     def about(self) -> int:
-        with self._one_at_a_time:
+        with self._lock:
             return int(self._decide(SOUP)[0, 0])
 
 
@@ -58,7 +58,7 @@ def test_a_promotion_is_taken_up_at_once_when_asked_for(filled, live):
 
 
 def test_the_old_service_is_retired_when_its_last_requests_are_answered(filled, monkeypatch):
-    monkeypatch.setattr("core.versions.live._LAST_REQUESTS_SECONDS", 0.2)
+    monkeypatch.setattr("core.platform.versions.live._LAST_REQUESTS_SECONDS", 0.2)
     retired: list[Sorter] = []
     live = Live(filled, "bandit", Sorter, seconds=600, retire=retired.append)
     old = live.current[0]

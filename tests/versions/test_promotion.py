@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from core.errors import SteerError
-from core.store import versions
-from core.training import Run
-from core.versions.metrics import Metrics
-from core.versions.promotion import promote, rollback, worse
+from core.platform.store import versions
+from core.platform.versions.metrics import Metrics
+from core.platform.versions.promotion import promote, rollback, worse
+from core.training.run import Run
+from core.util.errors import SteerError
 from tests.core.bandit import Bandit
 
 

@@ -1,0 +1,55 @@
+"""The texts of the chat, in English and Chinese."""
+
+from core.platform.pages.app_spec import Texts
+
+TEXTS = Texts(
+    "customer_service",
+    {
+        "title": ("Customer service", "客户服务"),
+        "summary": (
+            "Ask like a customer: the bot answers from the help articles with its source, asks back, or hands over.",
+            "像顾客一样提问：机器人依据帮助文章作答并给出来源，必要时追问或转人工。",
+        ),
+        "chat": ("Harbour & Pine support", "Harbour & Pine 客服"),
+        "empty": (
+            "Ask about orders, deliveries, returns, payments, your account or our products.",
+            "欢迎咨询订单、配送、退货、付款、账户或商品问题。",
+        ),
+        "placeholder": ("How can we help? Type your question and press Enter.", "需要什么帮助？输入问题后按回车键。"),
+        "send": ("Send", "发送"),
+        "person": ("Talk to a person", "转人工"),
+        "undo": ("Undo last message", "撤回上一条"),
+        "restart": ("New chat", "新对话"),
+        "try": ("For example", "例如"),
+        "decision": ("What the bot decided", "机器人的决定"),
+        "no_decision": (
+            "Ask something: here you will see what the bot decided, how sure it is, and the articles behind it.",
+            "提问之后，这里会显示机器人的决定、把握程度以及所依据的文章。",
+        ),
+        "action.answer": ("answered from an article", "依据文章回答"),
+        "action.ask_back": ("asked back", "追问"),
+        "action.hand_over": ("handed over to a person", "转人工"),
+        "action.decline": ("not a matter of the shop", "超出服务范围"),
+        "sure": ("{share:.0%} sure", "把握 {share:.0%}"),
+        "sources": ("Source", "来源"),
+        "choices": ("It may be about", "可能与以下内容有关"),
+        "no_sources": ("No article was used.", "未使用文章。"),
+        "ask_back": (
+            "I want to be sure that I understand. Is it about one of these, or can you say a little more?",
+            "为了准确理解您的问题：是否与以下某项有关？或者请再详细说明一下。",
+        ),
+        "hand_over": (
+            "This is one for a colleague. I am handing you over together with what you wrote, "
+            "so you need not repeat yourself.",
+            "这个问题需要同事来处理。我已将您写的内容一并转交，您无需重复说明。",
+        ),
+        "decline": (
+            "That is outside what I can help with. I can answer questions about orders, deliveries, returns, payments, "
+            "your account, our products and our shops.",
+            "这超出了我的服务范围。我可以回答有关订单、配送、退货、付款、账户、商品和门店的问题。",
+        ),
+        "wants_person": ("I would like to talk to a person.", "我想找人工客服。"),
+        "thanks_up": ("Thank you - noted as helpful.", "谢谢，已记录为有帮助。"),
+        "thanks_down": ("Thank you - noted; this helps the bot to learn.", "谢谢，已记录，将帮助机器人改进。"),
+    },
+)

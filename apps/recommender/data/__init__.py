@@ -1,1 +1,0 @@
-"""Reading of the ratings; the data themselves are fetched, not shipped."""

@@ -1,0 +1,179 @@
+"""The `steer` command."""
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from core.cli import models, retrain, users
+from core.cli import store as store_commands
+from core.cli.embed import embed
+from core.cli.options import RunsDir, StoreUrl, console, open_store_from_options, store_url
+from core.cli.work import work
+from core.util.errors import SteerError
+from core.util.paths import runs_dir
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    help="Fine-tunes pretrained transformers with reinforcement learning and puts them to work.",
+)
+app.add_typer(models.app, name="models")
+app.add_typer(users.app, name="users")
+app.add_typer(store_commands.app, name="store")
+app.command(epilog="Example: `steer retrain customer_service --every 24h --promote`")(retrain.retrain)
+app.command(epilog="Example: `steer embed texts.jsonl --out vectors.safetensors --workers 4`")(embed)
+app.command(epilog="Example: `steer work finance_monitor --queue redis://localhost/0/news`")(work)
+
+Name = Annotated[str, typer.Argument(help="an app (customer_service, finance_monitor, recommender), `all`, or a file")]
+Preset = Annotated[str, typer.Option(help="settings to start from")]
+ConfigFile = Annotated[Path | None, typer.Option("--config", help="YAML file with settings, merged over the preset")]
+Overrides = Annotated[list[str] | None, typer.Option("--set", help="one setting, such as rl.iterations=20")]
+Fresh = Annotated[bool, typer.Option("--fresh", help="start over; the earlier run is kept beside")]
+Port = Annotated[int, typer.Option(min=1, max=65535, help="port to answer on")]
+Host = Annotated[str, typer.Option(help="address to listen on; the default is reachable from this machine alone")]
+Auth = Annotated[bool, typer.Option("--auth", help="people log in and programs show keys; see `steer users`")]
+Explore = Annotated[
+    float,
+    typer.Option(min=0, max=1, help="share of decisions sampled from the policy, for `steer retrain` to learn from"),
+]
+Json = Annotated[Path | None, typer.Option("--json", help="write the figures to this file as well")]
+
+
+@app.command(epilog="Example: `steer train customer_service --set rl.iterations=20 --set seed=1`")
+def train(
+    name: Name,
+    preset: Preset = "quick",
+    config: ConfigFile = None,
+    overrides: Overrides = None,
+    runs: RunsDir = None,
+    fresh: Fresh = False,
+) -> None:
+    """Train a task: linear baseline, supervised warm start, reinforcement learning.
+
+    What is trained already is kept; an interrupted run goes on where it was.
+    """
+    from core.cli.workflow import train_tasks
+
+    train_tasks(_names(name), preset, config, overrides or [], runs or runs_dir(), console, fresh=fresh)
+
+
+@app.command(epilog="Example: `steer tune customer_service --trials 30 --search rl.kl=0.01..0.3`")
+def tune(
+    name: Name,
+    trials: Annotated[int, typer.Option(min=1, help="trials in all; those of an interrupted search count")] = 20,
+    search: Annotated[
+        list[str] | None, typer.Option(help="range of a setting: rl.kl=0.01..0.3, or rl.algorithm=ppo|a2c")
+    ] = None,
+    preset: Preset = "quick",
+    config: ConfigFile = None,
+    overrides: Overrides = None,
+    runs: RunsDir = None,
+) -> None:
+    """Search for settings with Optuna, by the validation reward; hopeless trials are pruned.
+
+    Stopped, it goes on where it was. It leaves `best.yaml` for `steer train NAME --config`, and plots.
+    """
+    from core.cli.workflow import tune_task
+
+    tune_task(name, trials, search or [], preset, config, overrides or [], runs or runs_dir(), console)
+
+
+@app.command(epilog="Example: `steer bench parity --json benchmarks/results/parity.json`")
+def bench(
+    name: Annotated[str, typer.Argument(help="such as rl or parity; without a name, they are listed")] = "",
+    data_dir: Annotated[
+        Path | None, typer.Option(envvar="STEER_DATA_DIR", help="folder of public benchmark data")
+    ] = None,
+    json: Json = None,
+) -> None:
+    """Run a benchmark of a source checkout and write its figures."""
+    from core.cli.workflow import run_benchmark
+    from core.evaluation.figures import write_figures
+
+    started = time.perf_counter()
+    results = run_benchmark(name, data_dir, console)
+    if json is not None:
+        write_figures(json, name, time.perf_counter() - started, results)
+        console.print(f"figures written to {json}")
+
+
+@app.command(epilog="Example: `steer evaluate all --json figures.json`")
+def evaluate(name: Name = "all", runs: RunsDir = None, json: Json = None) -> None:
+    """Score trained policies beside their baselines on the test split, with 95 % intervals."""
+    from core.cli.workflow import evaluate_tasks
+    from core.evaluation.figures import write_figures
+
+    started = time.perf_counter()
+    results = evaluate_tasks(_names(name), runs or runs_dir(), console)
+    if json is not None:
+        write_figures(json, "evaluate", time.perf_counter() - started, results)
+        console.print(f"figures written to {json}")
+
+
+@app.command(epilog="Examples: `steer serve --port 8080`, `steer serve --host 0.0.0.0 --auth --json-logs`")
+def serve(
+    host: Host = "127.0.0.1",
+    port: Port = 7860,
+    runs: RunsDir = None,
+    store: StoreUrl = None,
+    auth: Auth = False,
+    explore: Explore = 0.0,
+    json_logs: Annotated[bool, typer.Option("--json-logs", help="log lines for machines")] = False,
+    api_only: Annotated[bool, typer.Option("--api-only", help="no pages")] = False,
+    rate: Annotated[int, typer.Option(min=1, help="requests of the API in a minute from one address")] = 6_000,
+    replicas: Annotated[
+        int, typer.Option(min=1, help="processes behind Ray Serve, which serve the API; needs the extra `ray`")
+    ] = 1,
+) -> None:
+    """Start the web application: pages, API (`/v1/openapi.json`) and tools of every trained app."""
+    from core.platform.http.application import Serving
+    from core.platform.http.limits import Limits
+    from core.platform.http.server import serve as start
+    from core.platform.http.server import serve_replicas
+
+    pages = not api_only and replicas == 1
+    how = Serving(accounts=auth, explore=explore, pages=pages, limits=Limits(requests=rate))
+    folder = (runs or runs_dir()).resolve()
+    if replicas > 1:
+        serve_replicas(folder, store_url(store, folder), how, host, port, replicas)
+    else:
+        start(folder, open_store_from_options(store, runs), how, host, port, console, json_logs=json_logs)
+
+
+@app.command(epilog="Example: `steer demo --port 8080`")
+def demo(host: Host = "127.0.0.1", port: Port = 7860, preset: Preset = "quick", runs: RunsDir = None) -> None:
+    """Train every app if need be, print what RL changed, and start the web application."""
+    from core.cli.workflow import evaluate_tasks, train_tasks
+    from core.platform.auth.middleware import check_public
+    from core.platform.http.application import Serving
+    from core.platform.http.server import check_port
+    from core.platform.http.server import serve as start
+
+    check_port(host, port)  # before minutes of training, not after
+    check_public(host, auth=False)
+    folder = runs or runs_dir()
+    train_tasks(_names("all"), preset, None, [], folder, console)
+    evaluate_tasks(_names("all"), folder, console, again=False)
+    start(folder, open_store_from_options(None, runs), Serving(), host, port, console)
+
+
+def main() -> None:
+    """Run the command; an error that the user can mend ends with its message and status 2."""
+    try:
+        app()
+    except SteerError as error:
+        Console(stderr=True).print(f"[bold red]steer:[/] {error}", highlight=False, soft_wrap=True)
+        raise SystemExit(2) from None
+    except KeyboardInterrupt:
+        Console(stderr=True).print("stopped; the same command goes on from the last checkpoint")
+        raise SystemExit(130) from None
+
+
+def _names(name: str) -> list[str]:
+    from core.training.loader import task_names
+
+    return task_names() if name == "all" else [name]

@@ -1,0 +1,55 @@
+"""Options that several commands share."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from core.platform.store.database import Store, open_store, sqlite_url
+from core.util.errors import SteerError
+from core.util.paths import runs_dir
+
+console = Console()
+
+RunsDir = Annotated[Path | None, typer.Option("--runs", help="folder of runs [default: $STEER_RUNS_DIR or ./runs]")]
+StoreUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--store",
+        envvar="STEER_STORE",
+        show_envvar=False,
+        help="sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE "
+        "[default: $STEER_STORE, or what the file $STEER_STORE_FILE says, or steer.db in --runs]",
+    ),
+]
+
+
+def open_store_from_options(url: str | None, runs: Path | None) -> Store:
+    """The store at `store_url`.
+
+    Raises:
+        SteerError: it cannot be opened.
+    """
+    return open_store(store_url(url, runs))
+
+
+def store_url(url: str | None, runs: Path | None) -> str:
+    """What the option says, or else the file that `STEER_STORE_FILE` names, or else a file in the folder of runs."""
+    return url or _url_in_file() or sqlite_url((runs or runs_dir()) / "steer.db")
+
+
+def _url_in_file() -> str | None:
+    file = os.environ.get("STEER_STORE_FILE")
+    if not file:
+        return None
+    try:
+        url = Path(file).read_text(encoding="utf-8", errors="replace").strip()
+    except OSError as error:
+        raise SteerError(
+            f"the file {file} that STEER_STORE_FILE names cannot be read: {error.strerror or error}"
+        ) from error
+    if not url:
+        raise SteerError(f"the file {file} that STEER_STORE_FILE names is empty; write the URL of the store into it")
+    return url

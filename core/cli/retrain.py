@@ -1,0 +1,64 @@
+"""`steer retrain`: the next version, from what people thought of this one's decisions."""
+
+import re
+import time
+from datetime import timedelta
+from typing import Annotated
+
+import typer
+
+from core.cli.options import RunsDir, StoreUrl, console, open_store_from_options
+from core.cli.versions import operator
+from core.util.errors import SteerError, UnavailableError
+from core.util.paths import runs_dir
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def retrain(
+    name: Annotated[str, typer.Argument(metavar="APP", help="such as customer_service, or a file with a task")],
+    promote: Annotated[bool, typer.Option("--promote", help="let the candidate serve unless it is worse")] = False,
+    every: Annotated[str | None, typer.Option(help="go on, at intervals such as 30m, 24h or 7d")] = None,
+    on_drift: Annotated[
+        bool, typer.Option("--on-drift", help="only if inputs or outcomes have changed since the version was made")
+    ] = False,
+    least: Annotated[int, typer.Option(min=5, help="fewest decisions with feedback that are worth it")] = 50,
+    overrides: Annotated[list[str] | None, typer.Option("--set", help="one setting, such as rl.kl=0.5")] = None,
+    runs: RunsDir = None,
+    store: StoreUrl = None,
+) -> None:
+    """Train a candidate on the feedback since the version that serves was made, beside replayed old data.
+
+    It is measured on the fixed test set and on the newest feedback, and registered as a version. Stopped, the same
+    command goes on where it was.
+    """
+    from core.platform.retraining.run_once import RetrainingPolicy, run_once
+    from core.platform.versions.library import VERSIONS, Library
+    from core.training.loader import load_task
+
+    pause = interval(every) if every else None
+    folder, kind = runs or runs_dir(), load_task(name)
+    library = Library(open_store_from_options(store, runs), folder / VERSIONS)
+    conditions = RetrainingPolicy(least, on_drift, promote, operator())
+    while True:
+        try:
+            run_once(kind, library, folder, overrides or [], conditions, console)
+        except UnavailableError as error:
+            if pause is None:
+                raise
+            console.print(f"{error}; trying again in {every}", markup=False, soft_wrap=True)
+        if pause is None:
+            return
+        time.sleep(pause.total_seconds())
+
+
+def interval(text: str) -> timedelta:
+    """A span of time such as 30m, 24h or 7d.
+
+    Raises:
+        SteerError: it is something else.
+    """
+    found = re.fullmatch(r"([1-9]\d{0,5})([smhd])", text.strip())
+    if found is None:
+        raise SteerError(f"--every {text!r} is no interval; write for example 30m, 24h or 7d")
+    return timedelta(**{_UNITS[found[2]]: int(found[1])})

@@ -1,0 +1,85 @@
+"""`steer store`: what the store holds, its backup, and its restore."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from core.cli.options import RunsDir, StoreUrl, console, open_store_from_options
+from core.platform.store import summary
+from core.platform.store.backup import Report
+from core.platform.store.backup import backup as back_up
+from core.platform.store.database import Store
+from core.platform.store.restore import restore as put_back
+
+app = typer.Typer(no_args_is_help=True, help="The store: what it holds, its backup, and its restore.")
+
+
+@app.command(epilog="Example: `steer store backup steer-2026-03-01.zip`")
+def backup(
+    file: Annotated[Path, typer.Argument(help="to write; what was there before is replaced")],
+    store: StoreUrl = None,
+    runs: RunsDir = None,
+) -> None:
+    """Write the whole store into one file, as it is at one moment, while the server goes on."""
+    opened = open_store_from_options(store, runs)
+    with _progress("backing up") as report:
+        contents = back_up(opened, file, report)
+    console.print(f"{contents.rows} rows of {escape(_url(opened))} are in {escape(str(file))}", soft_wrap=True)
+
+
+@app.command(epilog="Example: `steer store restore steer-2026-03-01.zip --store postgresql://steer@db/steer`")
+def restore(
+    file: Annotated[Path, typer.Argument(help="as `steer store backup` wrote it, on either engine")],
+    replace: Annotated[bool, typer.Option("--replace", help="remove what the store holds now")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="do not ask before removing anything")] = False,
+    store: StoreUrl = None,
+    runs: RunsDir = None,
+) -> None:
+    """Fill the store from a backup, whole or not at all; stop the server first."""
+    opened = open_store_from_options(store, runs)
+    if replace and not yes:
+        _confirm(opened)
+    with _progress("restoring") as report:
+        contents = put_back(opened, file, report, replace=replace)
+    console.print(
+        f"{escape(_url(opened))} holds the {contents.rows} rows of {contents.time:%Y-%m-%d %H:%M:%S} UTC",
+        soft_wrap=True,
+    )
+
+
+@app.command(epilog="Example: `steer store show --store postgresql://steer@db/steer`")
+def show(store: StoreUrl = None, runs: RunsDir = None) -> None:
+    """Show where the store is, the revision of its tables, and their numbers of rows."""
+    opened = open_store_from_options(store, runs)
+    with opened.reading() as session:
+        revision, counts = summary.revision(session), summary.row_counts(session)
+    console.print(f"{escape(_url(opened))}, revision {revision}", soft_wrap=True)
+    table = Table("table", "rows")
+    for name, rows in counts.items():
+        table.add_row(name, str(rows))
+    console.print(table)
+
+
+def _confirm(store: Store) -> None:
+    with store.reading() as session:
+        held = sum(summary.row_counts(session).values())
+    if held:
+        typer.confirm(f"Remove the {held} rows that {_url(store)} holds?", abort=True)
+
+
+def _url(store: Store) -> str:
+    return store.url.render_as_string(hide_password=True)
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[Report]:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task(what, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)

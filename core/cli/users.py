@@ -1,0 +1,122 @@
+"""`steer users`: who may come in where accounts are on."""
+
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from core.cli.options import RunsDir, StoreUrl, console, open_store_from_options
+from core.platform.store import accounts
+from core.platform.store.accounts import Role
+
+app = typer.Typer(no_args_is_help=True, help="Users, their roles, passwords and API keys.")
+
+Name = Annotated[str, typer.Argument(help="of the user")]
+PasswordFile = Annotated[
+    typer.FileText | None,
+    typer.Option(help="read the password from the first line of this file, or of standard input (-); else it is asked"),
+]
+
+
+@app.command(epilog="Example: `steer users add ann --role agent`")
+def add(
+    name: Name,
+    role: Annotated[Role, typer.Option(help="viewer: own things; agent: everybody's; admin: users and models too")],
+    password_file: PasswordFile = None,
+    store: StoreUrl = None,
+    runs: RunsDir = None,
+) -> None:
+    """Create a user."""
+    password = _password(password_file)
+    with open_store_from_options(store, runs).transaction() as session:
+        user = accounts.create(session, name, password, role)
+    console.print(f"{escape(user.name)} may log in as {user.role}")
+
+
+@app.command("list", epilog="Example: `steer users list`")
+def list_users(store: StoreUrl = None, runs: RunsDir = None) -> None:
+    """Show all users and API keys."""
+    with open_store_from_options(store, runs).reading() as session:
+        users, keys = accounts.everybody(session), accounts.keys(session)
+    table = Table("name", "role", "since", "state")
+    for user in users:
+        state = "disabled" if user.disabled else "enabled"
+        table.add_row(escape(user.name), user.role, f"{user.created:%Y-%m-%d}", state)
+    console.print(table)
+    if keys:
+        table = Table("key id", "user", "name", "since", "state")
+        for owner, key in keys:
+            state = f"revoked {key.revoked:%Y-%m-%d}" if key.revoked else "valid"
+            table.add_row(key.id, escape(owner), escape(key.name), f"{key.created:%Y-%m-%d}", state)
+        console.print(table)
+
+
+@app.command(epilog="Example: `steer users role ann admin`")
+def role(
+    name: Name,
+    new: Annotated[Role, typer.Argument(help="their new role")],
+    store: StoreUrl = None,
+    runs: RunsDir = None,
+) -> None:
+    """Give a user another role; it counts at once."""
+    with open_store_from_options(store, runs).transaction() as session:
+        accounts.set_role(session, name, new)
+    console.print(f"{escape(name)} is now {new}")
+
+
+@app.command(epilog="Example: `steer users password ann`")
+def password(name: Name, password_file: PasswordFile = None, store: StoreUrl = None, runs: RunsDir = None) -> None:
+    """Give a user another password; their sessions end."""
+    text = _password(password_file)
+    with open_store_from_options(store, runs).transaction() as session:
+        accounts.set_password(session, name, text)
+    console.print(f"{escape(name)} has a new password")
+
+
+@app.command(epilog="Example: `steer users disable ann`")
+def disable(name: Name, store: StoreUrl = None, runs: RunsDir = None) -> None:
+    """Let a user in no more; what they made stays."""
+    with open_store_from_options(store, runs).transaction() as session:
+        accounts.disable(session, name)
+    console.print(f"{escape(name)} is disabled")
+
+
+@app.command(epilog="Example: `steer users enable ann`")
+def enable(name: Name, store: StoreUrl = None, runs: RunsDir = None) -> None:
+    """Let a user in again."""
+    with open_store_from_options(store, runs).transaction() as session:
+        accounts.enable(session, name)
+    console.print(f"{escape(name)} is enabled")
+
+
+@app.command(epilog="Example: `steer users key ann --name ci`")
+def key(
+    name: Name,
+    label: Annotated[str, typer.Option("--name", help="what the key is for")],
+    store: StoreUrl = None,
+    runs: RunsDir = None,
+) -> None:
+    """Issue an API key with a user's rights, and print it this once; nothing else goes to standard output."""
+    with open_store_from_options(store, runs).transaction() as session:
+        record, secret = accounts.issue_key(session, name, label)
+    typer.echo(f"id of this key: {record.id}; it is not shown again", err=True)
+    typer.echo(secret)
+
+
+@app.command(epilog="Example: `steer users revoke 0f3b9c5e2d7a4c61b8e0a1d2c3f4e5a6`")
+def revoke(
+    key_id: Annotated[str, typer.Argument(help="id of the key, as `steer users list` shows it")],
+    store: StoreUrl = None,
+    runs: RunsDir = None,
+) -> None:
+    """Let nobody in with an API key any more."""
+    with open_store_from_options(store, runs).transaction() as session:
+        revoked = accounts.revoke_key(session, key_id)
+    console.print(f"the key {escape(revoked.name)} is revoked")
+
+
+def _password(file: typer.FileText | None) -> str:
+    if file is not None:
+        return file.readline().rstrip("\r\n")
+    return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True))

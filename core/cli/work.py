@@ -1,0 +1,35 @@
+"""`steer work`: a process that works off a queue."""
+
+import threading
+from typing import Annotated
+
+import typer
+
+from core.cli.options import RunsDir, StoreUrl, open_store_from_options
+from core.util.paths import runs_dir
+
+
+def work(
+    name: Annotated[str, typer.Argument(help="an app that takes entries from queues, such as finance_monitor")],
+    queue: Annotated[str, typer.Option(help="redis://HOST:PORT/NUMBER/NAME of the stream")],
+    runs: RunsDir = None,
+    store: StoreUrl = None,
+    json_logs: Annotated[bool, typer.Option("--json-logs", help="log lines for machines")] = False,
+) -> None:
+    """Work off a Redis stream into the store; start as many workers as you like.
+
+    A publisher sends each entry once or more often under the same key: it counts once.
+    """
+    from core.platform.http.application import installed_pages
+    from core.platform.http.logs import set_up_logs
+    from core.platform.inference.worker import stop_on_signal
+    from core.platform.inference.worker import work as start
+    from core.util.errors import SteerError
+
+    pages = {page.name: page for page in installed_pages()}
+    if name not in pages:
+        raise SteerError(f"there is no app {name!r}; there are {', '.join(pages)}")
+    set_up_logs(as_json=json_logs)
+    stop = threading.Event()
+    stop_on_signal(stop)
+    start(pages[name], runs or runs_dir(), open_store_from_options(store, runs), queue, stop)

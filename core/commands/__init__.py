@@ -1,1 +1,0 @@
-"""The parts of the `steer` command that have verbs of their own."""

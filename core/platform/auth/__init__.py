@@ -1,0 +1,1 @@
+"""Who asks: accounts, keys, sessions, and the middleware that turns strangers away."""

@@ -1,0 +1,153 @@
+"""Who asks: the owner of an API key, somebody who has logged in, or, without accounts, whoever sits at this machine."""
+
+import hashlib
+import ipaddress
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+
+from fastapi import Depends, HTTPException, Request
+from itsdangerous import BadSignature, URLSafeTimedSerializer
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import HTTPConnection
+
+from core.platform.store import accounts
+from core.platform.store.accounts import LOCAL, ROLES, Role
+from core.platform.store.database import Store
+from core.platform.store.schema import User
+
+COOKIE = "steer_session"
+SESSION = timedelta(hours=12)
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Who asks.
+
+    Attributes:
+        name: that owns what they make.
+        role: `viewer`, `agent` or `admin`.
+    """
+
+    name: str
+    role: str
+
+    def is_at_least(self, role: Role) -> bool:
+        """Whether they may do what `role` may."""
+        return ROLES.index(self.role) >= ROLES.index(role)
+
+    def may_see(self, owner: str) -> bool:
+        """Whether they may see what belongs to `owner`: their own, or, as an agent, everybody's."""
+        return owner == self.name or self.is_at_least("agent")
+
+
+class Open:
+    """No accounts: whoever sits at this machine may do everything, but no site that their browser is on."""
+
+    async def who(self, connection: HTTPConnection) -> Principal | None:
+        """The one local user; None for another site's page, and for a name of somebody else's that leads here."""
+        is_ours = is_loopback(connection.url.hostname or "") and is_from_own_page(connection)
+        return Principal(LOCAL, "admin") if is_ours else None
+
+
+class Access:
+    """Accounts: an API key or a session says who asks.
+
+    Args:
+        store: that holds the accounts.
+        secret: that sessions are signed with (see `core.platform.auth.secret`).
+    """
+
+    def __init__(self, store: Store, secret: str) -> None:
+        self._store = store
+        signer = {"key_derivation": "hmac", "digest_method": hashlib.sha256}
+        self.sessions = URLSafeTimedSerializer(secret, salt=COOKIE, signer_kwargs=signer)
+
+    async def who(self, connection: HTTPConnection) -> Principal | None:
+        """Who sent a request; None for nobody that we know.
+
+        Raises:
+            SteerError: the store does not answer.
+        """
+        user = await run_in_threadpool(self._user, connection)
+        return None if user is None else Principal(user.name, user.role)
+
+    def log_in(self, name: str, password: str) -> str | None:
+        """The value of a session's cookie; None where name and password do not belong together.
+
+        Raises:
+            SteerError: the store does not answer.
+        """
+        with self._store.reading() as session:
+            user = accounts.authenticate(session, name, password)
+        if user is None:
+            return None
+        if accounts.has_outdated_hash(user):
+            with self._store.transaction() as session:
+                accounts.renew_hash(session, user, password)
+        return str(self.sessions.dumps([user.id, user.sessions_since.isoformat()]))
+
+    def _user(self, connection: HTTPConnection) -> User | None:
+        scheme, _, key = connection.headers.get("authorization", "").partition(" ")
+        if scheme.lower() == "bearer":
+            with self._store.reading() as session:
+                return accounts.of_key(session, key.strip())
+        if not is_from_own_page(connection):
+            return None  # the browser adds the cookie to what any site's page sends
+        return self._of_session(connection.cookies.get(COOKIE, ""))
+
+    def _of_session(self, cookie: str) -> User | None:
+        try:
+            identity, since = self.sessions.loads(cookie, max_age=int(SESSION.total_seconds()))
+        except BadSignature:
+            return None
+        with self._store.reading() as session:
+            return accounts.of_session(session, identity, datetime.fromisoformat(since))
+
+
+def is_from_own_page(connection: HTTPConnection) -> bool:
+    """Whether no other site's page sent a request: browsers name the page's origin with all that could do harm."""
+    origin = connection.headers.get("origin")
+    return origin is None or origin.partition("://")[2] == connection.headers.get("host")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host's name or address is this machine's own for certain."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False  # a name may lead anywhere
+
+
+def asker(request: Request) -> Principal:
+    """Who sent a request that `core.platform.auth.middleware.Gate` let pass."""
+    principal: Principal = request.state.principal
+    return principal
+
+
+async def _asker(request: Request) -> Principal:
+    """`asker` as a dependency: FastAPI would call what is no coroutine in another thread."""
+    return asker(request)
+
+
+def require(role: Role) -> Callable[[Request], Coroutine[Any, Any, Principal]]:
+    """A dependency that gives a route its asker, and lets nobody below a role pass.
+
+    Args:
+        role: the least that will do.
+    """
+
+    async def principal(request: Request) -> Principal:
+        who = asker(request)
+        if not who.is_at_least(role):
+            raise HTTPException(403, f"This takes the role {role}; yours is {who.role}.")
+        return who
+
+    return principal
+
+
+Asker = Annotated[Principal, Depends(_asker)]
+Agent = Annotated[Principal, Depends(require("agent"))]

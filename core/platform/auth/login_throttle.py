@@ -1,0 +1,48 @@
+"""Guessing passwords takes long: how often somebody may try to log in."""
+
+import ipaddress
+import math
+import time
+
+from limits import RateLimitItem, RateLimitItemPerMinute
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
+
+from core.platform.store.accounts import normal_name
+
+_OF_A_NAME = RateLimitItemPerMinute(5)
+_OF_AN_ADDRESS = RateLimitItemPerMinute(20)
+
+
+class LoginAttempts:
+    """Counts attempts of an address, and those of an address at one name, in this process's memory.
+
+    An attempt counts before the password is looked at, so that many at once are not let through together. A name alone
+    is not counted: whoever knows it could lock its owner out.
+    """
+
+    def __init__(self) -> None:
+        self._window = MovingWindowRateLimiter(MemoryStorage())
+
+    def seconds_to_wait(self, name: str, address: str) -> int:
+        """Note an attempt; 0 if it may go on, else the seconds until the next one may."""
+        network = _network(address)
+        return self._wait(_OF_AN_ADDRESS, network) or self._wait(_OF_A_NAME, network, normal_name(name))
+
+    def succeeded(self, name: str, address: str) -> None:
+        """Forget the attempts at a name: its password is known there."""
+        self._window.clear(_OF_A_NAME, _network(address), normal_name(name))
+
+    def _wait(self, limit: RateLimitItem, *whose: str) -> int:
+        if self._window.hit(limit, *whose):
+            return 0
+        return max(1, math.ceil(self._window.get_window_stats(limit, *whose).reset_time - time.time()))
+
+
+def _network(address: str) -> str:
+    """One subscriber: an IPv4 address, or the 64 bits of an IPv6 address that a provider gives to each."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    return str(ipaddress.ip_network((parsed, 64), strict=False)) if parsed.version == 6 else address

@@ -1,0 +1,75 @@
+"""The gate before every page and route: nobody passes unknown."""
+
+from urllib.parse import urlencode
+
+from starlette.requests import HTTPConnection
+from starlette.responses import RedirectResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from core.platform.auth.access import Access, Open, is_loopback
+from core.platform.http.problems import RETRY_AFTER, problem
+from core.util.errors import SteerError
+
+UNGUARDED = frozenset({"/login", "/logout", "/health", "/ready"})
+
+
+class Gate:
+    """Finds out who asks, for `asker` and `require` of `core.platform.auth.access`; turns away whom it does not know.
+
+    Args:
+        app: the application behind.
+        access: tells who asks.
+    """
+
+    def __init__(self, app: ASGIApp, access: Access | Open) -> None:
+        self.app, self.access = app, access
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection."""
+        if scope["type"] == "lifespan" or scope["path"] in UNGUARDED:
+            await self.app(scope, receive, send)
+            return
+        connection = HTTPConnection(scope)
+        try:
+            connection.state.principal = await self.access.who(connection)
+        except SteerError:
+            detail = "The accounts cannot be read at the moment; please try again."
+            await _problem(connection, 503, detail, {"Retry-After": RETRY_AFTER})(scope, receive, send)
+            return
+        if connection.state.principal is not None:
+            await self.app(scope, receive, send)
+        elif isinstance(self.access, Open):
+            detail = "Without accounts, only this machine is answered, at http://localhost; see `steer serve --auth`."
+            await _problem(connection, 403, detail, {})(scope, receive, send)
+        else:
+            await _turned_away(connection)(scope, receive, send)
+
+
+def check_public(host: str, *, auth: bool) -> None:
+    """Make sure that nobody but this machine's users gets in without an account.
+
+    Args:
+        host: address to listen on.
+        auth: whether accounts are on.
+
+    Raises:
+        SteerError: they are off, and others can reach the address.
+    """
+    if not auth and not is_loopback(host):
+        raise SteerError(
+            f"whoever can reach {host} could use Steer without an account; turn accounts on with --auth "
+            "(create yours first: steer users add NAME --role admin), or listen on 127.0.0.1"
+        )
+
+
+def _turned_away(connection: HTTPConnection) -> Response:
+    scope = connection.scope
+    if scope.get("method") == "GET" and "text/html" in connection.headers.get("accept", ""):
+        query = scope["query_string"].decode("latin-1")
+        return RedirectResponse(f"/login?{urlencode({'next': scope['path'] + ('?' + query if query else '')})}", 303)
+    detail = "Send an API key as `Authorization: Bearer steer_...`, or log in at /login."
+    return _problem(connection, 401, detail, {"WWW-Authenticate": "Bearer"})
+
+
+def _problem(connection: HTTPConnection, status: int, detail: str, headers: dict[str, str]) -> Response:
+    return problem(status, detail, headers, request_id=connection.scope.get("state", {}).get("request_id"))

@@ -1,0 +1,1 @@
+"""The web application: routes that every app shares, limits, errors, logs."""

@@ -1,0 +1,38 @@
+"""What a load balancer, a supervisor and Prometheus ask."""
+
+from collections.abc import Callable
+
+from fastapi import APIRouter, Response
+from fastapi.responses import JSONResponse
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from core.platform.store.database import Store
+from core.util.errors import UnavailableError
+
+
+def health_routes(store: Store, versions: Callable[[], dict[str, str]]) -> APIRouter:
+    """`/health`: the process is alive; `/ready`: it can answer; `/metrics`: how it fares.
+
+    Args:
+        store: must answer for the server to be ready.
+        versions: tells which version of each app serves.
+    """
+    routes = APIRouter(include_in_schema=False)
+
+    @routes.get("/health")
+    def health() -> dict[str, object]:
+        return {"status": "ok", "apps": sorted(versions())}
+
+    @routes.get("/ready")
+    def ready() -> JSONResponse:
+        try:
+            store.ping()
+        except UnavailableError as error:
+            return JSONResponse({"status": "unavailable", "reason": str(error)}, 503)
+        return JSONResponse({"status": "ready", "versions": versions()})
+
+    @routes.get("/metrics")
+    def metrics() -> Response:
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+    return routes

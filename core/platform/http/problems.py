@@ -1,0 +1,93 @@
+"""Errors of the API as problem details (RFC 9457)."""
+
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from core.util.errors import ConflictError, NotFoundError, SteerError, UnavailableError
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER = "1"
+
+_STATUS: dict[type[SteerError], int] = {NotFoundError: 404, ConflictError: 409, UnavailableError: 503}
+_TITLES = {
+    400: "The request cannot be carried out",
+    401: "Please say who you are",
+    403: "That is not yours to do",
+    404: "There is no such thing",
+    405: "This address does not take that method",
+    409: "Somebody else changed it at the same time",
+    413: "The body is too large",
+    415: "The body is of an unknown kind",
+    422: "The request does not fit its description",
+    429: "Too many requests",
+    500: "Something went wrong on our side",
+    503: "Busy; please try again",
+    504: "It took too long",
+}
+
+
+class Problem(BaseModel):
+    """Why a request failed (RFC 9457, section 3)."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    request_id: str | None = Field(default=None, description="to find the request in the server's log")
+    errors: list[dict[str, str]] | None = Field(default=None, description="which fields are wrong, and how")
+    error: dict[str, str | None] | None = Field(default=None, description="the same, as OpenAI's clients expect it")
+
+
+# What every route may answer besides its success, for the OpenAPI document.
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    status: {"model": Problem, "description": _TITLES[status], "content": {MEDIA_TYPE: {}}}
+    for status in (400, 401, 403, 404, 409, 413, 422, 429, 503, 504)
+}
+
+
+def problem(status: int, detail: str, headers: dict[str, str] | None = None, **more: object) -> JSONResponse:
+    """A response that says what went wrong."""
+    title = _TITLES.get(status, "The request failed")
+    body = Problem.model_validate({"title": title, "status": status, "detail": detail, **more})
+    return JSONResponse(body.model_dump(exclude_none=True), status, headers, MEDIA_TYPE)
+
+
+def answer_with_problems(app: FastAPI) -> None:
+    """Give every error of the application this form."""
+
+    @app.exception_handler(SteerError)
+    def mendable(request: Request, error: SteerError) -> JSONResponse:
+        status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 400)
+        headers = {"Retry-After": RETRY_AFTER} if status == 503 else None
+        return problem(status, str(error), headers, **_about(request, str(error)))
+
+    @app.exception_handler(HTTPException)
+    def refused(request: Request, error: HTTPException) -> JSONResponse:
+        headers = dict(error.headers or {})
+        return problem(error.status_code, str(error.detail), headers, **_about(request, str(error.detail)))
+
+    @app.exception_handler(RequestValidationError)
+    def misfit(request: Request, error: RequestValidationError) -> JSONResponse:
+        fields = [{"field": ".".join(map(str, e["loc"])), "message": e["msg"]} for e in error.errors()[:20]]
+        detail = "; ".join(f"{field['field']}: {field['message']}" for field in fields[:3])
+        return problem(422, detail, None, errors=fields, **_about(request, detail))
+
+    @app.exception_handler(Exception)
+    def unforeseen(request: Request, error: Exception) -> JSONResponse:
+        structlog.get_logger().error("request failed", path=request.url.path, exc_info=error)
+        detail = "The server's log says more under the request's id."
+        return problem(500, detail, None, **_about(request, detail))
+
+
+def _about(request: Request, detail: str) -> dict[str, object]:
+    """The request's id; and for clients of OpenAI's protocol, the error where they look for it."""
+    about: dict[str, object] = {"request_id": getattr(request.state, "request_id", None)}
+    if request.url.path in ("/v1/chat/completions", "/v1/models"):
+        about["error"] = {"message": detail, "type": "invalid_request_error", "param": None, "code": None}
+    return about

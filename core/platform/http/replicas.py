@@ -1,0 +1,102 @@
+"""The web application as several processes, on one machine or many, behind Ray Serve's proxy on one port."""
+
+import asyncio
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+from fastapi import FastAPI
+from rich.console import Console
+from starlette.types import ASGIApp
+
+from core.platform.http import retry_middleware
+from core.platform.scale.cluster import ray_cluster
+from core.util.errors import SteerError
+
+_NAME = "steer"
+# A replica holds no more requests than this at once; the proxy keeps the others, and gives them to whichever is free.
+_REQUESTS_PER_REPLICA = 32
+_GRACE_SECONDS = 20
+_CHECKED_EVERY_SECONDS = 5
+_CHECK_SECONDS = 10
+
+
+def serve_replicas(make_app: Callable[[], FastAPI], host: str, port: int, replicas: int) -> None:
+    """Answer requests until the process is interrupted or told to terminate; then finish those that have begun.
+
+    Args:
+        make_app: makes the application, once in each replica; it opens what it needs there, such as the store.
+        host: address to listen on.
+        port: to listen on, on every machine that has a replica.
+        replicas: processes that answer.
+
+    Raises:
+        SteerError: the extra `ray` is not installed, or the application cannot be made.
+    """
+    stop = threading.Event()
+    with running_replicas(make_app, host, port, replicas):
+        for number in (signal.SIGINT, signal.SIGTERM):  # only now: Ray sets a handler of its own when it starts
+            signal.signal(number, lambda *_: stop.set())
+        Console().print(f"Steer is ready: {replicas} replicas on http://{host}:{port} (Ctrl+C stops them)")
+        stop.wait()
+
+
+@contextmanager
+def running_replicas(make_app: Callable[[], FastAPI], host: str, port: int, replicas: int) -> Iterator[None]:
+    """Replicas that answer within the block; see `serve_replicas`.
+
+    A replica that dies, or does not answer `/health`, is replaced. Each has an equal share of the processors.
+    """
+    entrance = f"{retry_middleware.__name__}.{retry_middleware.middlewares.__name__}"
+    variables = {"RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": entrance}
+    with ray_cluster(variables=variables) as ray:
+        from ray import serve
+
+        share = ray.cluster_resources()["CPU"] / replicas
+        application = serve.deployment(
+            name=_NAME,
+            num_replicas=replicas,
+            max_ongoing_requests=_REQUESTS_PER_REPLICA,
+            ray_actor_options={"num_cpus": min(1.0, share)},
+            graceful_shutdown_timeout_s=_GRACE_SECONDS,
+            health_check_period_s=_CHECKED_EVERY_SECONDS,
+            health_check_timeout_s=_CHECK_SECONDS,
+        )(_replica(make_app))
+        serve.start(
+            http_options={"host": host, "port": port}, controller_options={"runtime_env": {"env_vars": variables}}
+        )
+        try:
+            serve.run(application.bind(), name=_NAME)
+        except RuntimeError as error:
+            serve.shutdown()
+            raise SteerError(f"the replicas did not start: {error}") from error
+        try:
+            yield
+        finally:
+            serve.delete(_NAME)  # replicas finish what they have begun; `shutdown` alone would stop the proxy first
+            serve.shutdown()
+
+
+def _replica(make_app: Callable[[], FastAPI]) -> Any:
+    from ray import serve
+
+    def build() -> FastAPI:  # Ray builds what is a function in the replica, and pickles everything else
+        return make_app()
+
+    @serve.ingress(build)
+    class Replica:
+        """One process with the application."""
+
+        app: ASGIApp
+
+        async def check_health(self) -> None:
+            """Raise when the application does not answer, so that Ray Serve replaces this process."""
+            transport = httpx.ASGITransport(self.app)
+            async with httpx.AsyncClient(transport=transport, base_url="http://replica") as client:
+                answer = await asyncio.wait_for(client.get("/health"), _CHECK_SECONDS)
+            answer.raise_for_status()
+
+    return Replica

@@ -1,0 +1,1 @@
+"""Models at work: batches, processes of their own, metrics, drift, queue workers."""

@@ -1,0 +1,137 @@
+"""An engine in a process of its own.
+
+Python runs one thread at a time. Within one process a model waits at each of its steps until the threads that talk to
+clients let it go on, and they wait for it: half of the processors' time is lost. vLLM keeps its engine apart from its
+API server for the same reason.
+"""
+
+import multiprocessing
+import signal
+import threading
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from multiprocessing.connection import Connection
+from typing import Any
+
+import structlog
+import torch
+from threadpoolctl import threadpool_limits
+
+from core.platform.inference.engine import Works
+from core.platform.inference.memory import freeze_gc, start_malloc_trim
+from core.platform.inference.metrics import ENGINE_STARTS
+from core.training.run import Run
+from core.util.errors import SteerError, UnavailableError
+
+# A fork server imports what engines need once for all of them, before there is a thread that a fork could harm.
+_CONTEXT: Any = multiprocessing.get_context(
+    "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+)
+_SHUTDOWN_TIMEOUT = 10.0
+
+
+class EngineProcess:
+    """Works off batches in another process, and starts it anew should it die.
+
+    Args:
+        name: of the app.
+        open_engine: makes what the engine can do, in that process, which imports it by its name.
+        run: that holds the policy.
+
+    Raises:
+        SteerError: the engine does not open.
+    """
+
+    def __init__(self, name: str, open_engine: Callable[[Run], Works], run: Run) -> None:
+        self._name, self._open_engine, self._run = name, open_engine, run
+        self._lock = threading.Lock()
+        _CONTEXT.set_forkserver_preload([open_engine.__module__])
+        self.works: Works = {work: partial(self._work, work) for work in self._start()}
+
+    @property
+    def pid(self) -> int:
+        """Of the process."""
+        return int(self._process.pid)
+
+    def close(self) -> None:
+        """End the process; it must have nothing to do any more."""
+        self._pipe.close()
+        self._process.join(_SHUTDOWN_TIMEOUT)
+        self._process.kill()
+
+    def _start(self) -> list[str]:
+        """Start the process; the names of what it can do."""
+        self._pipe, theirs = _CONTEXT.Pipe()
+        self._process = _CONTEXT.Process(
+            target=_serve, args=(theirs, self._open_engine, self._run), name=f"engine of {self._name}", daemon=True
+        )
+        self._process.start()
+        theirs.close()
+        ENGINE_STARTS.labels(self._name).inc()
+        try:
+            names: list[str] = self._received()
+        except (EOFError, OSError) as error:
+            raise UnavailableError(
+                f"the engine of {self._name} died while it opened; is there memory enough?"
+            ) from error
+        return names
+
+    def _work(self, name: str, items: list[Any]) -> Any:
+        with self._lock:
+            try:
+                return self._asked(name, items)
+            except (EOFError, OSError):  # killed, as a system does that runs out of memory
+                structlog.get_logger().error("the engine died and is started again", app=self._name, pid=self.pid)
+                self._start()
+            try:
+                return self._asked(name, items)
+            except (EOFError, OSError) as error:
+                raise UnavailableError("The model stopped twice over this request; please try again later.") from error
+
+    def _asked(self, name: str, items: list[Any]) -> Any:
+        self._pipe.send((name, items))
+        return self._received()
+
+    def _received(self) -> Any:
+        is_result, content = self._pipe.recv()
+        if not is_result:
+            raise content
+        return content
+
+
+def threads_beside_clients() -> int:
+    """Threads for an engine: with all that PyTorch may use, each step would wait for the one that clients hold up."""
+    return max(1, torch.get_num_threads() - 1)
+
+
+def use_threads(count: int) -> None:
+    """Let PyTorch, NumPy and FAISS compute with so many threads."""
+    torch.set_num_threads(count)
+    threadpool_limits(count)
+
+
+def _serve(pipe: Connection, open_engine: Callable[[Run], Works], run: Run) -> None:
+    """Open the engine, and work off what comes through the pipe until nobody holds its other end any more."""
+    for number in (signal.SIGINT, signal.SIGTERM):  # the server's to obey: it has requests to finish
+        signal.signal(number, signal.SIG_IGN)
+    use_threads(threads_beside_clients())
+    start_malloc_trim()
+    with suppress(EOFError, OSError):
+        is_open, works = _tried(partial(open_engine, run))
+        freeze_gc()
+        pipe.send((is_open, list(works) if is_open else works))
+        while is_open:
+            name, items = pipe.recv()
+            pipe.send(_tried(partial(works[name], items)))
+
+
+def _tried(call: Callable[[], Any]) -> tuple[bool, Any]:
+    """Whether a call succeeds, and its result or else an error that can travel."""
+    try:
+        return True, call()
+    except SteerError as error:
+        return False, error
+    except Exception as error:
+        return False, RuntimeError("".join(traceback.format_exception(error)))

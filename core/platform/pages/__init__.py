@@ -1,0 +1,1 @@
+"""What an app gives to the web application, and the layout around the apps' pages."""

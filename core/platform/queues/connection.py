@@ -1,0 +1,98 @@
+"""Connections to Redis that outlive its restarts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit, urlunsplit
+
+from core.util.errors import SteerError, UnavailableError
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+_SCHEMES = ("redis", "rediss")
+ANSWER_SECONDS = 10
+# Waits of 0.1, 0.2, 0.4, 0.8 and then 1 second, each shortened at random so that clients do not return all at once.
+_FIRST_WAIT, _LONGEST_WAIT, _TRIES = 0.1, 1.0, 9
+
+
+def connect(url: str) -> Redis:
+    """A client that tries again, ever more slowly, for about five seconds while the server is away.
+
+    Everything that this package sends may be sent twice without harm, so a lost answer is no reason to give up.
+
+    Args:
+        url: redis://HOST:PORT/NUMBER, or rediss:// for TLS; a password belongs into it.
+
+    Raises:
+        SteerError: the URL cannot be read, or the extra `redis` is not installed.
+    """
+    try:
+        from redis import Redis
+        from redis.backoff import EqualJitterBackoff
+        from redis.exceptions import ConnectionError, TimeoutError
+        from redis.retry import Retry
+    except ImportError as error:
+        raise SteerError("Redis needs an extra of Steer's: pip install 'steer[redis]'") from error
+    again = Retry(EqualJitterBackoff(cap=_LONGEST_WAIT, base=_FIRST_WAIT), _TRIES, (ConnectionError, TimeoutError))
+    try:
+        return Redis.from_url(
+            url,
+            retry=again,
+            socket_timeout=ANSWER_SECONDS,
+            socket_connect_timeout=ANSWER_SECONDS,
+            health_check_interval=30,
+        )
+    except ValueError as error:
+        raise SteerError(f"{without_password(url)} is no address of a Redis server: {error}") from error
+
+
+def is_address(source: str) -> bool:
+    """Whether this is meant to be a Redis server, rather than a file."""
+    return urlsplit(source).scheme in _SCHEMES
+
+
+def split_address(address: str) -> tuple[str, str]:
+    """URL of a server, and the name of a stream there, from redis://HOST:PORT/NUMBER/NAME.
+
+    Raises:
+        SteerError: a part is missing.
+    """
+    parts = urlsplit(address)
+    number, _, name = parts.path.strip("/").partition("/")
+    if parts.scheme not in _SCHEMES or not parts.hostname or not number.isdecimal() or not name:
+        raise SteerError(
+            f"{without_password(address)} names no stream; "
+            "write redis://HOST:PORT/0/NAME, where 0 is the database's number"
+        )
+    return urlunsplit((parts.scheme, parts.netloc, f"/{number}", parts.query, "")), name
+
+
+def without_password(url: str) -> str:
+    """The URL as a message may show it."""
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+@contextmanager
+def answered_by(url: str) -> Iterator[None]:
+    """Turns what goes wrong with Redis inside the block into errors that a user can mend.
+
+    Raises:
+        UnavailableError: it does not answer.
+        SteerError: it refuses.
+    """
+    from redis.exceptions import AuthenticationError, ConnectionError, RedisError, TimeoutError
+
+    try:
+        yield
+    except AuthenticationError as error:
+        raise SteerError(f"Redis at {without_password(url)} wants another user or password: {error}") from error
+    except (ConnectionError, TimeoutError) as error:
+        raise UnavailableError(
+            f"Redis at {without_password(url)} does not answer ({error}); start it, or correct the address"
+        ) from error
+    except RedisError as error:
+        raise SteerError(f"Redis at {without_password(url)} refuses: {error}") from error

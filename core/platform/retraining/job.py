@@ -1,0 +1,133 @@
+"""One retraining: the running version, and the feedback that has come since it was made."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from core.platform.retraining.plan import Plan
+from core.platform.store import decisions
+from core.platform.store.decisions import DecisionWithFeedback
+from core.platform.store.schema import ModelVersion, now
+from core.platform.versions.library import Library
+from core.platform.versions.manifest import SETTINGS
+from core.rl.off_policy import LoggedDecisions
+from core.training.run import Run
+from core.training.settings import load_settings
+from core.training.task import Task
+
+# Tapered off-policy REINFORCE (`core.rl.off_policy`): many passes over few decisions stay stable.
+DEFAULTS = (
+    "rl.algorithm=off_policy",
+    "rl.weight_floor=1",
+    "rl.weight_clip=1",
+    "rl.baseline=0",
+    "rl.entropy=0",
+    "rl.kl=1",
+    "rl.iterations=8",
+    "rl.patience=3",
+)
+_FIFTH = 5
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is to be learnt, and where.
+
+    Attributes:
+        library: with the versions.
+        base: the version that serves.
+        task: with the settings of the retraining.
+        judged: decisions with feedback since the version was made, oldest first.
+        plan: see there.
+        run: where the candidate is trained.
+    """
+
+    library: Library
+    base: ModelVersion
+    task: Task
+    judged: list[DecisionWithFeedback]
+    plan: Plan
+    run: Run
+
+    @cached_property
+    def log(self) -> LoggedDecisions | None:
+        """The decisions that can be learnt from, oldest first; None without one."""
+        return self.task.feedback_decisions(self.judged) if self.judged else None
+
+    @property
+    def decisions(self) -> int:
+        """Decisions that can be learnt from."""
+        return 0 if self.log is None else len(self.log)
+
+
+@dataclass(frozen=True)
+class Slices:
+    """Feedback by its use.
+
+    Attributes:
+        learnt: what the candidate is trained on.
+        held: what says when to stop, with the task's validation split.
+        newest: the newest fifth, what the candidate is measured on.
+    """
+
+    learnt: LoggedDecisions
+    held: LoggedDecisions
+    newest: LoggedDecisions
+
+
+def slices(log: LoggedDecisions) -> Slices:
+    """A log of at least five decisions, divided."""
+    cut = len(log) - len(log) // _FIFTH
+    older = np.arange(cut)
+    held = older % _FIFTH == _FIFTH // 2
+    return Slices(log.rows(older[~held]), log.rows(older[held]), log.rows(np.arange(cut, len(log))))
+
+
+def prepare(kind: type[Task], library: Library, runs: Path, overrides: Sequence[str]) -> Work:
+    """What there is to learn for an app; a retraining that was killed goes on with the feedback that it had.
+
+    Args:
+        kind: the app's task.
+        library: with the versions; without one, the app's trained run becomes the first.
+        runs: folder of the runs.
+        overrides: settings such as rl.kl=0.5, over `DEFAULTS` and the version's own.
+
+    Raises:
+        SteerError: nothing was trained yet, or a setting is wrong.
+    """
+    base = library.adopt(kind, runs, "steer retrain")
+    task = kind(load_settings({}, library.path(base) / SETTINGS, [*DEFAULTS, *overrides]))
+    run = Run(runs / f"{kind.name}.retrain")
+
+    known = Plan.read(run.folder)
+    since = known.feedback_of(base) if known is not None else base.created
+
+    def work(until: datetime) -> Work:
+        with library.store.reading() as session:
+            judged = decisions.judged(session, kind.name, since, until)
+        mark = _fingerprint(base, task, judged)
+        plan = Plan(base=base.name, since=since, until=until, fingerprint=mark)
+        return Work(library, base, task, judged, plan, run)
+
+    if known is not None and not known.settled:
+        begun = work(known.until)
+        if begun.plan == known:
+            return begun
+    fresh = work(now())
+    if known is not None and known.fingerprint == fresh.plan.fingerprint:
+        return replace(fresh, plan=known)
+    return fresh
+
+
+def _fingerprint(base: ModelVersion, task: Task, judged: Sequence[DecisionWithFeedback]) -> str:
+    said = [[each.decision.id, each.value, [[e.kind, e.item] for e in each.events]] for each in judged]
+    labels = [[opinion.about for opinion in each.opinions] for each in judged]
+    version = [task.name, base.name, base.created.isoformat()]
+    content = [version, task.settings.model_dump(mode="json"), task.data_fingerprint(), said, labels]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

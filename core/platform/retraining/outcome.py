@@ -1,0 +1,68 @@
+"""What a candidate earns, beside the version that serves."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from rich.table import Table
+
+from core.envs.play import play
+from core.evaluation.bootstrap import Estimate, bootstrap_mean, paired_gain
+from core.evaluation.logged import ImportanceWeighted, weighted
+from core.models.actor_critic import ActorCritic
+from core.platform.store.schema import ModelVersion
+from core.rl.off_policy import LoggedDecisions
+from core.training.task import Task, greedy
+
+TEST, NEWEST = "test set", "newest feedback"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a policy earns.
+
+    Attributes:
+        test: return of each episode of the fixed test set, float64 of shape (episodes,).
+        newest: its rewards on the newest feedback.
+    """
+
+    test: np.ndarray
+    newest: ImportanceWeighted
+
+    def means(self) -> dict[str, Estimate]:
+        """Mean reward by the set that it was measured on."""
+        return {TEST: bootstrap_mean(self.test), NEWEST: self.newest.estimate()}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a retraining.
+
+    Attributes:
+        version: the candidate; None where no iteration was better than the running version.
+        candidate: what it earns.
+        running: what the version that serves earns.
+    """
+
+    version: ModelVersion | None
+    candidate: Measured
+    running: Measured
+
+    def gains(self) -> dict[str, Estimate]:
+        """How much more the candidate earns on the same episodes and decisions."""
+        newest = self.candidate.newest.gain(self.running.newest)
+        return {TEST: paired_gain(self.candidate.test, self.running.test), NEWEST: newest}
+
+
+def measure(task: Task, policy: ActorCritic, newest: LoggedDecisions) -> Measured:
+    """Play the test set, and look at the newest feedback."""
+    played = play(task.environment("test"), greedy(policy), seed=task.settings.seed)
+    return Measured(played.returns, weighted(policy, newest))
+
+
+def outcome_table(outcome: Outcome, title: str) -> Table:
+    """Both policies side by side, with intervals."""
+    table = Table("mean reward on", "serving", "candidate", "gain [95 % interval]", title=title)
+    serving, candidate = outcome.running.means(), outcome.candidate.means()
+    for name, gain in outcome.gains().items():
+        table.add_row(name, str(serving[name]), str(candidate[name]), str(gain))
+    return table

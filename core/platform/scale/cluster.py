@@ -1,0 +1,47 @@
+"""Connections to Ray: the cluster that exists, or one of this machine for as long as it is needed."""
+
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from core.util.errors import SteerError
+
+_OBJECT_STORE_BYTES = 200_000_000
+
+
+@contextmanager
+def ray_cluster(cpus: int | None = None, variables: Mapping[str, str] | None = None) -> Iterator[Any]:
+    """The module `ray`, connected; what this started is stopped at the end of the block.
+
+    A connection that the process has already is used. Otherwise `RAY_ADDRESS` names a cluster, and without it one of
+    this machine alone is started: no dashboard, no report of usage, 200 MB for objects.
+
+    Args:
+        cpus: that Ray may give away on this machine [all of them]; a cluster that exists knows its own.
+        variables: of the environment of every process that is started, here and on other machines.
+
+    Raises:
+        SteerError: the extra `ray` is not installed, or the cluster does not answer.
+    """
+    try:
+        import ray
+    except ImportError as error:
+        raise SteerError("Ray needs an extra of Steer's: pip install 'steer[ray]'") from error
+    if ray.is_initialized():
+        yield ray
+        return
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    options: dict[str, Any] = {"runtime_env": {"env_vars": dict(variables)}} if variables else {}
+    if "RAY_ADDRESS" not in os.environ:
+        options |= {"num_cpus": cpus, "include_dashboard": False, "object_store_memory": _OBJECT_STORE_BYTES}
+    try:
+        ray.init(log_to_driver=False, logging_level=logging.WARNING, **options)
+    except (ConnectionError, RuntimeError) as error:
+        where = os.environ.get("RAY_ADDRESS", "this machine")
+        raise SteerError(f"cannot join the Ray cluster of {where}: {error}") from error
+    try:
+        yield ray
+    finally:
+        ray.shutdown()

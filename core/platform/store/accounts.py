@@ -1,0 +1,213 @@
+"""Who may come in: users with their roles, passwords and API keys."""
+
+import secrets
+import unicodedata
+from datetime import datetime
+from hashlib import sha256
+from typing import Literal, get_args
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from core.platform.store import passwords
+from core.platform.store.schema import NAME, ApiKey, User, now
+from core.platform.store.upsert import put_once
+from core.util.errors import ConflictError, NotFoundError, SteerError
+
+Role = Literal["viewer", "agent", "admin"]
+ROLES: tuple[Role, ...] = get_args(Role)  # each may do what those before it may
+LOCAL = "local"  # owns what is made without accounts; no user may be called so and inherit it
+KEY_PREFIX = "steer_"
+
+
+def create(session: Session, name: str, password: str, role: str) -> User:
+    """A new user.
+
+    Raises:
+        SteerError: the name, the password or the role cannot be used.
+        ConflictError: somebody has that name.
+    """
+    name = _valid(normal_name(name), "user")
+    if name == LOCAL:
+        raise SteerError(f"{LOCAL!r} stands for use without accounts; choose another name")
+    row = {"name": name, "role": _known(role), "password_hash": passwords.hashed(password)}
+    new = put_once(session, User, [row], ["name"])
+    if not new:
+        raise ConflictError(f"there is a user {name!r} already; choose another name")
+    return new[0]
+
+
+def normal_name(name: str) -> str:
+    """A user's name as it is kept: capitals and ways to compose a letter make no difference."""
+    return unicodedata.normalize("NFKC", name).strip().casefold()
+
+
+def find(session: Session, name: str) -> User:
+    """The user of a name.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    user = _find(session, name)
+    if user is None:
+        raise NotFoundError(f"there is no user {normal_name(name)!r}; `steer users list` shows all")
+    return user
+
+
+def everybody(session: Session) -> list[User]:
+    """All users by name."""
+    return list(session.scalars(select(User).order_by(User.name)))
+
+
+def has_admin(session: Session) -> bool:
+    """Whether somebody can administer."""
+    return session.scalar(_enabled_admins.limit(1)) is not None
+
+
+def set_role(session: Session, name: str, role: str) -> None:
+    """Give a user another role; it counts from their next request on.
+
+    Raises:
+        NotFoundError: there is no such user.
+        SteerError: the role is unknown, or nobody could administer any more.
+    """
+    user = find(session, name)
+    if _known(role) != "admin":
+        _keep_an_admin(session, user)
+    user.role = role
+
+
+def set_password(session: Session, name: str, password: str) -> None:
+    """Give a user another password, and end their sessions.
+
+    Raises:
+        NotFoundError: there is no such user.
+        SteerError: the password cannot be used.
+    """
+    user = find(session, name)
+    user.password_hash, user.sessions_since = passwords.hashed(password), now()
+
+
+def disable(session: Session, name: str) -> None:
+    """Let a user in no more, neither with the password nor with a key, and end their sessions.
+
+    Raises:
+        NotFoundError: there is no such user.
+        SteerError: nobody could administer any more.
+    """
+    user = find(session, name)
+    _keep_an_admin(session, user)
+    user.disabled, user.sessions_since = True, now()
+
+
+def enable(session: Session, name: str) -> None:
+    """Let a user in again, with the password and the keys that they had.
+
+    Raises:
+        NotFoundError: there is no such user.
+    """
+    find(session, name).disabled = False
+
+
+def authenticate(session: Session, name: str, password: str) -> User | None:
+    """The enabled user of a name and password; a name that nobody has takes as long as a wrong password."""
+    user = _find(session, name)
+    right = passwords.matches(user.password_hash if user else None, password)
+    return user if right and user and not user.disabled else None
+
+
+def has_outdated_hash(user: User) -> bool:
+    """Whether a user's password should be hashed anew, now that it is at hand."""
+    return passwords.is_outdated(user.password_hash)
+
+
+def renew_hash(session: Session, user: User, password: str) -> None:
+    """Hash a user's present password anew, unless it has been changed since `user` was read."""
+    still = (User.id == user.id) & (User.password_hash == user.password_hash)
+    session.execute(update(User).where(still).values(password_hash=passwords.hashed(password)))
+
+
+def of_session(session: Session, identity: str, since: datetime) -> User | None:
+    """The enabled user of an id, if no session has been ended since their `sessions_since` was `since`."""
+    user = session.get(User, identity)
+    return user if user and not user.disabled and user.sessions_since == since else None
+
+
+def issue_key(session: Session, name: str, label: str) -> tuple[ApiKey, str]:
+    """A new API key of a user.
+
+    Args:
+        session: of a transaction.
+        name: of the user.
+        label: says what the key is for.
+
+    Returns:
+        The record, and the key itself, which is kept nowhere.
+
+    Raises:
+        NotFoundError: there is no such user.
+        SteerError: the label cannot be used.
+    """
+    key = KEY_PREFIX + secrets.token_urlsafe(32)
+    record = ApiKey(user_id=find(session, name).id, name=_valid(label.strip(), "key"), digest=_digest(key))
+    session.add(record)
+    session.flush()
+    return record, key
+
+
+def of_key(session: Session, key: str) -> User | None:
+    """The enabled user of an API key that has not been revoked."""
+    wanted = select(User).join(ApiKey, ApiKey.user_id == User.id)
+    return session.scalar(
+        wanted.where(ApiKey.digest == _digest(key), ApiKey.revoked.is_(None), User.disabled.is_(False))
+    )
+
+
+def keys(session: Session) -> list[tuple[str, ApiKey]]:
+    """All API keys with the names of their users, the oldest first."""
+    wanted = select(User.name, ApiKey).join(ApiKey, ApiKey.user_id == User.id)
+    return [(row[0], row[1]) for row in session.execute(wanted.order_by(User.name, ApiKey.created, ApiKey.id))]
+
+
+def revoke_key(session: Session, identity: str) -> ApiKey:
+    """Let nobody in with an API key any more.
+
+    Raises:
+        NotFoundError: there is none of that id.
+    """
+    key = session.get(ApiKey, identity)
+    if key is None:
+        raise NotFoundError(f"there is no API key of the id {identity!r}; `steer users list` shows all")
+    key.revoked = key.revoked or now()
+    return key
+
+
+_enabled_admins = select(User.id).where(User.role == "admin", User.disabled.is_(False)).order_by(User.id)
+
+
+def _keep_an_admin(session: Session, user: User) -> None:
+    # The lock makes two admins who shut each other out at once take turns (SQLite's transactions do so anyway).
+    if list(session.scalars(_enabled_admins.with_for_update())) == [user.id]:
+        raise SteerError(f"{user.name} is the last admin; make somebody else one first: steer users role NAME admin")
+
+
+def _find(session: Session, name: str) -> User | None:
+    name = normal_name(name)
+    # PostgreSQL takes no NUL in a text; no such name can have been given to anybody.
+    return session.scalar(select(User).where(User.name == name)) if name.isprintable() else None
+
+
+def _known(role: str) -> str:
+    if role not in ROLES:
+        raise SteerError(f"there is no role {role!r}; the roles are {', '.join(ROLES)}")
+    return role
+
+
+def _valid(name: str, what: str) -> str:
+    if not name or len(name) > NAME or not name.isprintable():
+        raise SteerError(f"the name of a {what} is a text of 1 to {NAME} visible characters, not {name[:NAME]!r}")
+    return name
+
+
+def _digest(key: str) -> str:
+    return sha256(key.encode(errors="replace")).hexdigest()

@@ -1,0 +1,113 @@
+"""News, what models make of them, and alerts with their history."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select, text
+from sqlalchemy.orm import Session
+
+from core.platform.store.schema import Alert, AlertChange, News, Score
+from core.platform.store.upsert import put, put_once
+
+_AT_ONCE = 200
+
+
+def add(session: Session, items: Sequence[Mapping[str, Any]]) -> list[News]:
+    """Take in items (`key`, `time`, `company`, `headline`) whose keys are new, and say which were.
+
+    Items get their numbers in the order in which they become visible, so `behind` misses none.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("LOCK TABLE news IN SHARE ROW EXCLUSIVE MODE"))
+    new: list[News] = []
+    for at in range(0, len(items), _AT_ONCE):
+        new += put_once(session, News, items[at : at + _AT_ONCE], ["key"])
+    return sorted(new, key=lambda item: item.id)
+
+
+def put_scores(session: Session, scores: Sequence[Mapping[str, Any]]) -> None:
+    """Keep scores: `news_id`, `version`, `topic`, `sentiment`, `probabilities`."""
+    for at in range(0, len(scores), _AT_ONCE):
+        put(session, Score, scores[at : at + _AT_ONCE], ["news_id", "version"])
+
+
+def newest(session: Session, company: str | None, count: int) -> list[tuple[News, Score | None]]:
+    """The newest items with their latest score, the newest first."""
+    wanted = select(News).order_by(News.time.desc(), News.id.desc()).limit(count)
+    if company is not None:
+        wanted = wanted.where(News.company == company)
+    items = list(session.scalars(wanted))
+    scores = session.scalars(
+        select(Score).where(Score.news_id.in_([item.id for item in items])).order_by(Score.version)
+    )
+    latest = {score.news_id: score for score in scores}
+    return [(item, latest.get(item.id)) for item in items]
+
+
+def behind(session: Session, number: int, count: int, since: datetime | None = None) -> list[News]:
+    """Items in the order in which they arrived, from behind the one with that number.
+
+    Args:
+        session: to read with.
+        number: 0 for the first.
+        count: at most so many.
+        since: leave out what was published before.
+    """
+    wanted = select(News).where(News.id > number).order_by(News.id).limit(count)
+    return list(session.scalars(wanted if since is None else wanted.where(News.time >= since)))
+
+
+def latest_time(session: Session) -> datetime | None:
+    """When the newest item was published."""
+    return session.scalar(select(func.max(News.time)))
+
+
+def item(session: Session, number: int) -> News | None:
+    """The item of a number."""
+    return session.get(News, number)
+
+
+def score(session: Session, number: int) -> Score | None:
+    """The latest version's score of an item."""
+    wanted = select(Score).where(Score.news_id == number)
+    return session.scalar(wanted.order_by(Score.version.desc()).limit(1))
+
+
+def keep_alert(session: Session, alert: Mapping[str, Any], who: str) -> Alert:
+    """Keep an alert (`key`, `company`, `opened`, `state`, `severity`, `reason`), and a line of history if it changed.
+
+    An acknowledgement is a person's: an alert that is found open again stays acknowledged.
+    """
+    before = session.scalar(select(Alert).where(Alert.key == alert["key"]).with_for_update())
+    values = dict(alert)
+    if before is not None and before.state == "acknowledged" and values["state"] == "open":
+        values["state"] = "acknowledged"
+    changed = before is None or before.state != values["state"]
+    put(session, Alert, [values], ["key"])
+    fresh = select(Alert).where(Alert.key == alert["key"]).execution_options(populate_existing=True)
+    kept = session.scalars(fresh).one()
+    if changed:
+        session.add(AlertChange(alert_id=kept.id, state=kept.state, who=who))
+    return kept
+
+
+def alerts(session: Session, count: int) -> list[Alert]:
+    """The newest alerts, the newest first."""
+    return list(session.scalars(select(Alert).order_by(Alert.opened.desc(), Alert.id.desc()).limit(count)))
+
+
+def alert(session: Session, identity: int) -> Alert | None:
+    """The alert of a number."""
+    return session.scalar(select(Alert).where(Alert.id == identity).with_for_update())
+
+
+def change_alert(session: Session, alert: Alert, state: str, who: str, note: str) -> None:
+    """Set an alert's state and write it into its history."""
+    alert.state = state
+    session.add(AlertChange(alert_id=alert.id, state=state, who=who, note=note))
+
+
+def history(session: Session, alert: Alert) -> list[AlertChange]:
+    """What became of an alert, oldest first."""
+    return list(session.scalars(select(AlertChange).where(AlertChange.alert_id == alert.id).order_by(AlertChange.id)))

@@ -1,0 +1,201 @@
+"""The folders of model versions, beside their rows in the store."""
+
+import hashlib
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import mkdtemp
+
+from filelock import FileLock
+
+from core.evaluation.compare import Comparison
+from core.evaluation.report import episodes_file
+from core.platform.store import versions
+from core.platform.store.database import Store
+from core.platform.store.schema import ModelVersion
+from core.platform.versions.manifest import METRICS, READABLE, REQUIRED, belongs, verify, write_manifest
+from core.platform.versions.metrics import Metrics
+from core.training.loader import open_task
+from core.training.run import Run, fingerprint
+from core.training.task import Task
+from core.util.errors import SteerError
+from core.util.files import write_text
+
+VERSIONS = "versions"  # folder of the library beside the runs
+_UNFINISHED = ".new."
+
+
+class Library:
+    """Versions of every app: `folder / APP / vNNNN`, and a row of the store each.
+
+    The row makes the version: it is written when the folder is complete and in its place, and a folder without a row
+    counts for nothing.
+
+    Args:
+        store: with the rows.
+        folder: with the folders, `runs / VERSIONS`; it may move, as the rows do not name it.
+    """
+
+    def __init__(self, store: Store, folder: Path) -> None:
+        self.store, self.folder = store, folder
+
+    def register(self, task: Task, run: Run, metrics: Metrics, note: str = "") -> ModelVersion:
+        """Make a trained run a version of its task, which serves nobody until it is promoted.
+
+        Args:
+            task: with the settings and the data of the run.
+            run: that ended with a trained policy; it stays as it is.
+            metrics: what the policy earned on the test split.
+            note: where it comes from, for people.
+
+        Raises:
+            SteerError: the run holds no trained policy, or the disk is full.
+        """
+        with self.staging() as staged:
+            _fill(staged, task, run, metrics)
+            return self.enter(staged, metrics, note)
+
+    def adopt(self, kind: type[Task], runs: Path, who: str) -> ModelVersion:
+        """The version of an app that serves; an app without versions gets its trained run as the first one.
+
+        That one was measured if the run was (`steer evaluate`); playing the test split now would keep people waiting.
+
+        Args:
+            kind: the app's task.
+            runs: folder of the runs.
+            who: asks for it.
+
+        Raises:
+            SteerError: the app has neither versions nor a trained run.
+        """
+        with self.staging() as staged:  # one at a time: two servers that start together must not both adopt
+            with self.store.reading() as session:
+                serving = versions.current(session, kind.name)
+            if serving is not None:
+                return serving
+            run = Run(runs / kind.name)
+            task = open_task(kind, run)
+            metrics = _measured(task, run)
+            _fill(staged, task, run, metrics)
+            note = "the trained run" if metrics.reward else "the trained run, which nobody had evaluated"
+            return self.enter(staged, metrics, note, first_by=who)
+
+    def publish(self, kind: type[Task], runs: Path) -> ModelVersion:
+        """Register the app's trained and evaluated run, which serves nobody until it is promoted.
+
+        Args:
+            kind: the app's task.
+            runs: folder of the runs.
+
+        Raises:
+            SteerError: there is no such run, or nobody evaluated it.
+        """
+        run = Run(runs / kind.name)
+        task = open_task(kind, run)
+        metrics = _measured(task, run)
+        if metrics.reward is None:
+            raise SteerError(f"nobody measured what {run.folder} earns; run `steer evaluate {kind.name}` first")
+        return self.register(task, run, metrics, "the trained run")
+
+    def version(self, app: str, name: str) -> ModelVersion:
+        """The version of a name.
+
+        Raises:
+            SteerError: there is none; the message says which there are.
+        """
+        with self.store.reading() as session:
+            found = versions.find(session, app, name)
+            known = [version.name for version in versions.registered(session, app)] if found is None else []
+        if found is None:
+            raise SteerError(f"{app} has no version {name!r}; there are {', '.join(known) or 'none'}")
+        return found
+
+    def path(self, version: ModelVersion) -> Path:
+        """Folder of a version's files."""
+        return self.folder / version.folder
+
+    def open(self, version: ModelVersion) -> Run:
+        """The run that a version was made of, as far as serving needs it.
+
+        Raises:
+            SteerError: its files are not those that were registered.
+        """
+        verify(self.path(version))
+        return Run(self.path(version))
+
+    @contextmanager
+    def staging(self) -> Iterator[Path]:
+        """An empty folder to make a version in; whatever is still in it at the end of the block is removed.
+
+        One process at a time has one, so that whatever lies about from another was left by one that was killed.
+
+        Raises:
+            SteerError: the disk is full or the folder cannot be written.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with FileLock(self.folder / ".lock"):
+                for left in self.folder.glob(f"{_UNFINISHED}*"):
+                    shutil.rmtree(left, ignore_errors=True)
+                staged = Path(mkdtemp(prefix=_UNFINISHED, dir=self.folder))
+                try:
+                    yield staged
+                finally:
+                    shutil.rmtree(staged, ignore_errors=True)
+        except OSError as error:
+            raise SteerError(
+                f"could not make a version in {self.folder}: {error}. No version was registered; mend that (a full "
+                "disk, a missing right) and try again."
+            ) from error
+
+    def enter(self, staged: Path, metrics: Metrics, note: str, *, first_by: str | None = None) -> ModelVersion:
+        """Give a complete folder its name, its place and its row.
+
+        Args:
+            staged: as `staging` gave it, with everything that belongs in a version.
+            metrics: what the policy earned.
+            note: where it comes from, for people.
+            first_by: promotes it at once, as the app's first version.
+
+        Raises:
+            SteerError: the folder is not complete.
+        """
+        manifest = verify(staged)
+        with self.store.transaction() as session:
+            versions.reserve(session, manifest.app)
+            home = self._free_place(manifest.app, versions.next_number(session, manifest.app))
+            staged.rename(home)
+            folder = home.relative_to(self.folder).as_posix()
+            version = versions.add(session, manifest.app, home.name, folder, manifest.data, metrics.model_dump(), note)
+            if first_by is not None:
+                versions.promote(session, version, first_by, "the first version")
+        return version
+
+    def _free_place(self, app: str, number: int) -> Path:
+        """The first folder from a number on that does not exist: one without a row may belong to another store."""
+        (self.folder / app).mkdir(exist_ok=True)
+        while (place := self.folder / app / f"v{number:04d}").exists():
+            number += 1
+        return place
+
+
+def _measured(task: Task, run: Run) -> Metrics:
+    """What the run's evaluation says, if there is one."""
+    comparison = Comparison.saved(episodes_file(run), fingerprint(task))
+    return Metrics() if comparison is None else Metrics.of(comparison.played["rl"].returns)
+
+
+def _fill(staged: Path, task: Task, run: Run, metrics: Metrics) -> None:
+    """Copy what a version needs of a run, in the layout of a run."""
+    if not run.model("rl").is_dir():
+        raise SteerError(f"{run.folder} holds no trained policy; run `steer train {task.name}` first")
+    wanted = [*REQUIRED, *READABLE]
+    wanted += [path.relative_to(run.folder).as_posix() for path in run.model("rl").rglob("*") if path.is_file()]
+    for name in filter(belongs, dict.fromkeys(wanted)):
+        source = run.folder / name
+        if source.is_file():
+            (staged / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, staged / name)
+    write_text(staged / METRICS, metrics.model_dump_json(indent=2) + "\n")
+    write_manifest(staged, task.name, hashlib.sha256(task.data_fingerprint().encode()).hexdigest())

@@ -1,1 +1,0 @@
-"""The web application: one process, one port."""

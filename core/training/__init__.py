@@ -1,0 +1,1 @@
+"""What turns a task into a published policy: settings, runs, stages, tuning."""
