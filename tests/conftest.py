@@ -99,7 +99,7 @@ def _train(folder: Path) -> None:
 @pytest.fixture(scope="session")
 def services(runs):
     """The apps' services by name."""
-    from core.platform.http.application import build_service, installed_pages
+    from core.platform.server.application import build_service, installed_pages
     from core.training.run import Run
 
     return {page.name: build_service(page, Run(runs / page.name), apart=False) for page in installed_pages()}

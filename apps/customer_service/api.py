@@ -11,7 +11,7 @@ from apps.customer_service.chats import Said, SupportChats
 from apps.customer_service.replies import Source
 from apps.customer_service.service import MAX_MESSAGE
 from apps.customer_service.texts import TEXTS
-from core.platform.auth.access import Asker, asker
+from core.platform.auth.access import CurrentPrincipal, current_principal
 from core.platform.http.chat_completions import Completion, Message, chat_routes
 from core.platform.http.idempotency import IdempotencyKey
 
@@ -95,45 +95,45 @@ def _conversations(chats: SupportChats) -> APIRouter:
     router = APIRouter(tags=["customer service"])
 
     @router.post("/conversations", status_code=201)
-    async def start(who: Asker) -> dict[str, str]:
+    async def start(who: CurrentPrincipal) -> dict[str, str]:
         """Begin a conversation."""
         return {"id": await chats.start(who)}
 
     @router.get("/conversations")
-    async def newest(who: Asker, limit: Annotated[int, Query(ge=1, le=200)] = 50) -> list[ConversationLine]:
+    async def newest(who: CurrentPrincipal, limit: Annotated[int, Query(ge=1, le=200)] = 50) -> list[ConversationLine]:
         """Your newest conversations; an agent sees everybody's."""
         return [ConversationLine(id=t.id, owner=t.owner, created=t.created) for t in await chats.newest(who, limit)]
 
     @router.get("/conversations/{identity}")
-    async def read(who: Asker, identity: Identity, request: Request) -> list[SaidTurn]:
+    async def read(who: CurrentPrincipal, identity: Identity, request: Request) -> list[SaidTurn]:
         """Every turn, oldest first."""
         return [SaidTurn.of(said, request) for said in await chats.turns(who, identity)]
 
     @router.post("/conversations/{identity}/messages")
     async def say(
-        who: Asker, identity: Identity, body: NewMessage, request: Request, key: IdempotencyKey = None
+        who: CurrentPrincipal, identity: Identity, body: NewMessage, request: Request, key: IdempotencyKey = None
     ) -> SaidTurn:
         """Say something; the bot's reply."""
         return SaidTurn.of(await chats.say(who, identity, body.text, key), request)
 
     @router.delete("/conversations/{identity}/messages/last")
-    async def take_back(who: Asker, identity: Identity) -> dict[str, str | None]:
+    async def take_back(who: CurrentPrincipal, identity: Identity) -> dict[str, str | None]:
         """Take back your last message and its reply; the message."""
         return {"text": await chats.take_back(who, identity)}
 
     @router.post("/conversations/{identity}/hand-over")
-    async def hand_over(who: Asker, identity: Identity, request: Request) -> SaidTurn:
+    async def hand_over(who: CurrentPrincipal, identity: Identity, request: Request) -> SaidTurn:
         """Ask for a person."""
         return SaidTurn.of(await chats.hand_over(who, identity, TEXTS.say("wants_person", request)), request)
 
     @router.delete("/conversations/{identity}", status_code=204)
-    async def remove(who: Asker, identity: Identity) -> Response:
+    async def remove(who: CurrentPrincipal, identity: Identity) -> Response:
         """Delete a conversation."""
         await chats.remove(who, identity)
         return Response(status_code=204)
 
     @router.put("/decisions/{identity}/feedback", status_code=204)
-    async def judge(who: Asker, identity: Identity, body: Opinion) -> Response:
+    async def judge(who: CurrentPrincipal, identity: Identity, body: Opinion) -> Response:
         """Say what you think of a reply; a later opinion of yours replaces the earlier one."""
         await chats.judge(who, identity, body.value, body.comment)
         return Response(status_code=204)
@@ -161,7 +161,7 @@ def _articles(chats: SupportChats) -> APIRouter:
 
 async def _complete(chats: SupportChats, request: Request, messages: list[Message]) -> Completion:
     """A reply to a conversation that the client keeps and repeats with every call."""
-    said = await chats.answer_once(asker(request), _unanswered(messages[:-1]), messages[-1].text)
+    said = await chats.answer_once(current_principal(request), _unanswered(messages[:-1]), messages[-1].text)
     assert said.reply is not None  # the bot's turn
     sources = [{"id": source.article, "title": source.title} for source in said.reply.sources]
     about = {"action": said.reply.action, "confidence": said.reply.confidence, "sources": sources}

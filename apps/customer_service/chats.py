@@ -5,16 +5,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from apps.customer_service import tables
 from apps.customer_service.environment import MAX_ASKS
 from apps.customer_service.replies import Action, Reply, Source
 from apps.customer_service.service import SupportService
+from apps.customer_service.tables import Conversation, Turn
 from core.platform.auth.access import Principal
 from core.platform.inference.drift import WATCH
 from core.platform.inference.metrics import DECISIONS, FEEDBACK
-from core.platform.store import catalogue, conversations, decisions
+from core.platform.store import decisions
 from core.platform.store.database import Session, Store
-from core.platform.store.schema import Conversation, Turn
-from core.platform.versions.live import Live
+from core.platform.versions.live import LiveModel
 from core.rl.explore import Explorer
 from core.util.errors import ConflictError, NotFoundError
 
@@ -71,7 +72,7 @@ class SupportChats:
         explorer: picks actions by their probability.
     """
 
-    def __init__(self, store: Store, services: Live[SupportService], explorer: Explorer) -> None:
+    def __init__(self, store: Store, services: LiveModel[SupportService], explorer: Explorer) -> None:
         self.store, self.services, self.explorer = store, services, explorer
         self._keep_articles()
 
@@ -81,23 +82,23 @@ class SupportChats:
         return self.services.current[0]
 
     async def start(self, who: Principal) -> str:
-        """Begin a conversation of the asker's; its id."""
-        return await self.store.write(lambda session: conversations.start(session, APP, who.name).id)
+        """Begin a conversation of the principal's; its id."""
+        return await self.store.write(lambda session: tables.start(session, APP, who.name).id)
 
     async def newest(self, who: Principal, count: int) -> list[Conversation]:
-        """The newest conversations that the asker may see."""
+        """The newest conversations that the principal may see."""
         owner = None if who.is_at_least("agent") else who.name
-        return await self.store.read(lambda session: conversations.newest(session, APP, owner, count))
+        return await self.store.read(lambda session: tables.newest(session, APP, owner, count))
 
     async def turns(self, who: Principal, identity: str) -> list[Said]:
         """A conversation, oldest turn first.
 
         Raises:
-            NotFoundError: it is not there, or not the asker's.
+            NotFoundError: it is not there, or not the principal's.
         """
 
         def found(session: Session) -> tuple[Conversation | None, list[Turn]]:
-            return conversations.find(session, APP, identity), conversations.turns(session, identity)
+            return tables.find(session, APP, identity), tables.turns(session, identity)
 
         talk, turns = await self.store.read(found)
         if talk is None or not who.may_see(talk.owner):
@@ -105,7 +106,7 @@ class SupportChats:
         return [self._said(turn) for turn in turns]
 
     async def say(self, who: Principal, identity: str, message: str, key: str | None = None) -> Said:
-        """Add the asker's message and the bot's reply.
+        """Add the principal's message and the bot's reply.
 
         Args:
             who: asks; only the owner speaks in a conversation.
@@ -117,7 +118,7 @@ class SupportChats:
             The reply, which is on disk when this returns.
 
         Raises:
-            NotFoundError: there is no such conversation of the asker's.
+            NotFoundError: there is no such conversation of the principal's.
             ConflictError: several messages came at the same time, and others were faster again and again.
             SteerError: the message is empty, too long, or not text.
         """
@@ -134,7 +135,7 @@ class SupportChats:
         raise ConflictError("Several messages came at the same time; please send yours again.")
 
     async def answer_once(self, who: Principal, earlier: list[str], message: str) -> Said:
-        """Reply in a conversation that the asker keeps; the exchange is kept as a conversation of its own.
+        """Reply in a conversation that the principal keeps; the exchange is kept as a conversation of its own.
 
         Args:
             who: asks.
@@ -155,7 +156,7 @@ class SupportChats:
         """Note that the customer asked for a person, which is always obeyed.
 
         Raises:
-            NotFoundError: there is no such conversation of the asker's.
+            NotFoundError: there is no such conversation of the principal's.
             ConflictError: other messages came at the same time.
         """
         reply = Reply("hand_over", "", [], 1.0)
@@ -165,25 +166,25 @@ class SupportChats:
         return said
 
     async def take_back(self, who: Principal, identity: str) -> str | None:
-        """Remove the asker's last message and its reply; the message, or None where there is none.
+        """Remove the principal's last message and its reply; the message, or None where there is none.
 
         Raises:
-            NotFoundError: there is no such conversation of the asker's.
+            NotFoundError: there is no such conversation of the principal's.
         """
         talk = (await self._known(who, identity)).conversation
-        return await self.store.write(lambda session: conversations.take_back(session, talk))
+        return await self.store.write(lambda session: tables.take_back(session, talk))
 
     async def remove(self, who: Principal, identity: str) -> None:
         """Delete a conversation.
 
         Raises:
-            NotFoundError: there is no such conversation of the asker's.
+            NotFoundError: there is no such conversation of the principal's.
         """
         talk = (await self._known(who, identity)).conversation
-        await self.store.write(lambda session: conversations.remove(session, talk))
+        await self.store.write(lambda session: tables.remove(session, talk))
 
     async def judge(self, who: Principal, decision: str, value: float, comment: str = "") -> None:
-        """Keep what the asker thinks of a reply of theirs; agents may judge any.
+        """Keep what the principal thinks of a reply of theirs; agents may judge any.
 
         Args:
             who: says so.
@@ -192,7 +193,7 @@ class SupportChats:
             comment: in words.
 
         Raises:
-            NotFoundError: there is no such decision that the asker may see.
+            NotFoundError: there is no such decision that the principal may see.
         """
         found = await self.store.read(lambda session: decisions.find(session, APP, decision))
         if found is None or not who.may_see(found.owner):
@@ -204,7 +205,7 @@ class SupportChats:
 
     async def articles(self, count: int, after: str) -> list[Source]:
         """Articles in the order of their ids, behind the id `after`."""
-        found = await self.store.read(lambda session: catalogue.documents(session, APP, count, after))
+        found = await self.store.read(lambda session: tables.documents(session, APP, count, after))
         return [Source(document.key, document.title, document.body) for document in found]
 
     async def article(self, identity: str) -> Source:
@@ -213,18 +214,18 @@ class SupportChats:
         Raises:
             NotFoundError: there is none.
         """
-        found = await self.store.read(lambda session: catalogue.document(session, APP, identity))
+        found = await self.store.read(lambda session: tables.document(session, APP, identity))
         if found is None:
             raise NotFoundError("There is no such article.")
         return Source(found.key, found.title, found.body)
 
     async def _known(self, who: Principal, identity: str, key: str | None = None) -> _Known:
-        """What the next turn of a conversation of the asker's depends on."""
+        """What the next turn of a conversation of the principal's depends on."""
 
         def found(session: Session) -> tuple[Conversation | None, _Known]:
-            last = conversations.last_turns(session, identity, 2 * MAX_ASKS)
-            answered = conversations.answer_to(session, identity, key) if key else None
-            return conversations.find(session, APP, identity), _Known(identity, last, answered)
+            last = tables.last_turns(session, identity, 2 * MAX_ASKS)
+            answered = tables.answer_to(session, identity, key) if key else None
+            return tables.find(session, APP, identity), _Known(identity, last, answered)
 
         talk, known = await self.store.read(found)
         if talk is None or talk.owner != who.name:
@@ -239,7 +240,7 @@ class SupportChats:
         question = Turn(role="user", text=message.strip(), key=key)
 
         def kept(session: Session) -> bool:
-            if not conversations.claim(session, known.conversation, known.length):
+            if not tables.claim(session, known.conversation, known.length):
                 return False
             if reply.choice is not None and version is not None:
                 answer.decision_id = decisions.keep(
@@ -251,7 +252,7 @@ class SupportChats:
                     action=[reply.choice.action],
                     propensity=reply.choice.propensity,
                 )
-            conversations.append(session, known.conversation, known.length, [question, answer])
+            tables.append(session, known.conversation, known.length, [question, answer])
             return True
 
         return self._said(answer) if await self.store.write(kept) else None
@@ -266,7 +267,7 @@ class SupportChats:
             for a in self.service.task.desk.articles
         ]
         with self.store.transaction() as session:
-            catalogue.put_documents(session, APP, rows)
+            tables.put_documents(session, APP, rows)
 
 
 def _count(version: str, reply: Reply) -> None:

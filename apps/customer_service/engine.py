@@ -11,11 +11,9 @@ from apps.customer_service.knowledge import Messages
 from apps.customer_service.replies import Action, Choice, Reply, Source
 from apps.customer_service.sentences import best_sentences
 from apps.customer_service.task import CustomerService
-from core.platform.inference.engine import Works
 from core.rl.explore import Explorer
 from core.training.loader import open_task
 from core.training.run import Run, trained_policy
-from core.training.task import Task
 
 
 @dataclass(frozen=True)
@@ -31,17 +29,20 @@ class SupportEngine:
     """Decides by the trained policy, for the conversations of many customers at once; keeps nothing of them.
 
     Args:
-        task: with the settings that the policy was trained with.
-        run: the run that holds the policy.
+        run: Run that holds the trained policy.
+
+    Raises:
+        SteerError: The run holds none.
     """
 
-    def __init__(self, task: Task, run: Run) -> None:
+    def __init__(self, run: Run) -> None:
+        task = open_task(CustomerService, run)
         assert isinstance(task, CustomerService)
         self.policy = trained_policy(task, run).for_serving()
         self._maker = task.maker
         self._maker.for_serving(self.policy.encoder)
 
-    def reply_to_all(self, asked: list[Asked]) -> list[Reply]:
+    def replies(self, asked: list[Asked]) -> list[Reply]:
         """The reply to each."""
         states = self._maker.states([each.messages for each in asked])
         probs = self.policy.logits(states).exp()
@@ -77,15 +78,6 @@ class SupportEngine:
         for at in likeliest:
             by_intent.setdefault(articles[at].intent, articles[at])
         return [source(article) for article in list(by_intent.values())[:3]]
-
-
-def open_engine(run: Run) -> Works:
-    """What the bot's service asks for: `replies`.
-
-    Raises:
-        SteerError: the run holds no trained policy.
-    """
-    return {"replies": SupportEngine(open_task(CustomerService, run), run).reply_to_all}
 
 
 def source(article: Article) -> Source:

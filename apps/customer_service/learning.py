@@ -7,8 +7,8 @@ import torch
 
 from apps.customer_service.environment import ASK_BACK, CANDIDATES, DECLINE, HAND_OVER, StateBuilder
 from core.envs.observations import take
-from core.platform.store.decisions import DecisionWithFeedback
 from core.rl.off_policy import LoggedDecisions
+from core.training.feedback import DecisionWithFeedback
 
 
 def feedback_decisions(
@@ -19,7 +19,7 @@ def feedback_decisions(
     The states are those that the bot would see today: where articles have come or gone since, the action is the number
     that the article has among today's candidates. A reply whose article is no longer among them is left out.
     """
-    said = [each for each in judged if each.opinions]
+    said = [each for each in judged if each.feedback]
     if not said:
         return None
     states = maker.states([tuple(each.decision.state["messages"]) for each in said])

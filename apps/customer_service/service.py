@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from transformers import AutoTokenizer
 
-from apps.customer_service.engine import Asked, source
+from apps.customer_service.engine import Asked, SupportEngine, source
 from apps.customer_service.environment import MAX_ASKS
 from apps.customer_service.replies import Reply, Source
 from apps.customer_service.task import CustomerService
@@ -27,7 +27,7 @@ class SupportService:
         engine: that computes, see `apps.customer_service.engine`.
     """
 
-    def __init__(self, task: Task, engine: Engine) -> None:
+    def __init__(self, task: Task, engine: Engine[SupportEngine]) -> None:
         assert isinstance(task, CustomerService)
         self.task, self.engine = task, engine
         self._known = {article.id: article for article in task.desk.articles}
@@ -47,8 +47,7 @@ class SupportService:
         message = check_text(message, most=MAX_MESSAGE, what="a message")
         messages = (*earlier[-MAX_ASKS:], message)
         may_ask = len(earlier) < MAX_ASKS  # nobody is asked a third time
-        reply: Reply = await self.engine.answer("replies", Asked(messages, may_ask, explorer or Explorer()))
-        return reply
+        return await self.engine.answer(SupportEngine.replies, Asked(messages, may_ask, explorer or Explorer()))
 
     def sources(self, articles: Sequence[str]) -> list[Source]:
         """The articles of some ids, without those that are no longer there."""
@@ -59,7 +58,7 @@ class SupportService:
         return [len(ids) for ids in self._tokenizer(list(texts))["input_ids"]]
 
 
-def open_service(run: Run, engine: Engine) -> SupportService:
+def open_service(run: Run, engine: Engine[SupportEngine]) -> SupportService:
     """The service of the bot that `run` holds.
 
     Raises:

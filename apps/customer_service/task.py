@@ -30,10 +30,10 @@ from core.envs.play import Act
 from core.models.actor_critic import ActorCritic
 from core.models.encoder import TextEncoder
 from core.models.heads import CandidateHead
-from core.platform.store.decisions import DecisionWithFeedback
 from core.rl.all_action import ActionValues
 from core.rl.off_policy import LoggedDecisions
 from core.rl.supervised import Demonstrations
+from core.training.feedback import DecisionWithFeedback
 from core.training.settings import Settings
 from core.training.task import Split, Task
 

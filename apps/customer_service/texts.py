@@ -1,6 +1,6 @@
 """The texts of the chat, in English and Chinese."""
 
-from core.platform.pages.app_spec import Texts
+from core.platform.apps.texts import Texts
 
 TEXTS = Texts(
     "customer_service",

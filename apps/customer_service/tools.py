@@ -7,7 +7,7 @@ import gradio as gr
 
 from apps.customer_service.chats import SupportChats
 from apps.customer_service.texts import TEXTS
-from core.platform.pages.app_spec import page_asker
+from core.platform.pages.requests import page_principal
 
 
 def tools(chats: SupportChats) -> list[Callable[..., Any]]:
@@ -24,7 +24,7 @@ def tools(chats: SupportChats) -> list[Callable[..., Any]]:
             The action (answer, ask_back, hand_over or decline), the text for the customer, how sure the bot is, and
             the articles that the answer rests on.
         """
-        said = await chats.answer_once(page_asker(request), [], question)
+        said = await chats.answer_once(page_principal(request), [], question)
         assert said.reply is not None  # the bot's turn
         return {
             "action": said.reply.action,

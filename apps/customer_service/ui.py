@@ -7,15 +7,10 @@ from typing import Any
 import gradio as gr
 from gradio.context import Context
 
-from apps.customer_service.api import routes
 from apps.customer_service.chats import Said, SupportChats
-from apps.customer_service.engine import open_engine
 from apps.customer_service.replies import Reply, Source
-from apps.customer_service.service import open_service
 from apps.customer_service.texts import TEXTS
-from apps.customer_service.tools import tools
-from core.platform.pages.app_spec import Page, page_asker
-from core.platform.pages.errors import shown_errors
+from core.platform.pages.requests import page_principal, shown_errors
 
 CHOICES = 3
 
@@ -111,22 +106,22 @@ def build(chats: SupportChats) -> None:
 
     async def ask(text: str, so_far: Chat, request: gr.Request) -> list[Any]:
         with shown_errors():
-            conversation = so_far.conversation or await chats.start(page_asker(request))
-            said = await chats.say(page_asker(request), conversation, text)
+            conversation = so_far.conversation or await chats.start(page_principal(request))
+            said = await chats.say(page_principal(request), conversation, text)
         return [*_render(_with(so_far, conversation, text.strip(), said, request), request), ""]
 
     async def ask_for_person(so_far: Chat, request: gr.Request) -> list[Any]:
         wish = TEXTS.say("wants_person", request)
         with shown_errors():
-            conversation = so_far.conversation or await chats.start(page_asker(request))
-            said = await chats.hand_over(page_asker(request), conversation, wish)
+            conversation = so_far.conversation or await chats.start(page_principal(request))
+            said = await chats.hand_over(page_principal(request), conversation, wish)
         return _render(_with(so_far, conversation, wish, said, request), request)
 
     async def take_back(so_far: Chat, request: gr.Request) -> list[Any]:
         if so_far.conversation is None or not so_far.exchanges:
             return [*_render(so_far, request), ""]
         with shown_errors():
-            message = await chats.take_back(page_asker(request), so_far.conversation)
+            message = await chats.take_back(page_principal(request), so_far.conversation)
         return [*_render(Chat(so_far.conversation, so_far.exchanges[:-1]), request), message or ""]
 
     def start_over(request: gr.Request) -> list[Any]:
@@ -137,7 +132,7 @@ def build(chats: SupportChats) -> None:
         decision = so_far.exchanges[index // 2].said.decision
         if decision is not None:  # a person's own wish for a person is no decision of the bot's
             with shown_errors():
-                await chats.judge(page_asker(request), decision, 1.0 if data.liked else -1.0)
+                await chats.judge(page_principal(request), decision, 1.0 if data.liked else -1.0)
         gr.Info(TEXTS.say("thanks_up" if data.liked else "thanks_down", request))
 
     quiet: dict[str, Any] = {"show_progress": "minimal", "api_visibility": "private"}
@@ -212,6 +207,3 @@ def _sources(reply: Reply | None, request: gr.Request) -> str:
 def _source(source: Source, *, is_open: bool) -> str:
     title, body = html.escape(source.title), html.escape(source.body)
     return f"<details {'open' if is_open else ''}><summary>{title}</summary><p>{body}</p></details>"
-
-
-page = Page("customer_service", "support", TEXTS, open_engine, open_service, SupportChats, build, routes, tools)

@@ -10,8 +10,8 @@ from apps.finance_monitor.data import SENTIMENTS, Sentiment, Topic
 from apps.finance_monitor.desk import Delivered, NewsDesk
 from apps.finance_monitor.feed import Item, NewsTime
 from apps.finance_monitor.service import MAX_HEADLINE
-from core.platform.auth.access import Agent, Asker
-from core.platform.store.schema import Alert
+from apps.finance_monitor.tables import Alert
+from core.platform.auth.access import Agent, CurrentPrincipal
 
 MOST_ITEMS = 500
 
@@ -139,7 +139,7 @@ def _news(desk: NewsDesk) -> APIRouter:
     router = APIRouter()
 
     @router.post("/labels")
-    def labels(who: Asker, body: Headlines) -> list[HeadlineLabel]:
+    def labels(who: CurrentPrincipal, body: Headlines) -> list[HeadlineLabel]:
         """Read headlines; nothing of them is kept."""
         found = desk.service.read_all([(line.company, line.headline) for line in body.items])
         return [
@@ -159,7 +159,7 @@ def _news(desk: NewsDesk) -> APIRouter:
 
     @router.get("/items")
     def items(
-        who: Asker, company: Annotated[str | None, Query(max_length=80)] = None, limit: Count = 50
+        who: CurrentPrincipal, company: Annotated[str | None, Query(max_length=80)] = None, limit: Count = 50
     ) -> list[StoredItem]:
         """The newest items, of one company or of all."""
         return [
@@ -181,13 +181,13 @@ def _news(desk: NewsDesk) -> APIRouter:
         return Response(status_code=204)
 
     @router.get("/watchlist")
-    def watchlist(who: Asker) -> list[WatchLine]:
+    def watchlist(who: CurrentPrincipal) -> list[WatchLine]:
         """Every company's last fortnight, those with alerts and bad news first."""
         return [WatchLine.model_validate(line, from_attributes=True) for line in desk.watchlist()]
 
     @router.get("/trends")
     def trends(
-        who: Asker,
+        who: CurrentPrincipal,
         company: Annotated[str | None, Query(max_length=80)] = None,
         topic: Topic | None = None,
         days: Annotated[int, Query(ge=1, le=84)] = 28,
@@ -202,12 +202,12 @@ def _alerts(desk: NewsDesk) -> APIRouter:
     router = APIRouter()
 
     @router.get("/alerts")
-    def alerts(who: Asker, limit: Count = 50) -> list[AlertLine]:
+    def alerts(who: CurrentPrincipal, limit: Count = 50) -> list[AlertLine]:
         """The newest alerts."""
         return [AlertLine.of(alert) for alert in desk.alerts(limit)]
 
     @router.get("/alerts/{number}")
-    def alert(who: Asker, number: Number) -> AlertHistory:
+    def alert(who: CurrentPrincipal, number: Number) -> AlertHistory:
         """One alert and what became of it."""
         found, history = desk.alert(number)
         changes = [Change.model_validate(change, from_attributes=True) for change in history]

@@ -16,7 +16,7 @@ from rich.table import Table
 
 from apps.finance_monitor.alerts import THRESHOLD
 from apps.finance_monitor.data import NEGATIVE, SENTIMENTS, Episode, NewsData
-from apps.finance_monitor.engine import open_engine
+from apps.finance_monitor.engine import FinanceEngine
 from apps.finance_monitor.monitor import Monitor
 from apps.finance_monitor.service import FinanceService, open_service
 from apps.finance_monitor.task import FinanceMonitor
@@ -121,7 +121,7 @@ def main(
 ) -> None:
     """Run the shipped news through the monitor and print delays and false alarms."""
     run = Run((runs or runs_dir()) / FinanceMonitor.name)
-    outcomes = backtest(open_service(run, Engine(open_engine(run))), split, threshold)  # type: ignore[arg-type]
+    outcomes = backtest(open_service(run, Engine.local(FinanceEngine(run))), split, threshold)  # type: ignore[arg-type]
     table = Table("detector", "surges found", "median delay", "headlines", "decoys fired", "false alarms a week")
     for name, o in outcomes.items():
         delay = "-" if o.delay_hours is None else f"{o.delay_hours:.1f} h"

@@ -11,17 +11,18 @@ from datetime import timedelta
 from typing import Any
 
 from apps.finance_monitor import alerts
+from apps.finance_monitor import tables as news
 from apps.finance_monitor.data import SENTIMENTS, TOPICS
 from apps.finance_monitor.feed import Item
 from apps.finance_monitor.monitor import Label, Monitor, Watch
 from apps.finance_monitor.service import FinanceService
+from apps.finance_monitor.tables import Alert, AlertChange, News, Score
 from core.platform.auth.access import Principal
 from core.platform.inference.drift import WATCH
 from core.platform.inference.metrics import ALERTS, DECISIONS, FEEDBACK
-from core.platform.store import decisions, news
+from core.platform.store import decisions
 from core.platform.store.database import Store
-from core.platform.store.schema import Alert, AlertChange, News, Score
-from core.platform.versions.live import Live
+from core.platform.versions.live import LiveModel
 from core.rl.explore import Explorer
 from core.util.errors import NotFoundError
 
@@ -56,7 +57,7 @@ class NewsDesk:
         explorer: has no use here: a wrong label on purpose would alarm people.
     """
 
-    def __init__(self, store: Store, services: Live[FinanceService], explorer: Explorer) -> None:
+    def __init__(self, store: Store, services: LiveModel[FinanceService], explorer: Explorer) -> None:
         del explorer
         self.store, self.services = store, services
         self.monitor = Monitor()

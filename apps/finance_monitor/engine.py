@@ -1,6 +1,5 @@
 """What computes for the monitor: labels by the policy, and vectors that tell stories apart."""
 
-from collections.abc import Sequence
 from itertools import chain, islice
 
 import numpy as np
@@ -9,45 +8,36 @@ from apps.finance_monitor.data import SENTIMENTS, TOPICS
 from apps.finance_monitor.monitor import Label
 from apps.finance_monitor.task import FinanceMonitor
 from core.models.encoder import TextEncoder
-from core.platform.inference.engine import Works
 from core.training.loader import open_task
 from core.training.run import Run, trained_policy
-from core.training.task import Task
 
 
 class FinanceEngine:
     """Reads the headlines of many requests at once, by the trained policy.
 
     Args:
-        task: with the settings that the policy was trained with.
-        run: the run that holds the policy.
+        run: Run that holds the trained policy.
+
+    Raises:
+        SteerError: The run holds none.
     """
 
-    def __init__(self, task: Task, run: Run) -> None:
+    def __init__(self, run: Run) -> None:
+        task = open_task(FinanceMonitor, run)
         self.policy = trained_policy(task, run).for_serving()
         self._encoder = TextEncoder(task.settings.encoder.name, max_length=48)
         self._encoder.for_serving()
 
-    def labels(self, requests: Sequence[list[str]]) -> list[list[Label]]:
+    def labels(self, requests: list[list[str]]) -> list[list[Label]]:
         """Topic and sentiment of each text of each request."""
         probs = self.policy.logits({"text": tuple(chain.from_iterable(requests))}).exp().numpy()
         labels = map(_label, probs.reshape(-1, len(TOPICS), len(SENTIMENTS)))
         return [list(islice(labels, len(texts))) for texts in requests]
 
-    def vectors(self, requests: Sequence[list[str]]) -> list[np.ndarray]:
+    def vectors(self, requests: list[list[str]]) -> list[np.ndarray]:
         """Unit-length embeddings of the texts of each request, float32 of shape (texts, width)."""
         vectors = self._encoder.embed(list(chain.from_iterable(requests)))
         return np.split(vectors, np.cumsum([len(texts) for texts in requests])[:-1])
-
-
-def open_engine(run: Run) -> Works:
-    """What the monitor's service asks for: `labels` and `vectors`, both of lists of texts.
-
-    Raises:
-        SteerError: the run holds no trained policy.
-    """
-    engine = FinanceEngine(open_task(FinanceMonitor, run), run)
-    return {"labels": engine.labels, "vectors": engine.vectors}
 
 
 def _label(joint: np.ndarray) -> Label:

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 
 from apps.finance_monitor.data import SENTIMENTS, TOPICS, NewsData
-from core.platform.store.decisions import DecisionWithFeedback
 from core.rl.off_policy import LoggedDecisions
+from core.training.feedback import DecisionWithFeedback
 
 
 def feedback_decisions(
@@ -20,7 +20,7 @@ def feedback_decisions(
         newsroom: names the companies.
         table: see `joint_table`.
     """
-    said = [each for each in judged if each.opinions]
+    said = [each for each in judged if each.feedback]
     if not said:
         return None
     states = [each.decision.state for each in said]
@@ -36,5 +36,5 @@ def feedback_decisions(
 
 
 def _label(each: DecisionWithFeedback) -> int:
-    about = each.opinions[-1].about
+    about = each.feedback[-1].about
     return TOPICS.index(about["topic"]) * len(SENTIMENTS) + SENTIMENTS.index(about["sentiment"])

@@ -2,15 +2,16 @@
 
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 
 from apps.finance_monitor.data import TOPICS, UNNAMED, Company
+from apps.finance_monitor.engine import FinanceEngine
 from apps.finance_monitor.feed import Feed, FeedFile, Item
 from apps.finance_monitor.monitor import Label, Monitor
 from apps.finance_monitor.redis_feed import RedisFeed
@@ -29,6 +30,8 @@ FEED_VARIABLE = "STEER_FINANCE_FEED"
 _REMEMBERED = 5_000
 # A user with a thousand headlines lets others in after so many.
 _TEXTS_PER_REQUEST = 32
+
+Result = TypeVar("Result")
 
 
 class Session:
@@ -103,7 +106,7 @@ class FinanceService:
         engine: that computes, see `apps.finance_monitor.engine`.
     """
 
-    def __init__(self, task: Task, engine: Engine) -> None:
+    def __init__(self, task: Task, engine: Engine[FinanceEngine]) -> None:
         assert isinstance(task, FinanceMonitor)
         self.newsroom, self.engine = task.newsroom, engine
         self._known: LRUCache[str, Label] = LRUCache(_REMEMBERED)
@@ -184,17 +187,19 @@ class FinanceService:
     def labels(self, items: Sequence[Item]) -> list[Label]:
         """Topic and sentiment of each item."""
         texts = [self.newsroom.text(item.company, item.headline) for item in items]
-        return self._known.get(texts, lambda new: chain.from_iterable(self._asked("labels", new)))
+        return self._known.get(texts, lambda new: chain.from_iterable(self._asked(FinanceEngine.labels, new)))
 
     def vectors(self, items: Sequence[Item]) -> np.ndarray:
         """Unit-length embeddings of the headlines, float32 of shape (items, width)."""
-        return np.concatenate(list(self._asked("vectors", [item.headline for item in items])))
+        return np.concatenate(list(self._asked(FinanceEngine.vectors, [item.headline for item in items])))
 
-    def _asked(self, work: str, texts: Sequence[str]) -> Iterator[Any]:
-        return (self.engine.ask(work, portion) for portion in _portions(texts))
+    def _asked(
+        self, method: Callable[[FinanceEngine, list[list[str]]], Sequence[Result]], texts: Sequence[str]
+    ) -> Iterator[Result]:
+        return (self.engine.ask(method, portion) for portion in _portions(texts))
 
 
-def open_service(run: Run, engine: Engine) -> FinanceService:
+def open_service(run: Run, engine: Engine[FinanceEngine]) -> FinanceService:
     """The service of the monitor that `run` holds.
 
     Raises:

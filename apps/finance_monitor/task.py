@@ -15,9 +15,9 @@ from core.envs.text_choice import TextChoiceEnv
 from core.models.actor_critic import ActorCritic
 from core.models.encoder import TextEncoder
 from core.models.heads import ChoiceHead
-from core.platform.store.decisions import DecisionWithFeedback
 from core.rl.off_policy import LoggedDecisions
 from core.rl.supervised import Demonstrations
+from core.training.feedback import DecisionWithFeedback
 from core.training.settings import Settings
 from core.training.task import Split, Task
 

@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 
 from apps.recommender.service import MAX_WORDS, Event, Film, Recommended, Visitor
 from apps.recommender.visits import Shown, Visits
-from core.platform.auth.access import Asker
+from core.platform.auth.access import CurrentPrincipal
 from core.platform.http.idempotency import IdempotencyKey
 
 Row = Annotated[int, Field(ge=0, le=2**31 - 1, description="of the film")]
@@ -101,7 +101,7 @@ def _lists(visits: Visits) -> APIRouter:
     router = APIRouter()
 
     @router.post("/lists")
-    async def show(who: Asker, body: Wish) -> FilmList:
+    async def show(who: CurrentPrincipal, body: Wish) -> FilmList:
         """Ten films with their reasons."""
         visitor = Visitor(body.user, body.words, tuple(Event(event.kind, event.film) for event in body.events))
         return FilmList.of(await visits.show(who, await visits.for_profile(who, visitor) if body.profile else visitor))
@@ -131,22 +131,22 @@ def _profile(visits: Visits) -> APIRouter:
     router = APIRouter(prefix="/profile")
 
     @router.get("")
-    async def read(who: Asker) -> list[VisitEvent]:
+    async def read(who: CurrentPrincipal) -> list[VisitEvent]:
         """Everything that you did, oldest first."""
         return [VisitEvent(kind=event.kind, film=event.film) for event in (await visits.profile(who)).events]
 
     @router.post("/events", status_code=201)
-    async def note(who: Asker, body: NewEvent, key: IdempotencyKey = None) -> dict[str, str]:
+    async def note(who: CurrentPrincipal, body: NewEvent, key: IdempotencyKey = None) -> dict[str, str]:
         """Like or hide a film; the key that the event is kept under."""
         return {"key": await visits.note(who, Event(body.kind, body.film), body.decision, key)}
 
     @router.delete("/events/last")
-    async def take_back(who: Asker) -> dict[str, bool]:
+    async def take_back(who: CurrentPrincipal) -> dict[str, bool]:
         """Undo your last like or hide; whether there was one."""
         return {"undone": await visits.take_back(who)}
 
     @router.delete("")
-    async def forget(who: Asker) -> dict[str, int]:
+    async def forget(who: CurrentPrincipal) -> dict[str, int]:
         """Delete your profile; how many events that were."""
         return {"forgotten": await visits.forget(who)}
 

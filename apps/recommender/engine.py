@@ -7,10 +7,8 @@ import numpy as np
 from apps.recommender.candidates import CANDIDATES
 from apps.recommender.task import Recommender
 from core.models.encoder import TextEncoder
-from core.platform.inference.engine import Works
 from core.training.loader import open_task
 from core.training.run import Run, trained_policy
-from core.training.task import Task
 
 _SEEDS = 5
 _SEED_LIKES = 10
@@ -41,17 +39,20 @@ class RecommenderEngine:
     """Scores films by the trained policy, for many visitors at once; keeps nothing of them.
 
     Args:
-        task: with the settings that the policy was trained with.
-        run: the run that holds the policy.
+        run: Run that holds the trained policy.
+
+    Raises:
+        SteerError: The run holds none.
     """
 
-    def __init__(self, task: Task, run: Run) -> None:
+    def __init__(self, run: Run) -> None:
+        task = open_task(Recommender, run)
         assert isinstance(task, Recommender)
         self.policy, self._maker = trained_policy(task, run), task.maker
         self._encoder = TextEncoder(task.settings.encoder.name, max_length=128)
         self._encoder.for_serving()
 
-    def score_all(self, wanted: list[Wanted]) -> list[Scored]:
+    def lists(self, wanted: list[Wanted]) -> list[Scored]:
         """The candidates of each, with their scores."""
         said = self._similarities([each.words for each in wanted])
         seen = [each.seen for each in wanted]
@@ -75,15 +76,6 @@ class RecommenderEngine:
         fits = np.where(self._maker.popularity >= _SEED_LIKES, said, -1.0)
         fits[seen] = -1.0
         return np.argsort(-fits, kind="stable")[:_SEEDS][::-1].astype(np.int64)
-
-
-def open_engine(run: Run) -> Works:
-    """What the recommender's service asks for: `lists`.
-
-    Raises:
-        SteerError: the run holds no trained policy.
-    """
-    return {"lists": RecommenderEngine(open_task(Recommender, run), run).score_all}
 
 
 def _with_nearest(found: np.ndarray, seen: np.ndarray, said: np.ndarray | None) -> np.ndarray:

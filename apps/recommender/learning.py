@@ -8,8 +8,8 @@ import torch
 from apps.recommender.candidates import CandidateBuilder
 from apps.recommender.environment import PICKS
 from apps.recommender.rewards import ListReward, ndcg_gains
-from core.platform.store.decisions import DecisionWithFeedback
 from core.rl.off_policy import LoggedDecisions
+from core.training.feedback import DecisionWithFeedback
 
 _NO_FILM = -1
 
@@ -42,7 +42,7 @@ def feedback_decisions(
 def _is_learnable(each: DecisionWithFeedback, films: int) -> bool:
     state = each.decision.state
     known = all(film < films for film in (*state["history"], *state["candidates"]))
-    return bool(each.events) and not state["words"] and known and each.decision.propensity > 0
+    return bool(each.feedback) and not state["words"] and known and each.decision.propensity > 0
 
 
 def _rewards(shown: np.ndarray, lists: Sequence[DecisionWithFeedback], reward: ListReward) -> np.ndarray:
@@ -53,12 +53,12 @@ def _rewards(shown: np.ndarray, lists: Sequence[DecisionWithFeedback], reward: L
         lists: what was done with them.
         reward: of the task.
     """
-    liked, hidden = ([_films(each, kind) for each in lists] for kind in ("like", "hide"))
+    liked, hidden = ([_films(each, wanted=wanted) for each in lists] for wanted in (True, False))
     unwanted = reward.weights["relevance"] * ndcg_gains(shown, hidden)
     return (reward(shown, liked) - unwanted).sum(axis=1, dtype=np.float32)
 
 
-def _films(each: DecisionWithFeedback, kind: str) -> np.ndarray:
+def _films(each: DecisionWithFeedback, *, wanted: bool) -> np.ndarray:
     """Films that the visitor did something with; one that does not exist stands for none."""
-    last = {event.item: event.kind for event in each.events}
-    return np.array([int(film) for film, done in last.items() if done == kind] or [_NO_FILM])
+    last = {said.subject: said.value for said in each.feedback}
+    return np.array([int(film) for film, value in last.items() if (value > 0) == wanted] or [_NO_FILM])

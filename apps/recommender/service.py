@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from apps.recommender.data import SOURCE, Item
-from apps.recommender.engine import Scored, Wanted
+from apps.recommender.engine import RecommenderEngine, Wanted
 from apps.recommender.environment import PICKS
 from apps.recommender.explanations import Reason, Reasons
 from apps.recommender.task import Recommender
@@ -117,7 +117,7 @@ class RecommenderService:
         engine: that computes, see `apps.recommender.engine`.
     """
 
-    def __init__(self, task: Task, engine: Engine) -> None:
+    def __init__(self, task: Task, engine: Engine[RecommenderEngine]) -> None:
         assert isinstance(task, Recommender)
         self.data, self.maker, self.engine = task.data, task.maker, engine
         self.reasons = Reasons(self.maker)
@@ -163,7 +163,7 @@ class RecommenderService:
         liked, seen = self._liked(visitor), self._seen(visitor)
         if not words and not len(liked):
             return None
-        found: Scored = await self.engine.answer("lists", Wanted(liked, seen, words))
+        found = await self.engine.answer(RecommenderEngine.lists, Wanted(liked, seen, words))
         order, propensity = (explorer or Explorer()).rank(found.scores.astype(np.float64), PICKS)
         films = found.candidates[order]
         reasons = self.reasons.explain(films, liked, words, None if found.said is None else found.said[films])
@@ -224,7 +224,7 @@ class RecommenderService:
         return np.array(past + [self.film(event.film).row for event in visitor.events], dtype=np.int64)
 
 
-def open_service(run: Run, engine: Engine) -> RecommenderService:
+def open_service(run: Run, engine: Engine[RecommenderEngine]) -> RecommenderService:
     """The service of the recommender that `run` holds.
 
     Raises:

@@ -22,9 +22,9 @@ from core.envs.play import Act, play
 from core.envs.slate import SlateEnv
 from core.models.actor_critic import ActorCritic
 from core.models.heads import CandidateHead
-from core.platform.store.decisions import DecisionWithFeedback
 from core.rl.off_policy import LoggedDecisions
 from core.rl.supervised import Demonstrations
+from core.training.feedback import DecisionWithFeedback
 from core.training.settings import Settings
 from core.training.task import Split, Task
 

@@ -1,6 +1,6 @@
 """The page's texts in English and Chinese."""
 
-from core.platform.pages.app_spec import Texts
+from core.platform.apps.texts import Texts
 
 _GENRES = {
     "Action": "动作",

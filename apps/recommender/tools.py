@@ -7,7 +7,7 @@ import gradio as gr
 
 from apps.recommender.service import Visitor
 from apps.recommender.visits import Visits
-from core.platform.pages.app_spec import page_asker
+from core.platform.pages.requests import page_principal
 
 
 def tools(visits: Visits) -> list[Callable[..., Any]]:
@@ -23,7 +23,7 @@ def tools(visits: Visits) -> list[Callable[..., Any]]:
         Returns:
             Title, year and genres of each film, best first.
         """
-        shown = await visits.show(page_asker(request), Visitor(words=wish))
+        shown = await visits.show(page_principal(request), Visitor(words=wish))
         return [
             {"title": listed.film.title, "year": listed.film.year, "genres": list(listed.film.genres)}
             for listed in shown.films

@@ -8,9 +8,7 @@ from typing import Any
 
 import gradio as gr
 
-from apps.recommender.api import routes
 from apps.recommender.cards import CSS, card, history_strip, status
-from apps.recommender.engine import open_engine
 from apps.recommender.service import (
     LIST_LENGTH,
     Event,
@@ -19,13 +17,10 @@ from apps.recommender.service import (
     UserSummary,
     Visitor,
     checked,
-    open_service,
 )
 from apps.recommender.texts import TEXTS
-from apps.recommender.tools import tools
 from apps.recommender.visits import Visits
-from core.platform.pages.app_spec import Page, page_asker
-from core.platform.pages.errors import shown_errors
+from core.platform.pages.requests import page_principal, shown_errors
 
 FOUND = 6
 EXAMPLES = ("a quiet film about space", "funny and warm, for children", "dark crime thriller")
@@ -89,7 +84,7 @@ def build(visits: Visits) -> None:
 
     async def react(now: Visit, event: Event, decision: str | None, request: gr.Request) -> list[Any]:
         with shown_errors():
-            noted = await visits.note(page_asker(request), event, decision)
+            noted = await visits.note(page_principal(request), event, decision)
         return await show(now.visitor.with_event(event.kind, event.film), (*now.noted, noted), request)
 
     def on_list(kind: Kind, at: int) -> Callable[..., Awaitable[list[Any]]]:
@@ -107,7 +102,7 @@ def build(visits: Visits) -> None:
     async def take_back(now: Visit, request: gr.Request) -> list[Any]:
         if now.noted:
             with shown_errors():
-                await visits.take_back(page_asker(request), now.noted[-1])
+                await visits.take_back(page_principal(request), now.noted[-1])
         return await show(now.visitor.undone(), now.noted[:-1], request)
 
     def search(words: str, request: gr.Request) -> list[Any]:
@@ -191,7 +186,7 @@ async def _view(visits: Visits, visitor: Visitor, noted: tuple[str, ...], reques
     """Values of the page's state and view: visit, empty state, headline, grid, history, undo, cards."""
     say = partial(TEXTS.say, request=request)
     with shown_errors():
-        shown = await visits.show(page_asker(request), visitor)
+        shown = await visits.show(page_principal(request), visitor)
         likes, total = visits.service.history(visitor)
     films = shown.films
     new = sum(event.kind == "like" for event in visitor.events)
@@ -227,6 +222,3 @@ def _user_number(typed: str, request: gr.Request) -> int:
 
 def _user_label(summary: UserSummary) -> str:
     return f"{summary.user} · {', '.join(summary.genres)} · {summary.likes} ♥"
-
-
-page = Page("recommender", "recommend", TEXTS, open_engine, open_service, Visits, build, routes, tools)

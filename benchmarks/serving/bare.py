@@ -13,8 +13,8 @@ import numpy as np
 import torch
 
 from benchmarks.serving.inputs import headlines, histories, questions
-from core.platform.http.application import installed_pages
 from core.platform.inference.engine_process import threads_beside_clients, use_threads
+from core.platform.server.application import installed_pages
 from core.rl.explore import Explorer
 from core.training.run import Run
 

@@ -130,35 +130,38 @@ def serve(
     ] = 1,
 ) -> None:
     """Start the web application: pages, API (`/v1/openapi.json`) and tools of every trained app."""
-    from core.platform.http.application import Serving
+    from core.platform.apps.spec import installed_apps
     from core.platform.http.limits import Limits
-    from core.platform.http.server import serve as start
-    from core.platform.http.server import serve_replicas
+    from core.platform.server.application import Serving
+    from core.platform.server.server import serve as start
+    from core.platform.server.server import serve_replicas
 
     pages = not api_only and replicas == 1
     how = Serving(accounts=auth, explore=explore, pages=pages, limits=Limits(requests=rate))
     folder = (runs or runs_dir()).resolve()
     if replicas > 1:
-        serve_replicas(folder, store_url(store, folder), how, host, port, replicas)
+        serve_replicas(installed_apps(), folder, store_url(store, folder), how, host, port, replicas)
     else:
-        start(folder, open_store_from_options(store, runs), how, host, port, console, json_logs=json_logs)
+        store_ = open_store_from_options(store, runs)
+        start(installed_apps(), folder, store_, how, host, port, console, json_logs=json_logs)
 
 
 @app.command(epilog="Example: `steer demo --port 8080`")
 def demo(host: Host = "127.0.0.1", port: Port = 7860, preset: Preset = "quick", runs: RunsDir = None) -> None:
     """Train every app if need be, print what RL changed, and start the web application."""
     from core.cli.workflow import evaluate_tasks, train_tasks
+    from core.platform.apps.spec import installed_apps
     from core.platform.auth.middleware import check_public
-    from core.platform.http.application import Serving
-    from core.platform.http.server import check_port
-    from core.platform.http.server import serve as start
+    from core.platform.server.application import Serving
+    from core.platform.server.server import check_port
+    from core.platform.server.server import serve as start
 
     check_port(host, port)  # before minutes of training, not after
     check_public(host, auth=False)
     folder = runs or runs_dir()
     train_tasks(_names("all"), preset, None, [], folder, console)
     evaluate_tasks(_names("all"), folder, console, again=False)
-    start(folder, open_store_from_options(None, runs), Serving(), host, port, console)
+    start(installed_apps(), folder, open_store_from_options(None, runs), Serving(), host, port, console)
 
 
 def main() -> None:

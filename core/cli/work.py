@@ -20,16 +20,16 @@ def work(
 
     A publisher sends each entry once or more often under the same key: it counts once.
     """
-    from core.platform.http.application import installed_pages
+    from core.platform.apps.spec import installed_apps
+    from core.platform.apps.worker import stop_on_signal
+    from core.platform.apps.worker import work as start
     from core.platform.http.logs import set_up_logs
-    from core.platform.inference.worker import stop_on_signal
-    from core.platform.inference.worker import work as start
     from core.util.errors import SteerError
 
-    pages = {page.name: page for page in installed_pages()}
-    if name not in pages:
-        raise SteerError(f"there is no app {name!r}; there are {', '.join(pages)}")
+    apps = {spec.name: spec for spec in installed_apps()}
+    if name not in apps:
+        raise SteerError(f"there is no app {name!r}; there are {', '.join(apps)}")
     set_up_logs(as_json=json_logs)
     stop = threading.Event()
     stop_on_signal(stop)
-    start(pages[name], runs or runs_dir(), open_store_from_options(store, runs), queue, stop)
+    start(apps[name], runs or runs_dir(), open_store_from_options(store, runs), queue, stop)

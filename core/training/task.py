@@ -12,10 +12,10 @@ from core.envs.play import Act
 from core.evaluation.cost_optimal import fit_temperature, minimum_expected_cost
 from core.models.actor_critic import ActorCritic
 from core.models.policy import Policy
-from core.platform.store.decisions import DecisionWithFeedback
 from core.rl.all_action import ActionValues
 from core.rl.off_policy import LoggedDecisions, log_decisions
 from core.rl.supervised import Demonstrations
+from core.training.feedback import DecisionWithFeedback
 from core.training.settings import Settings
 from core.util.errors import SteerError
 

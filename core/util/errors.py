@@ -9,7 +9,7 @@ class SteerError(Exception):
 
 
 class NotFoundError(SteerError):
-    """What was asked for does not exist, or is not the asker's to see: nobody is told which."""
+    """What was asked for does not exist, or is not the principal's to see: nobody is told which."""
 
 
 class ConflictError(SteerError):

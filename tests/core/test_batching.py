@@ -25,7 +25,7 @@ def make():
         batcher.close()
 
 
-class Gate:
+class AuthMiddleware:
     """Work that doubles numbers, and does not end before it is allowed to."""
 
     def __init__(self) -> None:
@@ -53,7 +53,7 @@ def wait_until(condition) -> None:
 
 
 def test_what_arrives_during_the_work_is_the_next_batch(make):
-    gate = Gate()
+    gate = AuthMiddleware()
     batcher = make(gate.work, most=8)
     with ThreadPoolExecutor(21) as pool:
         first = pool.submit(batcher.submit, 0)
@@ -96,7 +96,7 @@ def test_a_lone_caller_never_waits_for_others(make):
 
 
 def test_somebody_who_stays_behind_alone_waits_at_most_once(make):
-    gate = Gate()
+    gate = AuthMiddleware()
     batcher = make(gate.work, delay=0.2)
     with ThreadPoolExecutor(8) as pool:
         answers = [pool.submit(batcher.submit, 0)]
@@ -123,7 +123,7 @@ def test_coroutines_get_their_own_results_and_block_nobody(make):
 
 
 def test_who_gives_up_is_left_out_of_the_batch_and_harms_nobody(make):
-    gate = Gate()
+    gate = AuthMiddleware()
     batcher = make(gate.work)
 
     async def impatient() -> int:
@@ -143,7 +143,7 @@ def test_who_gives_up_is_left_out_of_the_batch_and_harms_nobody(make):
 
 
 def test_one_bad_item_fails_alone(make):
-    gate = Gate()
+    gate = AuthMiddleware()
 
     def work(items: list[int]) -> list[float]:
         gate.work(items)
@@ -159,7 +159,7 @@ def test_one_bad_item_fails_alone(make):
 
 
 def test_after_a_final_error_nothing_is_tried_again(make):
-    gate = Gate()
+    gate = AuthMiddleware()
 
     def work(items: list[int]) -> list[int]:
         gate.work(items)
@@ -183,7 +183,7 @@ def test_work_that_forgets_an_item_is_an_error_and_not_a_mix_up(make):
 
 
 def test_a_full_queue_says_busy_and_goes_on_later(make):
-    gate = Gate()
+    gate = AuthMiddleware()
     batcher = make(gate.work, room=2)
     with ThreadPoolExecutor(3) as pool:
         answers = [pool.submit(batcher.submit, 1)]
@@ -198,7 +198,7 @@ def test_a_full_queue_says_busy_and_goes_on_later(make):
 
 
 def test_closing_finishes_what_was_taken_and_takes_no_more():
-    gate = Gate()
+    gate = AuthMiddleware()
     batcher = Batcher(gate.work, most=2)
     with ThreadPoolExecutor(8) as pool:
         answers = [pool.submit(batcher.submit, item) for item in range(6)]
@@ -215,7 +215,7 @@ def test_closing_finishes_what_was_taken_and_takes_no_more():
 
 
 def test_every_batch_is_reported(make):
-    gate = Gate()
+    gate = AuthMiddleware()
     reports: list[Batch] = []
     batcher = make(gate.work, report=reports.append)
     with ThreadPoolExecutor(5) as pool:

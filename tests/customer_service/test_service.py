@@ -8,7 +8,7 @@ from apps.customer_service.environment import episodes
 from apps.customer_service.replies import Reply
 from apps.customer_service.service import MAX_MESSAGE
 from apps.customer_service.ui import page
-from core.platform.http.application import build_service
+from core.platform.server.application import build_service
 from core.training.run import Run
 from core.util.errors import SteerError
 

@@ -11,7 +11,7 @@ from apps.finance_monitor.backtest import backtest
 from apps.finance_monitor.feed import FeedFile
 from apps.finance_monitor.service import FEED_VARIABLE
 from apps.finance_monitor.ui import page
-from core.platform.http.application import build_service
+from core.platform.server.application import build_service
 from core.training.run import Run
 from core.util.errors import SteerError
 

@@ -12,7 +12,7 @@ from collections import Counter
 import httpx
 import pytest
 
-from core.platform.http.replicas import running_replicas
+from core.platform.server.replicas import running_replicas
 
 
 def make_app():
@@ -134,7 +134,7 @@ def test_a_stop_finishes_the_requests_that_have_begun(cluster, port):
 
 SERVES = """
 import sys
-from core.platform.http.replicas import serve_replicas
+from core.platform.server.replicas import serve_replicas
 from tests.scale.test_replicas import make_app
 serve_replicas(make_app, "127.0.0.1", int(sys.argv[1]), 2)
 """

@@ -10,9 +10,9 @@ from fastapi.testclient import TestClient
 from itsdangerous import TimestampSigner, URLSafeTimedSerializer
 from starlette.testclient import WebSocketDenialResponse
 
-from core.platform.auth.access import COOKIE, SESSION, Access, Agent, Asker, Open, Principal
+from core.platform.auth.access import COOKIE, SESSION, Access, Agent, CurrentPrincipal, Open, Principal
 from core.platform.auth.login import local_path, login_routes
-from core.platform.auth.middleware import Gate, check_public
+from core.platform.auth.middleware import AuthMiddleware, check_public
 from core.platform.http.problems import answer_with_problems
 from core.platform.store import accounts
 from core.platform.store.database import open_store
@@ -51,14 +51,14 @@ def client(app):
 def guarded(access) -> FastAPI:
     """An application with a route for everybody who is known, and one for agents."""
     app = FastAPI()
-    app.add_middleware(Gate, access=access)
+    app.add_middleware(AuthMiddleware, access=access)
     answer_with_problems(app)
     if isinstance(access, Access):
         app.include_router(login_routes(access))
 
     @app.get("/v1/me")
     @app.post("/v1/me")
-    def me(who: Asker) -> str:
+    def me(who: CurrentPrincipal) -> str:
         return who.name
 
     @app.post("/v1/push")

@@ -7,7 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from core.platform.versions.library import Library
-from core.platform.versions.live import Live
+from core.platform.versions.live import LiveModel
 from core.platform.versions.promotion import promote, rollback
 from core.training.loader import open_task
 from core.training.run import Run, trained_policy
@@ -42,7 +42,7 @@ def filled(library, task, good, good_metrics, spoilt, spoilt_metrics) -> Library
 
 @pytest.fixture
 def live(filled):
-    live = Live(filled, "bandit", Sorter, seconds=600)
+    live = LiveModel(filled, "bandit", Sorter, seconds=600)
     yield live
     live.close()
 
@@ -60,7 +60,7 @@ def test_a_promotion_is_taken_up_at_once_when_asked_for(filled, live):
 def test_the_old_service_is_retired_when_its_last_requests_are_answered(filled, monkeypatch):
     monkeypatch.setattr("core.platform.versions.live._LAST_REQUESTS_SECONDS", 0.2)
     retired: list[Sorter] = []
-    live = Live(filled, "bandit", Sorter, seconds=600, retire=retired.append)
+    live = LiveModel(filled, "bandit", Sorter, seconds=600, retire=retired.append)
     old = live.current[0]
     promote(filled, Bandit, "v0002", "ann", "to see it change")
     live.refresh()
@@ -72,7 +72,7 @@ def test_the_old_service_is_retired_when_its_last_requests_are_answered(filled, 
 
 
 def test_a_promotion_is_taken_up_by_itself_after_a_while(filled):
-    live = Live(filled, "bandit", Sorter, seconds=0.05)
+    live = LiveModel(filled, "bandit", Sorter, seconds=0.05)
     promote(filled, Bandit, "v0002", "ann", "to see it change")
     end = time.monotonic() + 30
     while live.current[1] != "v0002" and time.monotonic() < end:
@@ -119,7 +119,7 @@ def test_nobody_waits_for_a_version_that_is_still_being_opened(filled):
             assert go_on.wait(60)
         return Sorter(run)
 
-    live = Live(filled, "bandit", open_slowly, seconds=600)
+    live = LiveModel(filled, "bandit", open_slowly, seconds=600)
     promote(filled, Bandit, "v0002", "ann", "to see it change")
     refreshing = threading.Thread(target=live.refresh)
     refreshing.start()
@@ -155,7 +155,7 @@ def test_the_next_promotion_after_a_failed_one_is_taken_up(filled, live, task, g
 
 def test_before_the_first_promotion_nothing_can_go_live(library):
     with pytest.raises(SteerError, match="no version of bandit serves yet"):
-        Live(library, "bandit", Sorter)
+        LiveModel(library, "bandit", Sorter)
 
 
 def test_closing_ends_the_thread(live):

@@ -42,16 +42,16 @@ class Principal:
         return owner == self.name or self.is_at_least("agent")
 
 
-class Open:
+class NoAuth:
     """No accounts: whoever sits at this machine may do everything, but no site that their browser is on."""
 
-    async def who(self, connection: HTTPConnection) -> Principal | None:
+    async def principal(self, connection: HTTPConnection) -> Principal | None:
         """The one local user; None for another site's page, and for a name of somebody else's that leads here."""
         is_ours = is_loopback(connection.url.hostname or "") and is_from_own_page(connection)
         return Principal(LOCAL, "admin") if is_ours else None
 
 
-class Access:
+class Accounts:
     """Accounts: an API key or a session says who asks.
 
     Args:
@@ -64,7 +64,7 @@ class Access:
         signer = {"key_derivation": "hmac", "digest_method": hashlib.sha256}
         self.sessions = URLSafeTimedSerializer(secret, salt=COOKIE, signer_kwargs=signer)
 
-    async def who(self, connection: HTTPConnection) -> Principal | None:
+    async def principal(self, connection: HTTPConnection) -> Principal | None:
         """Who sent a request; None for nobody that we know.
 
         Raises:
@@ -122,26 +122,26 @@ def is_loopback(host: str) -> bool:
         return False  # a name may lead anywhere
 
 
-def asker(request: Request) -> Principal:
-    """Who sent a request that `core.platform.auth.middleware.Gate` let pass."""
+def current_principal(request: Request) -> Principal:
+    """Who sent a request that `core.platform.auth.middleware.AuthMiddleware` let pass."""
     principal: Principal = request.state.principal
     return principal
 
 
-async def _asker(request: Request) -> Principal:
-    """`asker` as a dependency: FastAPI would call what is no coroutine in another thread."""
-    return asker(request)
+async def _current_principal(request: Request) -> Principal:
+    """`current_principal` as a dependency: FastAPI would call what is no coroutine in another thread."""
+    return current_principal(request)
 
 
 def require(role: Role) -> Callable[[Request], Coroutine[Any, Any, Principal]]:
-    """A dependency that gives a route its asker, and lets nobody below a role pass.
+    """A dependency that gives a route its principal, and lets nobody below a role pass.
 
     Args:
         role: the least that will do.
     """
 
     async def principal(request: Request) -> Principal:
-        who = asker(request)
+        who = current_principal(request)
         if not who.is_at_least(role):
             raise HTTPException(403, f"This takes the role {role}; yours is {who.role}.")
         return who
@@ -149,5 +149,5 @@ def require(role: Role) -> Callable[[Request], Coroutine[Any, Any, Principal]]:
     return principal
 
 
-Asker = Annotated[Principal, Depends(_asker)]
+CurrentPrincipal = Annotated[Principal, Depends(_current_principal)]
 Agent = Annotated[Principal, Depends(require("agent"))]

@@ -7,14 +7,14 @@ import structlog
 from fastapi import APIRouter, Depends, HTTPException, Request
 from starlette.responses import RedirectResponse, Response
 
-from core.platform.auth.access import COOKIE, SESSION, Access, is_from_own_page
+from core.platform.auth.access import COOKIE, SESSION, Accounts, is_from_own_page
 from core.platform.auth.login_page import login_page
 from core.platform.auth.login_throttle import LoginAttempts
 
 _LARGEST = 4096
 
 
-def login_routes(access: Access) -> APIRouter:
+def login_routes(access: Accounts) -> APIRouter:
     """The routes `/login` and `/logout`.
 
     Args:

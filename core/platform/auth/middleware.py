@@ -6,23 +6,23 @@ from starlette.requests import HTTPConnection
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from core.platform.auth.access import Access, Open, is_loopback
+from core.platform.auth.access import Accounts, NoAuth, is_loopback
 from core.platform.http.problems import RETRY_AFTER, problem
 from core.util.errors import SteerError
 
 UNGUARDED = frozenset({"/login", "/logout", "/health", "/ready"})
 
 
-class Gate:
-    """Finds out who asks, for `asker` and `require` of `core.platform.auth.access`; turns away whom it does not know.
+class AuthMiddleware:
+    """Finds out who asks, for `core.platform.auth.access.current_principal`, and turns away whom it does not know.
 
     Args:
-        app: the application behind.
-        access: tells who asks.
+        app: Application behind it.
+        authenticator: Tells who asks.
     """
 
-    def __init__(self, app: ASGIApp, access: Access | Open) -> None:
-        self.app, self.access = app, access
+    def __init__(self, app: ASGIApp, authenticator: Accounts | NoAuth) -> None:
+        self.app, self.authenticator = app, authenticator
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
@@ -31,14 +31,14 @@ class Gate:
             return
         connection = HTTPConnection(scope)
         try:
-            connection.state.principal = await self.access.who(connection)
+            connection.state.principal = await self.authenticator.principal(connection)
         except SteerError:
             detail = "The accounts cannot be read at the moment; please try again."
             await _problem(connection, 503, detail, {"Retry-After": RETRY_AFTER})(scope, receive, send)
             return
         if connection.state.principal is not None:
             await self.app(scope, receive, send)
-        elif isinstance(self.access, Open):
+        elif isinstance(self.authenticator, NoAuth):
             detail = "Without accounts, only this machine is answered, at http://localhost; see `steer serve --auth`."
             await _problem(connection, 403, detail, {})(scope, receive, send)
         else:

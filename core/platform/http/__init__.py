@@ -1,1 +1,1 @@
-"""The web application: routes that every app shares, limits, errors, logs."""
+"""What every route of the web application shares: limits, errors, logs, health, idempotency, the chat protocol."""

@@ -1,49 +1,77 @@
-"""The half of a service that computes: what many users ask for is worked off together, by its models."""
+"""The half of an app that computes: what many users ask for is worked off together, by its models."""
 
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Generic, TypeVar
 
-from core.util.batching import Batch, Batcher
+from core.util.batching import Batch, Batcher, BusyError
 
-Work = Callable[[list[Any]], Sequence[Any]]
-# What an engine can do, by name: each maps the items of a batch to their results, in order.
-Works = Mapping[str, Work]
+EngineT = TypeVar("EngineT")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+# Runs the method of a name on the items of a batch.
+RunBatch = Callable[[str, list[Any]], Sequence[Any]]
 
 
-class Engine:
+class Engine(Generic[EngineT]):
     """Takes one item at a time, from many threads and coroutines, and works off those that wait together.
 
+    What is asked for is a method of the app's engine class that maps the items of a batch to their results, in order:
+    `await engine.answer(SupportEngine.reply, asked)`. The object itself may live in another process.
+
     Args:
-        works: what it can do; one thread calls each.
-        report: told the name of the work and the figures of each batch, see `Batcher`.
-        release: called when the last batch is done, at the end.
+        run_batch: Carries out a method by its name, on one batch; one thread calls it for each method.
+        on_batch: Callback for the method's name and the figures of each batch, see `Batcher`.
+        release: Called when the last batch is done, at the end.
     """
 
     def __init__(
         self,
-        works: Works,
-        report: Callable[[str, Batch], None] = lambda name, batch: None,
+        run_batch: RunBatch,
+        on_batch: Callable[[str, Batch], None] = lambda method, batch: None,
         release: Callable[[], None] = lambda: None,
     ) -> None:
-        self._batchers = {name: Batcher(work, name=name, report=partial(report, name)) for name, work in works.items()}
-        self._release = release
+        self._run_batch, self._on_batch, self._release = run_batch, on_batch, release
+        self._batchers: dict[str, Batcher[Any, Any]] = {}
+        self._lock, self._is_closed = threading.Lock(), False
 
-    def ask(self, name: str, item: Any) -> Any:
-        """The result of a work for one item; blocks until it is there.
+    @classmethod
+    def local(
+        cls, engine: EngineT, on_batch: Callable[[str, Batch], None] = lambda method, batch: None
+    ) -> "Engine[EngineT]":
+        """The engine in this process."""
+        return cls(lambda method, items: getattr(engine, method)(items), on_batch)
+
+    def ask(self, method: Callable[[EngineT, list[Item]], Sequence[Result]], item: Item) -> Result:
+        """The method's result for one item; blocks until it is there.
 
         Raises:
-            BusyError: too many items wait already, or the engine is closed.
-            Exception: what the work raises for this item.
+            BusyError: Too many items wait already, or the engine is closed.
+            Exception: What the method raises for this item.
         """
-        return self._batchers[name].submit(item)
+        result: Result = self._batcher(method.__name__).submit(item)
+        return result
 
-    async def answer(self, name: str, item: Any) -> Any:
+    async def answer(self, method: Callable[[EngineT, list[Item]], Sequence[Result]], item: Item) -> Result:
         """`ask` as a coroutine."""
-        return await self._batchers[name].answer(item)
+        result: Result = await self._batcher(method.__name__).answer(item)
+        return result
 
     def close(self) -> None:
         """Take nothing more, and return when everything taken is answered."""
+        with self._lock:
+            self._is_closed = True
         for batcher in self._batchers.values():
             batcher.close()
         self._release()
+
+    def _batcher(self, method: str) -> Batcher[Any, Any]:
+        with self._lock:
+            if self._is_closed:
+                raise BusyError("The service is stopping; please try again in a moment.")
+            if method not in self._batchers:
+                run, on_batch = partial(self._run_batch, method), partial(self._on_batch, method)
+                self._batchers[method] = Batcher(run, name=method, report=on_batch)
+            return self._batchers[method]

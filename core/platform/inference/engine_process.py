@@ -19,8 +19,7 @@ import structlog
 import torch
 from threadpoolctl import threadpool_limits
 
-from core.platform.inference.engine import Works
-from core.platform.inference.memory import freeze_gc, start_malloc_trim
+from core.platform.inference.malloc_trim import freeze_gc, start_malloc_trim
 from core.platform.inference.metrics import ENGINE_STARTS
 from core.training.run import Run
 from core.util.errors import SteerError, UnavailableError
@@ -36,19 +35,19 @@ class EngineProcess:
     """Works off batches in another process, and starts it anew should it die.
 
     Args:
-        name: of the app.
-        open_engine: makes what the engine can do, in that process, which imports it by its name.
-        run: that holds the policy.
+        name: Name of the app.
+        open_engine: Function or class that makes the engine in that process, which imports it by its name.
+        run: Run that holds the policy.
 
     Raises:
         SteerError: the engine does not open.
     """
 
-    def __init__(self, name: str, open_engine: Callable[[Run], Works], run: Run) -> None:
+    def __init__(self, name: str, open_engine: Callable[[Run], object], run: Run) -> None:
         self._name, self._open_engine, self._run = name, open_engine, run
         self._lock = threading.Lock()
         _CONTEXT.set_forkserver_preload([open_engine.__module__])
-        self.works: Works = {work: partial(self._work, work) for work in self._start()}
+        self._start()
 
     @property
     def pid(self) -> int:
@@ -61,8 +60,25 @@ class EngineProcess:
         self._process.join(_SHUTDOWN_TIMEOUT)
         self._process.kill()
 
-    def _start(self) -> list[str]:
-        """Start the process; the names of what it can do."""
+    def run_batch(self, method: str, items: list[Any]) -> Any:
+        """What a method of the engine returns for the items of a batch.
+
+        Raises:
+            UnavailableError: The process died twice over it.
+            Exception: What the method raises.
+        """
+        with self._lock:
+            try:
+                return self._asked(method, items)
+            except (EOFError, OSError):  # killed, as a system does that runs out of memory
+                structlog.get_logger().error("the engine died and is started again", app=self._name, pid=self.pid)
+                self._start()
+            try:
+                return self._asked(method, items)
+            except (EOFError, OSError) as error:
+                raise UnavailableError("The model stopped twice over this request; please try again later.") from error
+
+    def _start(self) -> None:
         self._pipe, theirs = _CONTEXT.Pipe()
         self._process = _CONTEXT.Process(
             target=_serve, args=(theirs, self._open_engine, self._run), name=f"engine of {self._name}", daemon=True
@@ -71,27 +87,14 @@ class EngineProcess:
         theirs.close()
         ENGINE_STARTS.labels(self._name).inc()
         try:
-            names: list[str] = self._received()
+            self._received()
         except (EOFError, OSError) as error:
             raise UnavailableError(
                 f"the engine of {self._name} died while it opened; is there memory enough?"
             ) from error
-        return names
 
-    def _work(self, name: str, items: list[Any]) -> Any:
-        with self._lock:
-            try:
-                return self._asked(name, items)
-            except (EOFError, OSError):  # killed, as a system does that runs out of memory
-                structlog.get_logger().error("the engine died and is started again", app=self._name, pid=self.pid)
-                self._start()
-            try:
-                return self._asked(name, items)
-            except (EOFError, OSError) as error:
-                raise UnavailableError("The model stopped twice over this request; please try again later.") from error
-
-    def _asked(self, name: str, items: list[Any]) -> Any:
-        self._pipe.send((name, items))
+    def _asked(self, method: str, items: list[Any]) -> Any:
+        self._pipe.send((method, items))
         return self._received()
 
     def _received(self) -> Any:
@@ -112,19 +115,19 @@ def use_threads(count: int) -> None:
     threadpool_limits(count)
 
 
-def _serve(pipe: Connection, open_engine: Callable[[Run], Works], run: Run) -> None:
+def _serve(pipe: Connection, open_engine: Callable[[Run], object], run: Run) -> None:
     """Open the engine, and work off what comes through the pipe until nobody holds its other end any more."""
     for number in (signal.SIGINT, signal.SIGTERM):  # the server's to obey: it has requests to finish
         signal.signal(number, signal.SIG_IGN)
     use_threads(threads_beside_clients())
     start_malloc_trim()
     with suppress(EOFError, OSError):
-        is_open, works = _tried(partial(open_engine, run))
+        is_open, engine = _tried(partial(open_engine, run))
         freeze_gc()
-        pipe.send((is_open, list(works) if is_open else works))
+        pipe.send((is_open, None if is_open else engine))
         while is_open:
-            name, items = pipe.recv()
-            pipe.send(_tried(partial(works[name], items)))
+            method, items = pipe.recv()
+            pipe.send(_tried(partial(getattr(engine, method), items)))
 
 
 def _tried(call: Callable[[], Any]) -> tuple[bool, Any]:

@@ -1,11 +1,17 @@
 """The frame around the apps' pages: start page, navigation, theme, languages."""
 
-from collections.abc import Mapping, Sequence
+import os
+import warnings
+from collections.abc import Sequence
 from typing import Any
 
-import gradio as gr
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 
-from core.platform.pages.app_spec import LANGUAGES, Page, Texts
+import gradio as gr
+from fastapi import FastAPI
+
+from core.platform.apps.opening import OpenApp
+from core.platform.apps.texts import LANGUAGES, Texts
 
 TEXTS = Texts(
     "shell",
@@ -47,41 +53,53 @@ footer { display: none !important; }
 _LOG_OUT = "() => fetch('/logout', {method: 'POST'}).then(() => location.assign('/login'))"
 
 
-def build_shell(pages: Sequence[Page], desks: Mapping[str, Any], *, accounts: bool) -> gr.Blocks:
-    """All pages in one Blocks: a start page, and a route for each app; and the tools for language models.
+def mount_pages(app: FastAPI, apps: Sequence[OpenApp], *, accounts: bool) -> FastAPI:
+    """The application with a start page, a page for each app, and the tools for language models.
 
     Args:
-        pages: in the order of the navigation.
-        desks: by page name.
-        accounts: whether visitors have logged in.
+        app: Application with the API.
+        apps: Apps in the order of the navigation.
+        accounts: Whether visitors have logged in.
     """
-    with gr.Blocks(title="Steer", analytics_enabled=False) as shell:
-        _navigation(pages, "", accounts=accounts)
+    blocks = _blocks(apps, accounts=accounts)
+    # Gradio looks where a file that a browser names lies only after `launch`, which mounting leaves out. Without this,
+    # whoever sends "a file" in the place of a text has any file of the server copied to where pages load theirs from.
+    blocks.has_launched = True
+    with warnings.catch_warnings():  # Gradio says of several pages that it switches off what `_options` has off
+        warnings.filterwarnings("ignore", message="SSR mode is not supported")
+        return gr.mount_gradio_app(app, blocks, path="", **_options(apps))
+
+
+def _blocks(apps: Sequence[OpenApp], *, accounts: bool) -> gr.Blocks:
+    pages = {each.spec.name: each.spec.page() for each in apps}
+    with gr.Blocks(title="Steer", analytics_enabled=False) as blocks:
+        _navigation(apps, "", accounts=accounts)
         with gr.Column(elem_classes="steer-hero"):
             gr.Markdown("# Steer")
             gr.Markdown(TEXTS.label("headline"))
         with gr.Row(equal_height=True):
-            for page in pages:
+            for each in apps:
                 with gr.Column(min_width=260, elem_classes="steer-card"):
-                    gr.Markdown(page.texts.label("title"), elem_classes="steer-card-title")
-                    gr.Markdown(page.texts.label("summary"))
-                    gr.Button(TEXTS.label("open"), link=f"/{page.path}", variant="primary", elem_id=f"open-{page.path}")
-                for tool in page.tools(desks[page.name]):
+                    gr.Markdown(each.spec.texts.label("title"), elem_classes="steer-card-title")
+                    gr.Markdown(each.spec.texts.label("summary"))
+                    path = each.spec.path
+                    gr.Button(TEXTS.label("open"), link=f"/{path}", variant="primary", elem_id=f"open-{path}")
+                for tool in pages[each.spec.name].tools(each.service):
                     gr.api(tool, api_name=tool.__name__, concurrency_limit=8)
-    for page in pages:
-        with shell.route(page.texts.texts["title"][0], page.path):
-            _navigation(pages, page.path, accounts=accounts)
-            page.build(desks[page.name])
-    shell.queue(default_concurrency_limit=8, max_size=256)
-    return shell
+    for each in apps:
+        with blocks.route(each.spec.texts.texts["title"][0], each.spec.path):
+            _navigation(apps, each.spec.path, accounts=accounts)
+            pages[each.spec.name].build(each.service)
+    blocks.queue(default_concurrency_limit=8, max_size=256)
+    return blocks
 
 
-def mount_options(pages: Sequence[Page]) -> dict[str, Any]:
+def _options(apps: Sequence[OpenApp]) -> dict[str, Any]:
     """What `gr.mount_gradio_app` needs besides the Blocks."""
     return {
         "theme": gr.themes.Soft(primary_hue="teal", neutral_hue="slate", font=_FONT, font_mono=_MONO),
         "css": CSS,
-        "i18n": _translator(pages),
+        "i18n": _translator(apps),
         "show_error": True,
         "max_file_size": "10mb",
         "run_history": False,
@@ -91,19 +109,20 @@ def mount_options(pages: Sequence[Page]) -> dict[str, Any]:
     }
 
 
-def _navigation(pages: Sequence[Page], here: str, *, accounts: bool) -> None:
+def _navigation(apps: Sequence[OpenApp], here: str, *, accounts: bool) -> None:
     """The way to the other pages, in the visitor's language, which Gradio's own bar does not speak."""
+    links = [("", TEXTS.label("home")), *((each.spec.path, each.spec.texts.label("title")) for each in apps)]
     with gr.Row(elem_classes="steer-navigation"):
-        for path, title in (("", TEXTS.label("home")), *((page.path, page.texts.label("title")) for page in pages)):
+        for path, title in links:
             is_here = "steer-here" if path == here else None
             gr.Button(title, link=f"/{path}", size="sm", variant="secondary", elem_classes=is_here)
         if accounts:
             gr.Button(TEXTS.label("log_out"), size="sm", elem_classes="steer-log-out").click(None, js=_LOG_OUT)
 
 
-def _translator(pages: Sequence[Page]) -> gr.I18n:
+def _translator(apps: Sequence[OpenApp]) -> gr.I18n:
     translations: dict[str, dict[str, str]] = {language: {} for language in LANGUAGES}
-    for texts in (TEXTS, *(page.texts for page in pages)):
+    for texts in (TEXTS, *(each.spec.texts for each in apps)):
         for language, entries in texts.translations().items():
             translations[language] |= entries
     # Browsers ask for regional variants, which the page looks up by their full name.

@@ -12,11 +12,11 @@ import numpy as np
 
 from core.platform.retraining.plan import Plan
 from core.platform.store import decisions
-from core.platform.store.decisions import DecisionWithFeedback
 from core.platform.store.schema import ModelVersion, now
 from core.platform.versions.library import Library
 from core.platform.versions.manifest import SETTINGS
 from core.rl.off_policy import LoggedDecisions
+from core.training.feedback import DecisionWithFeedback
 from core.training.run import Run
 from core.training.settings import load_settings
 from core.training.task import Task
@@ -126,8 +126,7 @@ def prepare(kind: type[Task], library: Library, runs: Path, overrides: Sequence[
 
 
 def _fingerprint(base: ModelVersion, task: Task, judged: Sequence[DecisionWithFeedback]) -> str:
-    said = [[each.decision.id, each.value, [[e.kind, e.item] for e in each.events]] for each in judged]
-    labels = [[opinion.about for opinion in each.opinions] for each in judged]
+    said = [[each.decision.id, [[f.owner, f.subject, f.value, f.about] for f in each.feedback]] for each in judged]
     version = [task.name, base.name, base.created.isoformat()]
-    content = [version, task.settings.model_dump(mode="json"), task.data_fingerprint(), said, labels]
+    content = [version, task.settings.model_dump(mode="json"), task.data_fingerprint(), said]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -13,7 +13,7 @@ from core.platform.store.backup_file import CONTENTS, GIB, MAX_LINE, MAX_UNPACKE
 from core.platform.store.database import Store
 from core.platform.store.row_format import RowFormat
 from core.platform.store.schema import now
-from core.platform.store.summary import TABLES, revision, row_counts
+from core.platform.store.summary import revision, row_counts, tables
 from core.util.errors import SteerError
 from core.util.files import replace_file
 
@@ -45,8 +45,8 @@ def backup(store: Store, file: Path, report: Report) -> Contents:
         _freeze(session)
         writer = _Writer(session, report)
         with ZipFile(temporary, "w", ZIP_DEFLATED) as archive:
-            tables = {table.name: writer.write(archive, table) for table in TABLES}
-            contents = Contents(revision=revision(session) or "", time=now(), tables=tables)
+            written = {table.name: writer.write(archive, table) for table in tables()}
+            contents = Contents(revision=revision(session), time=now(), tables=written)
             archive.writestr(CONTENTS, contents.model_dump_json(indent=2))
     return contents
 

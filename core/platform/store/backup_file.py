@@ -12,7 +12,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from sqlalchemy import Table as SqlTable
 
 from core.platform.store.row_format import RowFormat
-from core.platform.store.summary import TABLES
+from core.platform.store.summary import tables
 from core.util.archives import DAMAGE, LimitedReads, entry_fault
 from core.util.errors import SteerError
 
@@ -84,7 +84,7 @@ class BackupFile:
         Raises:
             SteerError: they are not.
         """
-        for table in TABLES:
+        for table in tables():
             name, told = entry_name(table), self.contents.tables[table.name]
             digest, rows = sha256(), 0
             try:
@@ -136,7 +136,7 @@ def open_backup(file: Path) -> Iterator[BackupFile]:
 
 def _check_entries(file: Path, archive: ZipFile) -> None:
     entries = archive.infolist()
-    expected = sorted([CONTENTS, *map(entry_name, TABLES)])
+    expected = sorted([CONTENTS, *map(entry_name, tables())])
     if sorted(entry.filename for entry in entries) != expected:
         raise SteerError(f"{file} is no backup that this Steer reads: it must hold {', '.join(expected)}, nothing else")
     for entry in entries:
@@ -157,7 +157,7 @@ def _read_contents(file: Path, archive: ZipFile) -> Contents:
             f"{file} is no backup that this Steer reads: {'.'.join(map(str, found['loc']))}: {found['msg']}"
         ) from error
     if {name: told.columns for name, told in contents.tables.items()} != {
-        table.name: list(table.columns.keys()) for table in TABLES
+        table.name: list(table.columns.keys()) for table in tables()
     }:
         raise SteerError(f"{file} is no backup that this Steer reads: it has other tables or columns")
     return contents

@@ -15,6 +15,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, InterfaceError, NoSuchModuleError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 
+from core.platform.store.app_tables import migrations
 from core.platform.store.group_commit import GroupCommit
 from core.util.batching import Batcher
 from core.util.errors import SteerError, UnavailableError
@@ -30,7 +31,7 @@ Work = Callable[[Session], Result]
 
 
 class Store:
-    """A database with the tables of `core.platform.store.schema`.
+    """A database with the tables of `core.platform.store.schema` and of the installed apps.
 
     Args:
         engine: of a database that is up to date.
@@ -219,11 +220,13 @@ def _lock(url: URL) -> Iterator[None]:
 
 
 def _upgrade(engine: Engine) -> None:
-    config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS))
     with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        for version_table, folder in migrations().items():
+            config = Config(attributes={"connection": connection, "version_table": version_table})
+            config.set_main_option("script_location", str(_MIGRATIONS))
+            config.set_main_option("version_locations", str(folder))
+            config.set_main_option("path_separator", "newline")
+            command.upgrade(config, "head")
 
 
 def _unreachable(url: URL, error: Exception) -> UnavailableError:

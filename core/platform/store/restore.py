@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from core.platform.store.backup import PORTION, Report
 from core.platform.store.backup_file import BackupFile, Contents, open_backup
 from core.platform.store.database import Store
-from core.platform.store.summary import TABLES, revision, row_counts
+from core.platform.store.summary import revision, row_counts, tables
 from core.util.errors import SteerError
 
 _LOCK_SECONDS = 30
@@ -47,7 +47,7 @@ def restore(store: Store, file: Path, report: Report, *, replace: bool = False) 
             _check_empty(session, replace)
             _clear(session)
             done = 0
-            for table in TABLES:
+            for table in tables():
                 for count in _fill(session, table, source):
                     done += count
                     report(done, source.contents.rows)
@@ -79,7 +79,7 @@ def _is_postgresql(session: Session) -> bool:
 
 
 def _names() -> str:
-    return ", ".join(table.name for table in TABLES)
+    return ", ".join(table.name for table in tables())
 
 
 def _lock(session: Session) -> None:
@@ -94,7 +94,7 @@ def _clear(session: Session) -> None:
         # DELETE would look for the references to each row among all rows that were deleted before it.
         session.execute(text(f"TRUNCATE {_names()}"))
     else:
-        for table in reversed(TABLES):
+        for table in reversed(tables()):
             session.execute(delete(table))
 
 

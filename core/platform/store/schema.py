@@ -83,35 +83,12 @@ class ApiKey(Table):
     revoked: Mapped[datetime | None]
 
 
-class Document(Table):
-    """A text that an app answers from."""
-
-    __tablename__ = "documents"
-
-    app: Mapped[str] = mapped_column(String(NAME), primary_key=True)
-    key: Mapped[str] = mapped_column(String(KEY), primary_key=True)
-    title: Mapped[str] = mapped_column(Text)
-    body: Mapped[str] = mapped_column(Text)
-    attributes: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    updated: Mapped[datetime] = mapped_column(default=now, onupdate=now)
-
-
-class Conversation(Table):
-    """A chat of its owner's."""
-
-    __tablename__ = "conversations"
-
-    id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
-    app: Mapped[str] = mapped_column(String(NAME))
-    owner: Mapped[str] = mapped_column(String(NAME), index=True)
-    created: Mapped[datetime] = mapped_column(default=now)
-
-
 class Decision(Table):
     """What a policy did in a state, and how probable that was: what off-policy learning needs.
 
-    `state` is what the app needs to build the observation again; `propensity` is the probability with which the
-    serving rule took `action` (1 where it takes the best one without exploring).
+    `state` is what the app needs to build the observation again; `action` names
+    what was done by identity, never by index; `propensity` is the probability with which the serving rule took it (1
+    where it takes the best one without exploring).
     """
 
     __tablename__ = "decisions"
@@ -126,114 +103,22 @@ class Decision(Table):
     propensity: Mapped[float]
 
 
-class Turn(Table):
-    """One message of a conversation; `key` is the sender's own, so that a message sent again is not taken twice."""
-
-    __tablename__ = "turns"
-    __table_args__ = (UniqueConstraint("conversation_id", "number"), UniqueConstraint("conversation_id", "key", "role"))
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    conversation_id: Mapped[str] = mapped_column(ForeignKey("conversations.id", ondelete="CASCADE"))
-    number: Mapped[int]
-    role: Mapped[str] = mapped_column(String(16))
-    text: Mapped[str] = mapped_column(Text)
-    key: Mapped[str | None] = mapped_column(String(NAME))
-    decision_id: Mapped[str | None] = mapped_column(ForeignKey("decisions.id"))
-    about: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    time: Mapped[datetime] = mapped_column(default=now)
-
-
 class Feedback(Table):
-    """What somebody thinks of a decision: `value` from -1 (wrong) to 1 (right); the newest opinion counts."""
+    """What somebody thinks of a decision: `value` from -1 (wrong) to 1 (right); the newest opinion counts.
+
+    `subject` names the item that the opinion is about, where a decision showed several; "" is the decision itself.
+    """
 
     __tablename__ = "feedback"
-    __table_args__ = (UniqueConstraint("decision_id", "owner"),)
+    __table_args__ = (UniqueConstraint("decision_id", "owner", "subject"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     decision_id: Mapped[str] = mapped_column(ForeignKey("decisions.id"), index=True)
     owner: Mapped[str] = mapped_column(String(NAME))
+    subject: Mapped[str] = mapped_column(String(KEY), default="")
     value: Mapped[float]
     about: Mapped[dict[str, Any]] = mapped_column(default=dict)
     time: Mapped[datetime] = mapped_column(default=now, onupdate=now)
-
-
-class Item(Table):
-    """Something that can be recommended."""
-
-    __tablename__ = "items"
-
-    app: Mapped[str] = mapped_column(String(NAME), primary_key=True)
-    key: Mapped[str] = mapped_column(String(KEY), primary_key=True)
-    title: Mapped[str] = mapped_column(Text)
-    attributes: Mapped[dict[str, Any]] = mapped_column(default=dict)
-
-
-class Event(Table):
-    """What an owner did with an item; an owner's `key` counts once."""
-
-    __tablename__ = "events"
-    __table_args__ = (UniqueConstraint("owner", "key"),)
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    app: Mapped[str] = mapped_column(String(NAME))
-    owner: Mapped[str] = mapped_column(String(NAME), index=True)
-    key: Mapped[str] = mapped_column(String(NAME), default=new_id)
-    kind: Mapped[str] = mapped_column(String(32))
-    item: Mapped[str] = mapped_column(String(KEY))
-    decision_id: Mapped[str | None] = mapped_column(ForeignKey("decisions.id"))
-    time: Mapped[datetime] = mapped_column(default=now)
-
-
-class News(Table):
-    """An item of a feed; its `key` counts once, however often it is delivered."""
-
-    __tablename__ = "news"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    key: Mapped[str] = mapped_column(String(KEY), unique=True)
-    time: Mapped[datetime] = mapped_column(index=True)
-    company: Mapped[str] = mapped_column(String(NAME))
-    headline: Mapped[str] = mapped_column(Text)
-    arrived: Mapped[datetime] = mapped_column(default=now)
-
-
-class Score(Table):
-    """What a model version makes of an item of news."""
-
-    __tablename__ = "scores"
-
-    news_id: Mapped[int] = mapped_column(ForeignKey("news.id", ondelete="CASCADE"), primary_key=True)
-    version: Mapped[str] = mapped_column(String(NAME), primary_key=True)
-    topic: Mapped[str] = mapped_column(String(NAME))
-    sentiment: Mapped[str] = mapped_column(String(16))
-    probabilities: Mapped[dict[str, Any]]
-
-
-class Alert(Table):
-    """A surge; `key` (company and time of opening) makes it one, however often the news are read again."""
-
-    __tablename__ = "alerts"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    key: Mapped[str] = mapped_column(String(KEY), unique=True)
-    company: Mapped[str] = mapped_column(String(NAME), index=True)
-    opened: Mapped[datetime]
-    state: Mapped[str] = mapped_column(String(16))
-    severity: Mapped[str] = mapped_column(String(16))
-    reason: Mapped[dict[str, Any]]
-
-
-class AlertChange(Table):
-    """One step of an alert's history."""
-
-    __tablename__ = "alert_changes"
-
-    id: Mapped[int] = mapped_column(primary_key=True)
-    alert_id: Mapped[int] = mapped_column(ForeignKey("alerts.id", ondelete="CASCADE"), index=True)
-    state: Mapped[str] = mapped_column(String(16))
-    who: Mapped[str] = mapped_column(String(NAME))
-    note: Mapped[str] = mapped_column(Text, default="")
-    time: Mapped[datetime] = mapped_column(default=now)
 
 
 class ModelVersion(Table):

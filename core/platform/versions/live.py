@@ -1,4 +1,4 @@
-"""The service of the version that serves, replaced while it answers."""
+"""The model of the version that serves, replaced while it answers."""
 
 import threading
 from collections.abc import Callable
@@ -12,40 +12,40 @@ from core.platform.versions.library import Library
 from core.training.run import Run
 from core.util.errors import SteerError
 
-Service = TypeVar("Service")
+ModelT = TypeVar("ModelT")
 
 # A request that took up the old service just before it was replaced is answered by then.
 _LAST_REQUESTS_SECONDS = 60.0
 
 
-class Live(Generic[Service]):
-    """Holds the service of an app's current version, and follows promotions.
+class LiveModel(Generic[ModelT]):
+    """Holds the model of an app's current version, and follows promotions.
 
-    A new version's service is opened completely before it takes the place of the old one, which goes on serving if
+    A new version's model is opened completely before it takes the place of the old one, which goes on serving if
     that fails.
 
     Args:
-        library: with the versions.
-        app: whose versions.
-        open_service: makes a service of a version's run.
-        seconds: between two looks at the store.
-        retire: told the old service a while after another took its place, when its last requests are answered.
+        library: Library with the versions.
+        app: Name of the app whose versions they are.
+        open_model: Makes a model of a version's run.
+        seconds: Pause between two looks at the store.
+        retire: Called with the old model a while after another took its place, when its last requests are answered.
 
     Raises:
-        SteerError: no version serves yet, or its service does not open.
+        SteerError: no version serves yet, or its model does not open.
     """
 
     def __init__(
         self,
         library: Library,
         app: str,
-        open_service: Callable[[Run], Service],
+        open_model: Callable[[Run], ModelT],
         *,
         seconds: float = 3.0,
-        retire: Callable[[Service], None] | None = None,
+        retire: Callable[[ModelT], None] | None = None,
     ) -> None:
         self._retire = retire
-        self._library, self._app, self._open_service, self._seconds = library, app, open_service, seconds
+        self._library, self._app, self._open_model, self._seconds = library, app, open_model, seconds
         promoted = self._newest()
         if promoted is None:
             raise SteerError(f"no version of {app} serves yet; run `steer train {app}` or import one and promote it")
@@ -58,8 +58,8 @@ class Live(Generic[Service]):
         self._thread.start()
 
     @property
-    def current(self) -> tuple[Service, str]:
-        """The service and the name of its version, which belong together; never waits."""
+    def current(self) -> tuple[ModelT, str]:
+        """The model and the name of its version, which belong together; never waits."""
         return self._current
 
     def refresh(self) -> None:
@@ -99,8 +99,8 @@ class Live(Generic[Service]):
             version = None if promotion is None else versions.find(session, self._app, promotion.version)
         return None if promotion is None or version is None else (promotion.id, version)
 
-    def _opened(self, version: ModelVersion) -> tuple[Service, str]:
-        return self._open_service(self._library.open(version)), version.name
+    def _opened(self, version: ModelVersion) -> tuple[ModelT, str]:
+        return self._open_model(self._library.open(version)), version.name
 
     def _tell(self, error: Exception) -> None:
         """Log a trouble once, however often it returns."""

@@ -11,10 +11,16 @@ _LOCK = 5_731_908
 
 def run() -> None:
     """Bring the database of the given connection up to date."""
-    connection = context.config.attributes["connection"]
+    attributes = context.config.attributes
+    connection = attributes["connection"]
     if connection.dialect.name == "postgresql":
         connection.execute(text(f"SELECT pg_advisory_xact_lock({_LOCK})"))
-    context.configure(connection, target_metadata=Table.metadata, render_as_batch=True)
+    context.configure(
+        connection,
+        target_metadata=Table.metadata,
+        render_as_batch=True,
+        version_table=attributes["version_table"],
+    )
     with context.begin_transaction():
         context.run_migrations()
 

@@ -1,4 +1,4 @@
-"""How an error that a user can mend appears on a page."""
+"""What every page needs of a request: who sent it, and errors that a user can mend as notices."""
 
 import html
 from collections.abc import Iterator
@@ -6,7 +6,14 @@ from contextlib import contextmanager
 
 import gradio as gr
 
+from core.platform.auth.access import Principal, current_principal
 from core.util.errors import SteerError
+
+
+def page_principal(request: gr.Request) -> Principal:
+    """Who uses the page (see `core.platform.auth.access.current_principal`)."""
+    assert request.request is not None  # Gradio fills it in whenever a browser or a tool asks
+    return current_principal(request.request)
 
 
 @contextmanager

@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import threading
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -11,16 +12,13 @@ from uuid import uuid4
 
 import structlog
 
-from core.platform.http.application import build_service
-from core.platform.pages.app_spec import Page, Take
+from core.platform.apps.opening import open_app
+from core.platform.apps.spec import AnyApp
 from core.platform.queues.connection import split_address
 from core.platform.queues.consumer import Consumer
-from core.platform.queues.stream import Stream
+from core.platform.queues.stream import Entry, Stream
 from core.platform.store.database import Store
-from core.platform.versions.library import VERSIONS, Library
-from core.platform.versions.live import Live
 from core.rl.explore import Explorer
-from core.training.loader import load_task
 from core.util.errors import SteerError, UnavailableError
 
 _GROUP = "steer"
@@ -29,36 +27,34 @@ _IDLE = timedelta(seconds=30)
 _PAUSE_SECONDS = 1.0
 
 
-def work(page: Page, runs: Path, store: Store, address: str, stop: threading.Event) -> None:
+def work(spec: AnyApp, runs: Path, store: Store, address: str, stop: threading.Event) -> None:
     """Take entries for an app until told to stop; several workers share them.
 
     An entry is done only when what came of it is in the store, so a worker that is killed leaves it to the others.
 
     Args:
-        page: of the app.
-        runs: folder of runs and model versions.
-        store: where what comes of the entries is kept.
-        address: redis://HOST:PORT/NUMBER/NAME of the stream.
-        stop: set from outside to end after the present entries.
+        spec: Specification of the app.
+        runs: Folder of runs and model versions.
+        store: Store that keeps what comes of the entries.
+        address: Address of the stream, redis://HOST:PORT/NUMBER/NAME.
+        stop: Event that is set from outside to end after the present entries.
 
     Raises:
-        SteerError: the app takes nothing from queues, has not been trained yet, or the address is wrong.
+        SteerError: The app takes nothing from queues, has not been trained yet, or the address is wrong.
     """
-    if page.take is None:
-        raise SteerError(f"{page.name} takes nothing from queues")
+    if spec.take is None:
+        raise SteerError(f"{spec.name} takes nothing from queues")
     consumer = Consumer(
         Stream(*split_address(address)), _GROUP, f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:6]}", idle=_IDLE
     )
-    library = Library(store, runs / VERSIONS)
-    library.adopt(load_task(page.name), runs, "steer work")
-    live: Live[object] = Live(library, page.name, partial(build_service, page, apart=False))
-    desk = page.open_desk(store, live, Explorer())
-    structlog.get_logger().info("working", app=page.name, stream=consumer.stream.name, version=live.current[1])
+    app = open_app(spec, runs, store, Explorer(), adopted_by="steer work", apart=False)
+    log = structlog.get_logger()
+    log.info("working", app=spec.name, stream=consumer.stream.name, version=app.live.current[1])
     try:
         while not stop.is_set():
-            _take_some(consumer, partial(page.take, desk), stop)
+            _take_some(consumer, partial(spec.take, app.service), stop)
     finally:
-        live.close()
+        app.close()
 
 
 def stop_on_signal(stop: threading.Event) -> None:
@@ -67,7 +63,9 @@ def stop_on_signal(stop: threading.Event) -> None:
         signal.signal(number, lambda *_: stop.set())
 
 
-def _take_some(consumer: Consumer, take: Take, stop: threading.Event) -> None:
+def _take_some(
+    consumer: Consumer, take: Callable[[Sequence[Entry]], list[tuple[Entry, str]]], stop: threading.Event
+) -> None:
     try:
         entries = consumer.take(_AT_ONCE)
         refused = take(entries) if entries else []

@@ -1,12 +1,58 @@
-"""Conversations and their turns."""
+"""The bot's own tables: articles, conversations and their turns, with every query on them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import String, bindparam, delete, func, insert, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ForeignKey, String, Text, UniqueConstraint, bindparam, delete, func, insert, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from core.platform.store.schema import Conversation, Table, Turn, now
+from core.platform.store.schema import KEY, NAME, Table, new_id, now
+from core.platform.store.upsert import put
+
+_AT_ONCE = 500
+
+
+class Document(Table):
+    """A text that an app answers from."""
+
+    __tablename__ = "documents"
+
+    app: Mapped[str] = mapped_column(String(NAME), primary_key=True)
+    key: Mapped[str] = mapped_column(String(KEY), primary_key=True)
+    title: Mapped[str] = mapped_column(Text)
+    body: Mapped[str] = mapped_column(Text)
+    attributes: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    updated: Mapped[datetime] = mapped_column(default=now, onupdate=now)
+
+
+class Conversation(Table):
+    """A chat of its owner's."""
+
+    __tablename__ = "conversations"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
+    app: Mapped[str] = mapped_column(String(NAME))
+    owner: Mapped[str] = mapped_column(String(NAME), index=True)
+    created: Mapped[datetime] = mapped_column(default=now)
+
+
+class Turn(Table):
+    """One message of a conversation; `key` is the sender's own, so that a message sent again is not taken twice."""
+
+    __tablename__ = "turns"
+    __table_args__ = (UniqueConstraint("conversation_id", "number"), UniqueConstraint("conversation_id", "key", "role"))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    conversation_id: Mapped[str] = mapped_column(ForeignKey("conversations.id", ondelete="CASCADE"))
+    number: Mapped[int]
+    role: Mapped[str] = mapped_column(String(16))
+    text: Mapped[str] = mapped_column(Text)
+    key: Mapped[str | None] = mapped_column(String(NAME))
+    decision_id: Mapped[str | None] = mapped_column(ForeignKey("decisions.id"))
+    about: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    time: Mapped[datetime] = mapped_column(default=now)
+
 
 _CONVERSATIONS, _TURNS = (Table.metadata.tables[kind.__tablename__] for kind in (Conversation, Turn))
 _IDENTITY = bindparam("identity", type_=String())
@@ -96,3 +142,21 @@ def remove(session: Session, identity: str) -> None:
 def _row(turn: Turn) -> dict[str, Any]:
     values = {column: getattr(turn, column) for column in _COLUMNS}
     return {**values, "about": turn.about or {}}
+
+
+def put_documents(session: Session, app: str, documents: Sequence[Mapping[str, Any]]) -> None:
+    """Take over documents: `key`, `title`, `body`, `attributes`."""
+    for at in range(0, len(documents), _AT_ONCE):
+        rows = [{"app": app, **document} for document in documents[at : at + _AT_ONCE]]
+        put(session, Document, rows, ["app", "key"])
+
+
+def documents(session: Session, app: str, count: int, after: str = "") -> list[Document]:
+    """Documents in the order of their keys, behind the key `after`."""
+    wanted = select(Document).where(Document.app == app, Document.key > after).order_by(Document.key).limit(count)
+    return list(session.scalars(wanted))
+
+
+def document(session: Session, app: str, key: str) -> Document | None:
+    """The document of a key."""
+    return session.get(Document, (app, key))

@@ -1,16 +1,68 @@
-"""News, what models make of them, and alerts with their history."""
+"""The monitor's own tables: news, what models make of them, and alerts with their history, with every query on them."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select, text
-from sqlalchemy.orm import Session
+from sqlalchemy import ForeignKey, String, Text, func, select, text
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from core.platform.store.schema import Alert, AlertChange, News, Score
+from core.platform.store.schema import KEY, NAME, Table, now
 from core.platform.store.upsert import put, put_once
 
 _AT_ONCE = 200
+
+
+class News(Table):
+    """An item of a feed; its `key` counts once, however often it is delivered."""
+
+    __tablename__ = "news"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(String(KEY), unique=True)
+    time: Mapped[datetime] = mapped_column(index=True)
+    company: Mapped[str] = mapped_column(String(NAME))
+    headline: Mapped[str] = mapped_column(Text)
+    arrived: Mapped[datetime] = mapped_column(default=now)
+
+
+class Score(Table):
+    """What a model version makes of an item of news."""
+
+    __tablename__ = "scores"
+
+    news_id: Mapped[int] = mapped_column(ForeignKey("news.id", ondelete="CASCADE"), primary_key=True)
+    version: Mapped[str] = mapped_column(String(NAME), primary_key=True)
+    topic: Mapped[str] = mapped_column(String(NAME))
+    sentiment: Mapped[str] = mapped_column(String(16))
+    probabilities: Mapped[dict[str, Any]]
+
+
+class Alert(Table):
+    """A surge; `key` (company and time of opening) makes it one, however often the news are read again."""
+
+    __tablename__ = "alerts"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(String(KEY), unique=True)
+    company: Mapped[str] = mapped_column(String(NAME), index=True)
+    opened: Mapped[datetime]
+    state: Mapped[str] = mapped_column(String(16))
+    severity: Mapped[str] = mapped_column(String(16))
+    reason: Mapped[dict[str, Any]]
+
+
+class AlertChange(Table):
+    """One step of an alert's history."""
+
+    __tablename__ = "alert_changes"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    alert_id: Mapped[int] = mapped_column(ForeignKey("alerts.id", ondelete="CASCADE"), index=True)
+    state: Mapped[str] = mapped_column(String(16))
+    who: Mapped[str] = mapped_column(String(NAME))
+    note: Mapped[str] = mapped_column(Text, default="")
+    time: Mapped[datetime] = mapped_column(default=now)
 
 
 def add(session: Session, items: Sequence[Mapping[str, Any]]) -> list[News]:

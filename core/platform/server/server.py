@@ -2,14 +2,16 @@
 
 import errno
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 
 import uvicorn
 from rich.console import Console
 
+from core.platform.apps.spec import AnyApp
 from core.platform.auth.middleware import check_public
-from core.platform.http.application import Serving, create_app
 from core.platform.http.logs import set_up_logs
+from core.platform.server.application import Serving, create_app
 from core.platform.store.database import Store, open_store
 from core.util.errors import SteerError
 
@@ -18,53 +20,65 @@ _GRACE = 20
 
 
 def serve(
-    runs: Path, store: Store, how: Serving, host: str, port: int, console: Console, *, json_logs: bool = False
+    specs: Sequence[AnyApp],
+    runs: Path,
+    store: Store,
+    how: Serving,
+    host: str,
+    port: int,
+    console: Console,
+    *,
+    json_logs: bool = False,
 ) -> None:
     """Answer requests until interrupted; then finish those that have begun.
 
     Args:
-        runs: folder of runs and model versions.
-        store: what must outlive the process.
-        how: it serves.
-        host: address to listen on.
-        port: of that address.
-        console: to print on.
-        json_logs: log lines for machines.
+        specs: Apps to serve.
+        runs: Folder of runs and model versions.
+        store: Store with what must outlive the process.
+        how: Options of serving.
+        host: Address to listen on.
+        port: Port to listen on.
+        console: Console to print on.
+        json_logs: Whether log lines are for machines.
 
     Raises:
-        SteerError: the port is in use or may not be opened, others could get in without an account, or an app has not
+        SteerError: The port is in use or may not be opened, others could get in without an account, or an app has not
             been trained yet.
     """
     check_port(host, port)
     check_public(host, auth=how.accounts)
     set_up_logs(as_json=json_logs)
     with console.status("loading the trained policies"):
-        app = create_app(runs, store, how)
+        app = create_app(specs, runs, store, how)
     console.print(f"Steer is ready: http://{'localhost' if host == '127.0.0.1' else host}:{port} (Ctrl+C stops it)")
     uvicorn.run(
         app, host=host, port=port, log_config=None, server_header=False, timeout_graceful_shutdown=_GRACE, backlog=512
     )
 
 
-def serve_replicas(runs: Path, store: str, how: Serving, host: str, port: int, replicas: int) -> None:
+def serve_replicas(
+    specs: Sequence[AnyApp], runs: Path, store: str, how: Serving, host: str, port: int, replicas: int
+) -> None:
     """Answer requests in several processes behind Ray Serve until interrupted.
 
     Args:
-        runs: folder of runs and model versions, which all processes see.
+        specs: Apps to serve.
+        runs: Folder of runs and model versions, which all processes see.
         store: URL of the store, which all processes reach.
-        how: it serves; without pages, since those keep what a visitor does in one process.
-        host: address to listen on.
-        port: of that address.
-        replicas: number of processes.
+        how: Options of serving; without pages, since those keep what a visitor does in one process.
+        host: Address to listen on.
+        port: Port to listen on.
+        replicas: Number of processes.
 
     Raises:
-        SteerError: see `serve`; or the extra `ray` is not installed.
+        SteerError: See `serve`; or the extra `ray` is not installed.
     """
-    from core.platform.http.replicas import serve_replicas as start
+    from core.platform.server.replicas import serve_replicas as start
 
     check_port(host, port)
     check_public(host, auth=how.accounts)
-    start(lambda: create_app(runs, open_store(store), how), host, port, replicas)
+    start(lambda: create_app(specs, runs, open_store(store), how), host, port, replicas)
 
 
 def check_port(host: str, port: int) -> None:

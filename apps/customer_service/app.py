@@ -1,0 +1,29 @@
+"""The app as the platform sees it."""
+
+from apps.customer_service.api import routes
+from apps.customer_service.chats import SupportChats
+from apps.customer_service.engine import SupportEngine
+from apps.customer_service.service import open_service
+from apps.customer_service.task import CustomerService
+from apps.customer_service.texts import TEXTS
+from core.platform.apps.spec import AppSpec, Page
+
+
+def _page() -> Page[SupportChats]:
+    from apps.customer_service.tools import tools
+    from apps.customer_service.ui import build
+
+    return Page(build, tools)
+
+
+app = AppSpec(
+    name=CustomerService.name,
+    path="support",
+    texts=TEXTS,
+    task=CustomerService,
+    engine=SupportEngine,
+    model=open_service,
+    service=SupportChats,
+    api=routes,
+    page=_page,
+)

@@ -1,0 +1,73 @@
+"""The recommender's own tables: items and what people did with them, with every query on them."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey, String, Text, UniqueConstraint, delete, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from core.platform.store.schema import KEY, NAME, Table, new_id, now
+from core.platform.store.upsert import put, put_once
+
+_AT_ONCE = 500
+
+
+class Item(Table):
+    """Something that can be recommended."""
+
+    __tablename__ = "items"
+
+    app: Mapped[str] = mapped_column(String(NAME), primary_key=True)
+    key: Mapped[str] = mapped_column(String(KEY), primary_key=True)
+    title: Mapped[str] = mapped_column(Text)
+    attributes: Mapped[dict[str, Any]] = mapped_column(default=dict)
+
+
+class Event(Table):
+    """What an owner did with an item; an owner's `key` counts once."""
+
+    __tablename__ = "events"
+    __table_args__ = (UniqueConstraint("owner", "key"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    app: Mapped[str] = mapped_column(String(NAME))
+    owner: Mapped[str] = mapped_column(String(NAME), index=True)
+    key: Mapped[str] = mapped_column(String(NAME), default=new_id)
+    kind: Mapped[str] = mapped_column(String(32))
+    item: Mapped[str] = mapped_column(String(KEY))
+    decision_id: Mapped[str | None] = mapped_column(ForeignKey("decisions.id"))
+    time: Mapped[datetime] = mapped_column(default=now)
+
+
+def put_items(session: Session, app: str, items: Sequence[Mapping[str, Any]]) -> None:
+    """Take over items: `key`, `title`, `attributes`."""
+    for at in range(0, len(items), _AT_ONCE):
+        put(session, Item, [{"app": app, **item} for item in items[at : at + _AT_ONCE]], ["app", "key"])
+
+
+def add_event(session: Session, event: Mapping[str, Any]) -> bool:
+    """Note what an owner did: `app`, `owner`, `key`, `kind`, `item`, `decision_id`; whether it was new."""
+    return bool(put_once(session, Event, [event], ["owner", "key"]))
+
+
+def events(session: Session, app: str, owner: str) -> list[Event]:
+    """Everything that an owner did, oldest first."""
+    return list(session.scalars(select(Event).where(Event.app == app, Event.owner == owner).order_by(Event.id)))
+
+
+def take_back_event(session: Session, app: str, owner: str, key: str | None = None) -> Event | None:
+    """Remove an owner's event of a key, or their last one, and return it."""
+    wanted = select(Event).where(Event.app == app, Event.owner == owner)
+    if key is not None:
+        wanted = wanted.where(Event.key == key)
+    found = session.scalar(wanted.order_by(Event.id.desc()).limit(1))
+    if found is not None:
+        session.delete(found)
+    return found
+
+
+def forget(session: Session, app: str, owner: str) -> int:
+    """Delete everything that an owner did; how many events that were."""
+    gone = session.execute(delete(Event).where(Event.app == app, Event.owner == owner).returning(Event.id))
+    return len(gone.all())

@@ -1,0 +1,96 @@
+"""An app of the version that serves: its engine, its model, and the service that page, API and queue call."""
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from core.platform.apps.spec import AnyApp, Model
+from core.platform.inference.engine import Engine
+from core.platform.inference.engine_process import EngineProcess
+from core.platform.inference.metrics import BATCH_SECONDS, BATCH_SIZE, BATCH_WAIT, QUEUE
+from core.platform.store.database import Store
+from core.platform.versions.library import VERSIONS, Library
+from core.platform.versions.live import LiveModel
+from core.rl.explore import Explorer
+from core.training.run import Run
+from core.util.batching import Batch
+
+
+@dataclass(frozen=True)
+class OpenApp:
+    """An app at work.
+
+    Attributes:
+        spec: Specification of the app.
+        live: Model of the version that serves at the moment.
+        service: Facade that everything calls.
+    """
+
+    spec: AnyApp
+    live: LiveModel[Any]
+    service: Any
+
+    def close(self) -> None:
+        """Answer what was taken, and release the engine."""
+        self.live.close()
+        _close_engine(self.live.current[0])
+
+
+def open_app(
+    spec: AnyApp, runs: Path, store: Store, explorer: Explorer, *, adopted_by: str, apart: bool = True
+) -> OpenApp:
+    """The app, serving its current version; without versions its trained run becomes the first.
+
+    Args:
+        spec: Specification of the app.
+        runs: Folder of runs and model versions.
+        store: Store with everything that outlives the process.
+        explorer: Picks actions by their probability.
+        adopted_by: Command that is noted where a trained run becomes the first version.
+        apart: Whether the engine gets a process of its own.
+
+    Raises:
+        SteerError: There are neither versions nor a trained run, or the model does not open.
+    """
+    library = Library(store, runs / VERSIONS)
+    library.adopt(spec.task, runs, adopted_by)
+    live = LiveModel(library, spec.name, partial(open_model, spec, apart=apart), retire=_close_engine)
+    return OpenApp(spec, live, spec.service(store, live, explorer))
+
+
+def open_model(spec: AnyApp, run: Run, *, apart: bool) -> Any:
+    """The model of a run, its engine's batches measured.
+
+    Args:
+        spec: Specification of the app.
+        run: Run that holds the policy.
+        apart: Whether the engine gets a process of its own.
+
+    Raises:
+        SteerError: It does not open.
+    """
+    with ExitStack() as undo:
+        on_batch = partial(_note_batch, spec.name)
+        if apart:
+            process = EngineProcess(spec.name, spec.engine, run)
+            engine: Engine[Any] = Engine(process.run_batch, on_batch, process.close)
+        else:
+            engine = Engine.local(spec.engine(run), on_batch)
+        undo.callback(engine.close)
+        model = spec.model(run, engine)
+        undo.pop_all()
+    return model
+
+
+def _close_engine(model: Model) -> None:
+    model.engine.close()
+
+
+def _note_batch(app: str, method: str, batch: Batch) -> None:
+    label = f"{app}.{method}"
+    BATCH_SIZE.labels(label).observe(batch.size)
+    BATCH_WAIT.labels(label).observe(batch.waited)
+    BATCH_SECONDS.labels(label).observe(batch.worked)
+    QUEUE.labels(label).set(batch.queue)

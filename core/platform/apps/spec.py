@@ -1,0 +1,86 @@
+"""AppSpec: everything that an app gives to the platform, in named fields."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import entry_points
+from threading import Event
+from typing import Any, Generic, Protocol, TypeVar
+
+from fastapi import APIRouter
+
+from core.platform.apps.texts import Texts
+from core.platform.inference.engine import Engine
+from core.platform.queues.stream import Entry
+from core.platform.store.database import Store
+from core.platform.versions.live import LiveModel
+from core.rl.explore import Explorer
+from core.training.run import Run
+from core.training.task import Task
+
+
+class Model(Protocol):
+    """One version of an app's policy as the app's service asks it; it decides on an engine and keeps nothing."""
+
+    engine: Engine[Any]
+
+
+EngineT = TypeVar("EngineT")
+ModelT = TypeVar("ModelT", bound=Model)
+ServiceT = TypeVar("ServiceT")
+
+# Works off entries of a queue, and returns those that are wrong, each with the reason.
+Take = Callable[[ServiceT, Sequence[Entry]], list[tuple[Entry, str]]]
+# Runs beside the server until the event is set.
+Job = Callable[[ServiceT, Event], None]
+
+
+@dataclass(frozen=True)
+class Page(Generic[ServiceT]):
+    """A page of the web application, and the tools that language models get (Model Context Protocol).
+
+    Attributes:
+        build: Lays out the page for a service; called inside a Gradio Blocks context.
+        tools: Functions whose names, docstrings and types say what they do.
+    """
+
+    build: Callable[[ServiceT], None]
+    tools: Callable[[ServiceT], Sequence[Callable[..., Any]]]
+
+
+@dataclass(frozen=True)
+class AppSpec(Generic[EngineT, ModelT, ServiceT]):
+    """An app.
+
+    Attributes:
+        name: Name in commands, in the store and in the folder of runs.
+        path: Address of the page, below the server's.
+        texts: Texts in English and Chinese; `title` and `summary` among them.
+        task: Task that trains the app's policy.
+        engine: Makes what computes from a run; called in a process of its own, which imports it by its name.
+        model: Makes one version's model from its run and its engine.
+        service: Makes the one facade that page, API, tools, queue and jobs call.
+        api: Makes the routes below `/v1` for a service.
+        page: Returns the page; Gradio is imported no sooner.
+        take: Works off entries of a queue; None for an app that takes none.
+        jobs: Work beside the server, by name, such as following a feed.
+    """
+
+    name: str
+    path: str
+    texts: Texts
+    task: type[Task]
+    engine: Callable[[Run], EngineT]
+    model: Callable[[Run, Engine[EngineT]], ModelT]
+    service: Callable[[Store, LiveModel[ModelT], Explorer], ServiceT]
+    api: Callable[[ServiceT], APIRouter]
+    page: Callable[[], Page[ServiceT]]
+    take: Take[ServiceT] | None = None
+    jobs: Mapping[str, Job[ServiceT]] = field(default_factory=dict)
+
+
+AnyApp = AppSpec[Any, Any, Any]
+
+
+def installed_apps() -> list[AnyApp]:
+    """The apps that installed packages register under the entry-point group `steer.apps`, in order of their names."""
+    return [entry.load() for entry in sorted(entry_points(group="steer.apps"), key=lambda entry: entry.name)]

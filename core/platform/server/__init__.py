@@ -1,0 +1,1 @@
+"""The server: the apps composed into one web application, in one process or in several."""

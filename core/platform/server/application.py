@@ -1,0 +1,137 @@
+"""The web application: pages, API and tools of every app, behind one middleware that finds out who asks."""
+
+import threading
+from collections.abc import AsyncIterator, Sequence
+from contextlib import ExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from anyio.to_thread import current_default_thread_limiter
+from fastapi import FastAPI, Security
+from fastapi.security import HTTPBearer
+from starlette.concurrency import run_in_threadpool
+
+from core.platform.apps.opening import OpenApp, open_app
+from core.platform.apps.spec import AnyApp
+from core.platform.auth.access import Accounts, NoAuth
+from core.platform.auth.login import login_routes
+from core.platform.auth.middleware import AuthMiddleware
+from core.platform.auth.secret import load_secret
+from core.platform.http.health import health_routes
+from core.platform.http.limits import LimitedRequests, Limits
+from core.platform.http.problems import RESPONSES, answer_with_problems
+from core.platform.http.request_log import ObservedRequests
+from core.platform.inference.malloc_trim import freeze_gc, start_malloc_trim
+from core.platform.store import accounts
+from core.platform.store.database import Store
+from core.rl.explore import Explorer
+from core.util.errors import SteerError
+
+_THREADS = 128
+
+
+@dataclass(frozen=True)
+class Serving:
+    """How an application serves.
+
+    Attributes:
+        accounts: Whether people log in and programs show keys.
+        explore: Share of decisions that are sampled from the policy, see `core.rl.explore`.
+        pages: Whether there are pages besides the API; Gradio is imported only then.
+        limits: Limits of one client of the API.
+    """
+
+    accounts: bool = False
+    explore: float = 0.0
+    pages: bool = True
+    limits: Limits = field(default_factory=Limits)
+
+
+def create_app(specs: Sequence[AnyApp], runs: Path, store: Store, how: Serving) -> FastAPI:
+    """The web application for the policies that serve; an app that has none yet serves its trained run.
+
+    Args:
+        specs: Apps in the order of the navigation.
+        runs: Folder of runs, model versions and, unless the environment names another, the secret.
+        store: Store that is closed when the application stops.
+        how: Options of serving.
+
+    Raises:
+        SteerError: An app has neither versions nor a trained run, or accounts are on and there is no admin.
+    """
+    authenticator = _accounts(runs, store) if how.accounts else NoAuth()
+    explorer = Explorer(how.explore)
+    with ExitStack() as undo:
+        apps = []
+        for spec in specs:
+            apps.append(open_app(spec, runs, store, explorer, adopted_by="steer serve"))
+            undo.callback(apps[-1].close)
+        app = FastAPI(
+            title="Steer",
+            description="Policies that were fine-tuned by reinforcement learning, at work.",
+            lifespan=partial(_lifespan, apps=apps, store=store),
+            docs_url=None,  # FastAPI's page of them loads from another host
+            redoc_url=None,
+            openapi_url="/v1/openapi.json",
+        )
+        answer_with_problems(app)
+        if isinstance(authenticator, Accounts):
+            app.include_router(login_routes(authenticator))
+        app.include_router(health_routes(store, lambda: {each.spec.name: each.live.current[1] for each in apps}))
+        # One by one: FastAPI looks through all routes of a router again at each router that it is in.
+        for each in apps:
+            routes = each.spec.api(each.service)
+            app.include_router(routes, prefix="/v1", responses=RESPONSES, dependencies=[_key()])
+        if how.pages:
+            from core.platform.pages.layout import mount_pages
+
+            app = mount_pages(app, apps, accounts=how.accounts)
+        # The last one added is the outermost.
+        app.add_middleware(AuthMiddleware, authenticator=authenticator)
+        app.add_middleware(LimitedRequests, limits=how.limits)
+        app.add_middleware(ObservedRequests)
+        undo.pop_all()
+    return app
+
+
+def _accounts(runs: Path, store: Store) -> Accounts:
+    with store.reading() as session:
+        if not accounts.has_admin(session):
+            raise SteerError("nobody could log in; create an admin first: steer users add NAME --role admin")
+    return Accounts(store, load_secret(runs))
+
+
+def _key() -> Any:
+    """The middleware checks the key; this only says in the description that there is one."""
+    return Security(HTTPBearer(auto_error=False, scheme_name="API key"))
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI, *, apps: Sequence[OpenApp], store: Store) -> AsyncIterator[None]:
+    """Threads, memory and jobs while the server runs; behind its last answer, close engines and store."""
+    del app
+    # Starlette's 40 threads, which wait for batches most of the time, would keep batches small.
+    current_default_thread_limiter().total_tokens = _THREADS
+    start_malloc_trim()
+    freeze_gc()
+    stop = threading.Event()
+    jobs = [
+        threading.Thread(target=job, args=(each.service, stop), name=f"{each.spec.name}: {name}", daemon=True)
+        for each in apps
+        for name, job in each.spec.jobs.items()
+    ]
+    for thread in jobs:
+        thread.start()
+    yield
+    stop.set()
+    await run_in_threadpool(_close, jobs, apps, store)
+
+
+def _close(jobs: Sequence[threading.Thread], apps: Sequence[OpenApp], store: Store) -> None:
+    for thread in jobs:
+        thread.join()
+    for each in apps:
+        each.close()
+    store.close()

@@ -1,0 +1,1 @@
+"""What an action is worth: named terms, composed by weights."""
