@@ -98,11 +98,12 @@ def _train(folder: Path) -> None:
 
 @pytest.fixture(scope="session")
 def services(runs):
-    """The apps' services by name."""
-    from core.platform.server.application import build_service, installed_pages
+    """The apps' models by name."""
+    from core.platform.apps.opening import open_model
+    from core.platform.apps.spec import installed_apps
     from core.training.run import Run
 
-    return {page.name: build_service(page, Run(runs / page.name), apart=False) for page in installed_pages()}
+    return {spec.name: open_model(spec, Run(runs / spec.name), apart=False) for spec in installed_apps()}
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from itsdangerous import URLSafeSerializer
 
-from core.platform.auth.access import COOKIE, Access
+from core.platform.auth.access import COOKIE, Accounts
 from core.platform.auth.secret import load_secret
 from core.platform.store import accounts
 from core.platform.store.database import open_store, sqlite_url
@@ -66,10 +66,10 @@ def test_a_cookie_that_we_did_not_sign_opens_nothing(guarded, nobody):
         root = accounts.find(session, "root")
     store.close()
     identity = [root.id, root.sessions_since.isoformat()]
-    real = Access(store, load_secret(guarded.runs)).sessions
+    real = Accounts(store, load_secret(guarded.runs)).sessions
     forged = [
-        Access(store, "another secret that is as long as it takes").sessions.dumps(identity),
-        Access(store, "").sessions.dumps(identity),
+        Accounts(store, "another secret that is as long as it takes").sessions.dumps(identity),
+        Accounts(store, "").sessions.dumps(identity),
         URLSafeSerializer(load_secret(guarded.runs)).dumps(identity),
         real.dumps([root.id, "1970-01-01T00:00:00+00:00"]),
         real.dumps(["root", datetime.now(UTC).isoformat()]),

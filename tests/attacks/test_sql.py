@@ -8,7 +8,8 @@ from uuid import uuid4
 
 import pytest
 
-from core.platform.store import accounts, conversations
+from apps.customer_service import tables
+from core.platform.store import accounts
 from core.platform.store.database import open_store, sqlite_url
 
 pytestmark = pytest.mark.slow
@@ -95,7 +96,7 @@ def test_sql_in_any_field_is_just_text(guarded, ann, carol, secret, text):
     store = open_store(sqlite_url(guarded.runs / "steer.db"))
     with store.reading() as session:
         assert {user.name for user in accounts.everybody(session)} == {"ann", "bob", "carol", "root"}
-        assert conversations.turns(session, secret)[0].text == "ann's own words"
+        assert tables.turns(session, secret)[0].text == "ann's own words"
     store.close()
 
 

@@ -5,9 +5,10 @@ import sys
 import time
 
 import pytest
+from sqlalchemy import func, select
 
+from apps.finance_monitor.tables import News
 from core.platform.queues.stream import Stream
-from core.platform.store.counted import keys_kept
 from core.platform.store.database import open_store
 
 pytestmark = pytest.mark.slow
@@ -22,7 +23,7 @@ def worker(runs, store: str, queue: str) -> subprocess.Popen[bytes]:
 
 def kept(store) -> dict[str, int]:
     with store.reading() as session:
-        return keys_kept(session).news
+        return dict(session.execute(select(News.key, func.count()).group_by(News.key)).all())
 
 
 def wait_for(count: int, store, seconds: float) -> None:

@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 from itsdangerous import TimestampSigner, URLSafeTimedSerializer
 from starlette.testclient import WebSocketDenialResponse
 
-from core.platform.auth.access import COOKIE, SESSION, Access, Agent, CurrentPrincipal, Open, Principal
+from core.platform.auth.access import COOKIE, SESSION, Accounts, Agent, CurrentPrincipal, NoAuth, Principal
 from core.platform.auth.login import local_path, login_routes
 from core.platform.auth.middleware import AuthMiddleware, check_public
 from core.platform.http.problems import answer_with_problems
@@ -35,7 +35,7 @@ def store(tmp_path):
 
 @pytest.fixture
 def access(store):
-    return Access(store, SECRET)
+    return Accounts(store, SECRET)
 
 
 @pytest.fixture
@@ -51,9 +51,9 @@ def client(app):
 def guarded(access) -> FastAPI:
     """An application with a route for everybody who is known, and one for agents."""
     app = FastAPI()
-    app.add_middleware(AuthMiddleware, access=access)
+    app.add_middleware(AuthMiddleware, authenticator=access)
     answer_with_problems(app)
-    if isinstance(access, Access):
+    if isinstance(access, Accounts):
         app.include_router(login_routes(access))
 
     @app.get("/v1/me")
@@ -165,7 +165,7 @@ def test_a_forged_or_tampered_cookie_opens_nothing(client, store, access):
     payload, stamp, signature = cookie.split(".")
     with store.reading() as session:
         bob = accounts.find(session, "bob")
-    others = Access(store, "another secret, just as long as it").sessions.dumps(
+    others = Accounts(store, "another secret, just as long as it").sessions.dumps(
         [bob.id, bob.sessions_since.isoformat()]
     )
     unsalted = URLSafeTimedSerializer(SECRET).dumps([bob.id, bob.sessions_since.isoformat()])
@@ -202,7 +202,7 @@ class _Earlier(TimestampSigner):
     ("ago", "status"), [(SESSION - timedelta(minutes=1), 200), (SESSION + timedelta(seconds=2), 401)]
 )
 def test_a_session_lasts_twelve_hours(client, store, ago, status):
-    earlier = Access(store, SECRET)
+    earlier = Accounts(store, SECRET)
     earlier.sessions.signer = type("Signer", (_Earlier,), {"ago": ago})
     cookie = earlier.log_in("ann", PASSWORD)
     assert client.get("/v1/me", headers={"Cookie": f"{COOKIE}={cookie}"}).status_code == status
@@ -348,14 +348,14 @@ def test_a_store_that_does_not_answer_is_an_outage_and_lets_nobody_in(client, st
 
 
 def test_without_accounts_everybody_is_the_local_admin():
-    client = TestClient(guarded(Open()), "http://localhost:7860")
+    client = TestClient(guarded(NoAuth()), "http://localhost:7860")
     assert client.get("/v1/me").json() == "local"
     assert client.post("/v1/push").json() == "admin"
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1:7860", "[::1]:7860", "localhost"])
 def test_without_accounts_this_machine_is_answered_by_each_of_its_names(host):
-    client = TestClient(guarded(Open()), f"http://{host}")
+    client = TestClient(guarded(NoAuth()), f"http://{host}")
     assert client.post("/v1/push", headers={"Origin": f"http://{host}"}).json() == "admin"
 
 
@@ -371,7 +371,7 @@ def test_without_accounts_this_machine_is_answered_by_each_of_its_names(host):
     ],
 )
 def test_without_accounts_no_other_site_reaches_in_through_the_browser(headers):
-    client = TestClient(guarded(Open()), "http://localhost:7860")
+    client = TestClient(guarded(NoAuth()), "http://localhost:7860")
     assert client.post("/v1/push", headers=headers).status_code == 403
     with pytest.raises(WebSocketDenialResponse), client.websocket_connect("/socket", headers=headers):
         pass

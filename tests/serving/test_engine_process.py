@@ -11,54 +11,61 @@ from pathlib import Path
 
 import pytest
 
-from core.platform.inference.engine import Engine, Works
+from core.platform.inference.engine import Engine
 from core.platform.inference.engine_process import EngineProcess
 from core.rl.explore import Explorer
 from core.training.run import Run
 from core.util.errors import SteerError, UnavailableError
 
 
-def open_small(run: Run) -> Works:
-    """Works that need no model."""
+class Small:
+    """An engine that needs no model."""
 
-    def die(items: list[int]) -> list[int]:
+    def __init__(self, run: Run) -> None:
+        self._folder = str(run.folder)
+
+    def twice(self, items: list[int]) -> list[int]:
+        return [2 * item for item in items]
+
+    def inverse(self, items: list[int]) -> list[float]:
+        return [1 / item for item in items]
+
+    def refuse(self, items: list[str]) -> list[str]:
+        raise SteerError(f"no {items[0]} here")
+
+    def draw(self, explorers: list[Explorer]) -> list[tuple[int, ...]]:
+        return [explorer.choose_many() for explorer in map(_Many, explorers)]
+
+    def pid(self, items: list[int]) -> list[int]:
+        return [os.getpid() for _ in items]
+
+    def folder(self, items: list[int]) -> list[str]:
+        return [self._folder for _ in items]
+
+    def die(self, items: list[int]) -> list[int]:
         os.kill(os.getpid(), signal.SIGKILL)
         return items
 
-    def die_once(marks: list[Path]) -> list[bool]:
+    def die_once(self, marks: list[Path]) -> list[bool]:
         new = [mark for mark in marks if not mark.exists()]
         for mark in new:
             mark.touch()
-        return die([]) if new else [True for _ in marks]  # type: ignore[list-item]
+        if new:
+            self.die([])
+        return [True for _ in marks]
 
-    def slow(items: list[float]) -> list[float]:
+    def slow(self, items: list[float]) -> list[float]:
         time.sleep(sum(items))
         return items
 
-    return {
-        "twice": lambda items: [2 * item for item in items],
-        "inverse": lambda items: [1 / item for item in items],
-        "refuse": _refuse,
-        "draw": lambda explorers: [explorer.choose_many() for explorer in map(_Many, explorers)],
-        "pid": lambda items: [os.getpid() for _ in items],
-        "folder": lambda items: [str(run.folder) for _ in items],
-        "die": die,
-        "die_once": die_once,
-        "slow": slow,
-    }
 
-
-def open_nothing(run: Run) -> Works:
+def open_nothing(run: Run) -> Small:
     raise SteerError(f"{run.folder} holds nothing")
 
 
-def open_and_die(run: Run) -> Works:
+def open_and_die(run: Run) -> Small:
     os.kill(os.getpid(), signal.SIGKILL)
-    return {}
-
-
-def _refuse(items: list[str]) -> list[str]:
-    raise SteerError(f"no {items[0]} here")
+    return Small(run)
 
 
 class _Many:
@@ -73,7 +80,7 @@ class _Many:
 
 @pytest.fixture(scope="module")
 def process() -> Iterator[EngineProcess]:
-    process = EngineProcess("small", open_small, Run(Path("somewhere")))
+    process = EngineProcess("small", Small, Run(Path("somewhere")))
     yield process
     process.close()
 
@@ -94,61 +101,71 @@ def ends(pid: int) -> bool:
 
 
 def test_it_works_in_another_process_on_the_run_that_it_was_given(process):
-    assert process.works["twice"]([1, 2, 3]) == [2, 4, 6]
-    assert process.works["pid"]([0]) == [process.pid] != [os.getpid()]
-    assert process.works["folder"]([0]) == ["somewhere"]
+    assert process.run_batch("twice", [1, 2, 3]) == [2, 4, 6]
+    assert process.run_batch("pid", [0]) == [process.pid] != [os.getpid()]
+    assert process.run_batch("folder", [0]) == ["somewhere"]
 
 
 def test_many_threads_get_their_own_answers(process):
-    engine = Engine(process.works)
+    engine: Engine[Small] = Engine(process.run_batch)
     with ThreadPoolExecutor(16) as pool:
-        assert list(pool.map(lambda item: engine.ask("twice", item), range(200))) == list(range(0, 400, 2))
+        assert list(pool.map(lambda item: engine.ask(Small.twice, item), range(200))) == list(range(0, 400, 2))
     engine.close()
+
+
+def test_a_closed_engine_takes_nothing_more():
+    engine = Engine.local(Small(Run(Path("somewhere"))))
+    assert engine.ask(Small.twice, 4) == 8
+    engine.close()
+    with pytest.raises(UnavailableError, match="stopping"):
+        engine.ask(Small.twice, 4)
+    with pytest.raises(UnavailableError, match="stopping"):
+        engine.ask(Small.inverse, 4)
 
 
 def test_what_goes_wrong_is_told_and_the_process_goes_on(process):
     pid = process.pid
     with pytest.raises(SteerError, match="no bread here"):
-        process.works["refuse"](["bread"])
+        process.run_batch("refuse", ["bread"])
     with pytest.raises(RuntimeError, match="ZeroDivisionError"):
-        process.works["inverse"]([0])
-    assert process.works["pid"]([0]) == [pid]
+        process.run_batch("inverse", [0])
+    assert process.run_batch("pid", [0]) == [pid]
 
 
 def test_chance_differs_from_batch_to_batch(process):
     explorer = Explorer(1.0)
-    assert process.works["draw"]([explorer]) != process.works["draw"]([explorer])
+    assert process.run_batch("draw", [explorer]) != process.run_batch("draw", [explorer])
 
 
 def test_a_process_that_was_killed_is_replaced_before_the_next_answer(process):
     dead = process.pid
     os.kill(dead, signal.SIGKILL)
-    assert process.works["twice"]([4]) == [8]
+    assert process.run_batch("twice", [4]) == [8]
     assert process.pid != dead
 
 
 def test_a_kill_amid_the_work_costs_only_time(process, tmp_path):
-    assert process.works["die_once"]([tmp_path / "mark"]) == [True]
+    assert process.run_batch("die_once", [tmp_path / "mark"]) == [True]
 
 
 def test_a_request_that_kills_every_process_is_refused_alone(process):
     with pytest.raises(UnavailableError, match="stopped twice"):
-        process.works["die"]([1])
-    assert process.works["twice"]([5]) == [10]
+        process.run_batch("die", [1])
+    assert process.run_batch("twice", [5]) == [10]
 
 
 def test_ctrl_c_and_a_supervisors_term_leave_it_to_the_server_to_end_it(process):
     pid = process.pid
     for number in (signal.SIGINT, signal.SIGTERM):
         os.kill(pid, number)
-    assert process.works["pid"]([0]) == [pid]
+    assert process.run_batch("pid", [0]) == [pid]
 
 
 def test_closing_answers_what_was_taken_and_ends_the_process():
-    process = EngineProcess("small", open_small, Run(Path("somewhere")))
-    engine = Engine(process.works, release=process.close)
+    process = EngineProcess("small", Small, Run(Path("somewhere")))
+    engine: Engine[Small] = Engine(process.run_batch, release=process.close)
     with ThreadPoolExecutor(1) as pool:
-        answer = pool.submit(engine.ask, "slow", 0.3)
+        answer = pool.submit(engine.ask, Small.slow, 0.3)
         time.sleep(0.1)
         engine.close()
         assert answer.result() == 0.3
@@ -168,8 +185,8 @@ import sys, time
 from pathlib import Path
 from core.platform.inference.engine_process import EngineProcess
 from core.training.run import Run
-from tests.serving.test_engine_process import open_small
-print(EngineProcess("small", open_small, Run(Path("somewhere"))).pid, flush=True)
+from tests.serving.test_engine_process import Small
+print(EngineProcess("small", Small, Run(Path("somewhere"))).pid, flush=True)
 time.sleep(60)
 """
     root = Path(__file__).parents[2]

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from apps.finance_monitor.tables import News
 from core.platform.store.database import open_store
-from core.platform.store.schema import News
 
 
 def steer(*arguments: str, answer: str = "", **variables: str) -> subprocess.CompletedProcess[str]:

@@ -17,28 +17,15 @@ from zipfile import ZIP_DEFLATED, ZipFile
 import pytest
 from sqlalchemy import delete, insert, select
 
+from apps.customer_service.tables import Conversation, Document, Turn
+from apps.finance_monitor.tables import Alert, AlertChange, News, Score
+from apps.recommender.tables import Event, Item
 from core.platform.store.backup import PORTION, backup
 from core.platform.store.backup_file import MAX_LINE, MAX_UNPACKED
 from core.platform.store.database import open_store
 from core.platform.store.restore import restore
-from core.platform.store.schema import (
-    Alert,
-    AlertChange,
-    ApiKey,
-    Conversation,
-    Decision,
-    Document,
-    Event,
-    Feedback,
-    Item,
-    ModelVersion,
-    News,
-    Promotion,
-    Score,
-    Turn,
-    User,
-)
-from core.platform.store.summary import TABLES
+from core.platform.store.schema import ApiKey, Decision, Feedback, ModelVersion, Promotion, User
+from core.platform.store.summary import tables
 from core.util.errors import SteerError
 
 MOMENT = datetime(2026, 3, 29, 1, 30, 0, 1, tzinfo=UTC)
@@ -101,7 +88,7 @@ def content(store) -> dict[str, list[tuple]]:
             table.name: [
                 tuple(row) for row in session.execute(select(*table.columns).order_by(*table.primary_key.columns))
             ]
-            for table in TABLES
+            for table in tables()
         }
 
 

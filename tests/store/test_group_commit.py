@@ -5,9 +5,9 @@ import time
 
 import pytest
 
+from apps.customer_service.tables import Document
 from core.platform.store.database import open_store, sqlite_url
 from core.platform.store.group_commit import GroupCommit
-from core.platform.store.schema import Document
 from core.util.errors import UnavailableError
 
 

@@ -1,0 +1,94 @@
+"""The bot's own tables, on both engines."""
+
+from apps.customer_service import tables
+from apps.customer_service.tables import Turn
+from core.platform.store import decisions
+from core.platform.store.schema import Decision
+
+
+def exchange(text: str, key: str | None = None) -> list[Turn]:
+    return [Turn(role="user", text=text, key=key), Turn(role="assistant", text=f"re: {text}", key=key)]
+
+
+def chat(store):
+    with store.transaction() as session:
+        return tables.start(session, "support", "ann")
+
+
+def test_turns_stand_in_their_order(store):
+    talk = chat(store)
+    with store.transaction() as session:
+        tables.append(session, talk.id, 0, exchange("one"))
+        tables.append(session, talk.id, 2, exchange("two"))
+    with store.reading() as session:
+        assert [turn.text for turn in tables.turns(session, talk.id)] == ["one", "re: one", "two", "re: two"]
+        assert [turn.text for turn in tables.last_turns(session, talk.id, 3)] == ["re: one", "two", "re: two"]
+
+
+def test_the_answer_to_a_message_is_found_by_its_key(store):
+    talk, other = chat(store), chat(store)
+    with store.transaction() as session:
+        tables.append(session, talk.id, 0, exchange("one", "first") + exchange("two", "second"))
+    with store.reading() as session:
+        assert tables.answer_to(session, talk.id, "second").text == "re: two"
+        assert tables.answer_to(session, talk.id, "third") is None
+        assert tables.answer_to(session, other.id, "second") is None
+
+
+def test_who_answers_an_outdated_conversation_is_told(store):
+    talk = chat(store)
+    with store.transaction() as session:
+        assert tables.claim(session, talk.id, 0)
+        tables.append(session, talk.id, 0, exchange("first"))
+    with store.transaction() as session:
+        assert not tables.claim(session, talk.id, 0)
+        assert tables.claim(session, talk.id, 2)
+        tables.remove(session, talk.id)
+        assert not tables.claim(session, talk.id, 0)
+
+
+def test_the_last_message_can_be_taken_back_down_to_nothing(store):
+    talk = chat(store)
+    with store.transaction() as session:
+        tables.append(session, talk.id, 0, exchange("one") + exchange("two"))
+    for text in ("two", "one", None):
+        with store.transaction() as session:
+            assert tables.take_back(session, talk.id) == text
+    with store.reading() as session:
+        assert tables.turns(session, talk.id) == []
+
+
+def test_a_conversation_is_found_by_its_app_and_id_alone(store):
+    talk = chat(store)
+    with store.reading() as session:
+        assert tables.find(session, "support", talk.id).owner == "ann"
+        assert tables.find(session, "other", talk.id) is None
+        assert tables.find(session, "support", "' OR 1=1 --") is None
+        assert tables.newest(session, "support", "bob", 10) == []
+        assert len(tables.newest(session, "support", None, 10)) == 1
+
+
+def test_a_removed_conversation_is_gone_and_its_decisions_stay(store):
+    talk = chat(store)
+    decision = Decision(app="support", owner="ann", version="v1", state={"a": [1]}, action=[2], propensity=0.5)
+    with store.transaction() as session:
+        session.add(decision)
+        session.flush()
+        tables.append(session, talk.id, 0, [Turn(role="user", text="x", decision_id=decision.id)])
+    with store.transaction() as session:
+        tables.remove(session, talk.id)
+    with store.reading() as session:
+        assert tables.find(session, "support", talk.id) is None
+        assert tables.turns(session, talk.id) == []
+        assert decisions.count(session, "support") == 1
+
+
+def test_documents_are_replaced_by_their_key_and_paged(store):
+    several = [{"key": f"a{at:04}", "title": "t", "body": "b", "attributes": {}} for at in range(1100)]
+    with store.transaction() as session:
+        tables.put_documents(session, "support", several)
+        tables.put_documents(session, "support", [{**several[3], "body": "changed"}])
+    with store.reading() as session:
+        assert tables.document(session, "support", "a0003").body == "changed"
+        assert [d.key for d in tables.documents(session, "support", 2, after="a0010")] == ["a0011", "a0012"]
+        assert len(tables.documents(session, "support", 5000)) == 1100
