@@ -22,7 +22,7 @@ def retrain(
     on_drift: Annotated[
         bool, typer.Option("--on-drift", help="only if inputs or outcomes have changed since the version was made")
     ] = False,
-    least: Annotated[int, typer.Option(min=5, help="fewest decisions with feedback that are worth it")] = 50,
+    min_decisions: Annotated[int, typer.Option(min=5, help="fewest decisions with feedback that are worth it")] = 50,
     overrides: Annotated[list[str] | None, typer.Option("--set", help="one setting, such as rl.kl=0.5")] = None,
     runs: RunsDir = None,
     store: StoreUrl = None,
@@ -32,17 +32,18 @@ def retrain(
     It is measured on the fixed test set and on the newest feedback, and registered as a version. Stopped, the same
     command goes on where it was.
     """
+    from core.cli.retrain_progress import ConsoleProgress
     from core.platform.retraining.run_once import RetrainingPolicy, run_once
     from core.platform.versions.library import VERSIONS, Library
     from core.training.loader import load_task
 
     pause = interval(every) if every else None
-    folder, kind = runs or runs_dir(), load_task(name)
+    folder, task_class = runs or runs_dir(), load_task(name)
     library = Library(open_store_from_options(store, runs), folder / VERSIONS)
-    conditions = RetrainingPolicy(least, on_drift, promote, operator())
+    policy = RetrainingPolicy(min_decisions, on_drift, promote, operator())
     while True:
         try:
-            run_once(kind, library, folder, overrides or [], conditions, console)
+            run_once(task_class, library, folder, overrides or [], policy, ConsoleProgress(console))
         except UnavailableError as error:
             if pause is None:
                 raise

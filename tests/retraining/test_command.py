@@ -48,7 +48,7 @@ def test_too_little_feedback_is_nothing_to_do(library, runs, judge_music):
     judge_music(rounds=1)
     done = steer(runs)
     assert done.returncode == 0
-    assert "feedback about 16 decisions since v0001 was made, and --least is 50; nothing to do" in done.stdout
+    assert "feedback about 16 decisions since v0001 was made, and --min-decisions is 50; nothing to do" in done.stdout
     assert not (runs / "wishes.retrain").exists()
 
 

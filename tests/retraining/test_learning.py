@@ -5,6 +5,7 @@ import shutil
 import pytest
 from rich.console import Console
 
+from core.cli.retrain_progress import ConsoleProgress
 from core.evaluation.compare import verdict
 from core.platform.retraining.candidate import retrain
 from core.platform.retraining.job import prepare, slices
@@ -83,7 +84,8 @@ def test_a_candidate_that_the_newest_feedback_speaks_against_is_not_promoted_by_
     judge_music()
     judge_music(rounds=2, wished=OLD_KIND)  # the newest fifth: people have changed their minds
     said = Console(record=True, width=200)
-    run_once(Wishes, library, runs, SHORT, RetrainingPolicy(least=50, on_drift=False, promote=True, who="ann"), said)
+    policy = RetrainingPolicy(min_decisions=50, on_drift=False, promote=True, requested_by="ann")
+    run_once(Wishes, library, runs, SHORT, policy, ConsoleProgress(said))
     assert "v0002 is registered and not promoted: on the newest feedback" in said.export_text()
     with library.store.reading() as session:
         assert versions.current(session, Wishes.name).name == "v0001"

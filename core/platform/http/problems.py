@@ -1,5 +1,6 @@
 """Errors of the API as problem details (RFC 9457)."""
 
+from http import HTTPStatus
 from typing import Any
 
 import structlog
@@ -15,21 +16,6 @@ MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER = "1"
 
 _STATUS: dict[type[SteerError], int] = {NotFoundError: 404, ConflictError: 409, UnavailableError: 503}
-_TITLES = {
-    400: "The request cannot be carried out",
-    401: "Please say who you are",
-    403: "That is not yours to do",
-    404: "There is no such thing",
-    405: "This address does not take that method",
-    409: "Somebody else changed it at the same time",
-    413: "The body is too large",
-    415: "The body is of an unknown kind",
-    422: "The request does not fit its description",
-    429: "Too many requests",
-    500: "Something went wrong on our side",
-    503: "Busy; please try again",
-    504: "It took too long",
-}
 
 
 class Problem(BaseModel):
@@ -46,15 +32,14 @@ class Problem(BaseModel):
 
 # What every route may answer besides its success, for the OpenAPI document.
 RESPONSES: dict[int | str, dict[str, Any]] = {
-    status: {"model": Problem, "description": _TITLES[status], "content": {MEDIA_TYPE: {}}}
+    status: {"model": Problem, "description": HTTPStatus(status).phrase, "content": {MEDIA_TYPE: {}}}
     for status in (400, 401, 403, 404, 409, 413, 422, 429, 503, 504)
 }
 
 
 def problem(status: int, detail: str, headers: dict[str, str] | None = None, **more: object) -> JSONResponse:
     """A response that says what went wrong."""
-    title = _TITLES.get(status, "The request failed")
-    body = Problem.model_validate({"title": title, "status": status, "detail": detail, **more})
+    body = Problem.model_validate({"title": HTTPStatus(status).phrase, "status": status, "detail": detail, **more})
     return JSONResponse(body.model_dump(exclude_none=True), status, headers, MEDIA_TYPE)
 
 

@@ -13,7 +13,7 @@ from core.envs.play import play
 from core.evaluation.logged import weighted
 from core.models.actor_critic import ActorCritic
 from core.models.distributed import processes
-from core.platform.retraining.job import Slices, Work, slices
+from core.platform.retraining.job import RetrainingJob, Slices, slices
 from core.platform.retraining.outcome import NEWEST, Measured, Outcome, measure
 from core.platform.retraining.replay import ReplayOffPolicy
 from core.platform.store import versions
@@ -24,49 +24,49 @@ from core.training.run import learn, trained_policy
 from core.training.task import greedy
 from core.util.files import write_text
 
-Report = Callable[[int, int, dict[str, float]], None]
+OnIteration = Callable[[int, int, dict[str, float]], None]
 
 _FINGERPRINT = "fingerprint"
 
 
-def retrain(work: Work, report: Report) -> Outcome:
+def retrain(job: RetrainingJob, on_iteration: OnIteration) -> Outcome:
     """Train a candidate on the feedback and register it; what was killed goes on from its checkpoint.
 
     Args:
-        work: with at least five decisions.
-        report: told (iteration, iterations, figures) after every iteration.
+        job: Job with at least five decisions.
+        on_iteration: Callback for (iteration, iterations, metrics) after every iteration.
 
     Raises:
         SteerError: training failed, or the disk is full.
     """
-    assert work.log is not None
-    parts = slices(work.log)
-    running = trained_policy(work.task, work.library.open(work.base))
-    _begin(work)
-    if not work.run.is_finished("rl", work.plan.fingerprint):
-        _train(work, parts, copy.deepcopy(running), report)
-    candidate = trained_policy(work.task, work.run)
-    measured = measure(work.task, candidate, parts.newest)
-    version = None if _are_equal(candidate, running) else _registered(work) or _register(work, measured)
-    outcome = Outcome(version, measured, measure(work.task, running, parts.newest))
+    assert job.log is not None
+    parts = slices(job.log)
+    running = trained_policy(job.task, job.library.open(job.base))
+    _begin(job)
+    if not job.run.is_finished("rl", job.plan.fingerprint):
+        _train(job, parts, copy.deepcopy(running), on_iteration)
+    candidate = trained_policy(job.task, job.run)
+    measured = measure(job.task, candidate, parts.newest)
+    version = None if _are_equal(candidate, running) else _registered(job) or _register(job, measured)
+    outcome = Outcome(version, measured, measure(job.task, running, parts.newest))
     name = None if version is None else version.name
-    work.plan.model_copy(update={"settled": True, "candidate": name}).write(work.run.folder)
-    shutil.rmtree(work.run.folder / "rl", ignore_errors=True)
+    job.plan.model_copy(update={"settled": True, "candidate": name}).write(job.run.folder)
+    shutil.rmtree(job.run.folder / "rl", ignore_errors=True)
     return outcome
 
 
-def _begin(work: Work) -> None:
+def _begin(job: RetrainingJob) -> None:
     """Make the folder that of this plan; what an earlier one left is removed."""
-    mark = work.run.folder / _FINGERPRINT
-    if not mark.is_file() or mark.read_text(encoding="utf-8") != work.plan.fingerprint:
-        shutil.rmtree(work.run.folder, ignore_errors=True)
-    work.plan.write(work.run.folder)
-    write_text(work.run.folder / SETTINGS, yaml.safe_dump(work.task.settings.model_dump(mode="json"), sort_keys=False))
-    write_text(mark, work.plan.fingerprint)
+    mark = job.run.folder / _FINGERPRINT
+    if not mark.is_file() or mark.read_text(encoding="utf-8") != job.plan.fingerprint:
+        shutil.rmtree(job.run.folder, ignore_errors=True)
+    job.plan.write(job.run.folder)
+    write_text(job.run.folder / SETTINGS, yaml.safe_dump(job.task.settings.model_dump(mode="json"), sort_keys=False))
+    write_text(mark, job.plan.fingerprint)
 
 
-def _train(work: Work, parts: Slices, policy: ActorCritic, report: Report) -> None:
-    task, policy = work.task, policy.to(processes().device)
+def _train(job: RetrainingJob, parts: Slices, policy: ActorCritic, on_iteration: OnIteration) -> None:
+    task, policy = job.task, policy.to(processes().device)
     reference = copy.deepcopy(policy).requires_grad_(False).eval()
     validation = task.environment("validation")
     held = np.arange(len(parts.held))
@@ -77,13 +77,13 @@ def _train(work: Work, parts: Slices, policy: ActorCritic, report: Report) -> No
 
     learn(
         task,
-        work.run,
+        job.run,
         "rl",
-        work.plan.fingerprint,
+        job.plan.fingerprint,
         policy,
         ReplayOffPolicy(parts.learnt, task.logged_decisions(reference), task.settings.rl, reference),
         validate=validate,
-        report=lambda _, done, total, figures: report(done, total, figures),
+        report=lambda _, done, total, figures: on_iteration(done, total, figures),
     )
 
 
@@ -92,18 +92,18 @@ def _are_equal(one: ActorCritic, other: ActorCritic) -> bool:
     return all(torch.equal(tensor, tensors[name]) for name, tensor in one.state().items())
 
 
-def _registered(work: Work) -> ModelVersion | None:
+def _registered(job: RetrainingJob) -> ModelVersion | None:
     """The candidate, if it was registered just before a kill."""
-    with work.library.store.reading() as session:
-        known = versions.registered(session, work.task.name)
+    with job.library.store.reading() as session:
+        known = versions.registered(session, job.task.name)
     for version in reversed(known):
-        mark = work.library.path(version) / _FINGERPRINT
-        if mark.is_file() and mark.read_text(encoding="utf-8") == work.plan.fingerprint:
+        mark = job.library.path(version) / _FINGERPRINT
+        if mark.is_file() and mark.read_text(encoding="utf-8") == job.plan.fingerprint:
             return version
     return None
 
 
-def _register(work: Work, measured: Measured) -> ModelVersion:
+def _register(job: RetrainingJob, measured: Measured) -> ModelVersion:
     metrics = Metrics.of(measured.test, others={NEWEST: measured.newest.estimate()})
-    note = f"{work.base.name} retrained on the feedback about {work.decisions} decisions"
-    return work.library.register(work.task, work.run, metrics, note)
+    note = f"{job.base.name} retrained on the feedback about {job.decisions} decisions"
+    return job.library.register(job.task, job.run, metrics, note)

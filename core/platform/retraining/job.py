@@ -36,7 +36,7 @@ _FIFTH = 5
 
 
 @dataclass(frozen=True)
-class Work:
+class RetrainingJob:
     """What is to be learnt, and where.
 
     Attributes:
@@ -89,11 +89,11 @@ def slices(log: LoggedDecisions) -> Slices:
     return Slices(log.rows(older[~held]), log.rows(older[held]), log.rows(np.arange(cut, len(log))))
 
 
-def prepare(kind: type[Task], library: Library, runs: Path, overrides: Sequence[str]) -> Work:
+def prepare(task_class: type[Task], library: Library, runs: Path, overrides: Sequence[str]) -> RetrainingJob:
     """What there is to learn for an app; a retraining that was killed goes on with the feedback that it had.
 
     Args:
-        kind: the app's task.
+        task_class: Task of the app.
         library: with the versions; without one, the app's trained run becomes the first.
         runs: folder of the runs.
         overrides: settings such as rl.kl=0.5, over `DEFAULTS` and the version's own.
@@ -101,25 +101,25 @@ def prepare(kind: type[Task], library: Library, runs: Path, overrides: Sequence[
     Raises:
         SteerError: nothing was trained yet, or a setting is wrong.
     """
-    base = library.adopt(kind, runs, "steer retrain")
-    task = kind(load_settings({}, library.path(base) / SETTINGS, [*DEFAULTS, *overrides]))
-    run = Run(runs / f"{kind.name}.retrain")
+    base = library.adopt(task_class, runs, "steer retrain")
+    task = task_class(load_settings({}, library.path(base) / SETTINGS, [*DEFAULTS, *overrides]))
+    run = Run(runs / f"{task_class.name}.retrain")
 
     known = Plan.read(run.folder)
     since = known.feedback_of(base) if known is not None else base.created
 
-    def work(until: datetime) -> Work:
+    def job(until: datetime) -> RetrainingJob:
         with library.store.reading() as session:
-            judged = decisions.judged(session, kind.name, since, until)
+            judged = decisions.judged(session, task_class.name, since, until)
         mark = _fingerprint(base, task, judged)
         plan = Plan(base=base.name, since=since, until=until, fingerprint=mark)
-        return Work(library, base, task, judged, plan, run)
+        return RetrainingJob(library, base, task, judged, plan, run)
 
     if known is not None and not known.settled:
-        begun = work(known.until)
+        begun = job(known.until)
         if begun.plan == known:
             return begun
-    fresh = work(now())
+    fresh = job(now())
     if known is not None and known.fingerprint == fresh.plan.fingerprint:
         return replace(fresh, plan=known)
     return fresh

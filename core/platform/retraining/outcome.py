@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-from rich.table import Table
 
 from core.envs.play import play
 from core.evaluation.bootstrap import Estimate, bootstrap_mean, paired_gain
@@ -57,12 +56,3 @@ def measure(task: Task, policy: ActorCritic, newest: LoggedDecisions) -> Measure
     """Play the test set, and look at the newest feedback."""
     played = play(task.environment("test"), greedy(policy), seed=task.settings.seed)
     return Measured(played.returns, weighted(policy, newest))
-
-
-def outcome_table(outcome: Outcome, title: str) -> Table:
-    """Both policies side by side, with intervals."""
-    table = Table("mean reward on", "serving", "candidate", "gain [95 % interval]", title=title)
-    serving, candidate = outcome.running.means(), outcome.candidate.means()
-    for name, gain in outcome.gains().items():
-        table.add_row(name, str(serving[name]), str(candidate[name]), str(gain))
-    return table
