@@ -58,7 +58,7 @@ class Work:
     @cached_property
     def log(self) -> LoggedDecisions | None:
         """The decisions that can be learnt from, oldest first; None without one."""
-        return self.task.feedback_decisions(self.judged) if self.judged else None
+        return self.task.feedback_decisions(self.judged) if self.judged else None  # type: ignore[arg-type]
 
     @property
     def decisions(self) -> int:

@@ -8,7 +8,7 @@ from filelock import FileLock, Timeout
 from rich.console import Console
 
 from core.cli.workflow import shown_figures, training_progress
-from core.evaluation.compare import verdict
+from core.evaluation.comparison import verdict
 from core.platform.retraining.candidate import retrain
 from core.platform.retraining.drift import drifts
 from core.platform.retraining.job import Work, prepare
