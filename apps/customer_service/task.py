@@ -161,7 +161,9 @@ class CustomerService(Task):
         table[:, ASK_BACK, ASK_BACK] = r["ask_back"] + r["right_answer"]
         return table
 
-    def feedback_decisions(self, judged: Sequence[DecisionWithFeedback]) -> LoggedDecisions | None:
+    def feedback_decisions(
+        self, judged: Sequence[DecisionWithFeedback]
+    ) -> LoggedDecisions | None:
         return feedback_decisions(judged, self.maker, self.rewards)
 
     def rules(self) -> dict[str, Act]:

@@ -72,7 +72,9 @@ class FinanceMonitor(Task):
     def reward_table(self, states: Observations) -> np.ndarray:
         return self.table
 
-    def feedback_decisions(self, judged: Sequence[DecisionWithFeedback]) -> LoggedDecisions | None:
+    def feedback_decisions(
+        self, judged: Sequence[DecisionWithFeedback]
+    ) -> LoggedDecisions | None:
         return feedback_decisions(judged, self.newsroom, self.table)
 
     def rules(self) -> dict[str, Act]:

@@ -117,7 +117,9 @@ class Recommender(Task):
         rewards = [play(validation, self._varied(policy, trade_off)).returns.mean() for trade_off in _TRADE_OFFS]
         return self._varied(policy, _TRADE_OFFS[int(np.argmax(rewards))])
 
-    def feedback_decisions(self, judged: Sequence[DecisionWithFeedback]) -> LoggedDecisions | None:
+    def feedback_decisions(
+        self, judged: Sequence[DecisionWithFeedback]
+    ) -> LoggedDecisions | None:
         return feedback_decisions(judged, self.maker, self.reward)
 
     def rules(self) -> dict[str, Act]:

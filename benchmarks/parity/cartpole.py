@@ -16,7 +16,7 @@ from core.models.features import FeatureEncoder
 from core.models.heads import ChoiceHead
 from core.rl.learner import Learner
 from core.rl.settings import RLSettings
-from core.training.run import ON_POLICY
+from core.training.stages import ON_POLICY
 
 NAME, SEEDS, EPISODES = "CartPole-v1", 10, 20
 

@@ -10,7 +10,7 @@ from benchmarks.rl.running import Training
 from benchmarks.rl.task import SUPERVISED_RATES, Questions, mean_reward, policy, rl_settings, supervised_settings
 from benchmarks.side_by_side import side_by_side
 from core.evaluation.bootstrap import Estimate, bootstrap_mean, paired_gain
-from core.evaluation.compare import verdict
+from core.evaluation.comparison import verdict
 from core.evaluation.cost_optimal import fit_temperature, minimum_expected_cost
 from core.evaluation.figures import figure
 from core.models.actor_critic import ActorCritic
@@ -18,7 +18,7 @@ from core.rl.algorithm import Algorithm
 from core.rl.all_action import AllAction
 from core.rl.off_policy import OffPolicy, log_decisions
 from core.rl.supervised import Supervised
-from core.training.run import ON_POLICY
+from core.training.stages import ON_POLICY
 
 # Questions of each intent: the labels of the first few train the start; RL goes on with the rewards of all of them,
 # and the supervised baselines have the labels of all of them.

@@ -14,7 +14,7 @@ from benchmarks.rl.running import Training
 from benchmarks.rl.task import HAND_OVER, Questions, mean_reward, rl_settings
 from benchmarks.side_by_side import side_by_side
 from core.evaluation.bootstrap import Estimate
-from core.evaluation.compare import verdict
+from core.evaluation.comparison import verdict
 from core.evaluation.figures import figure
 from core.models.actor_critic import ActorCritic
 from core.rl.off_policy import LoggedDecisions, OffPolicy, log_decisions

@@ -9,12 +9,13 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from core.evaluation.compare import Comparison, compare
-from core.evaluation.report import comparison_figures, comparison_table, episodes_file, save_comparison
+from core.cli.tables import comparison_tables
+from core.training.evaluate import compare, save_comparison, saved_comparison
 from core.training.loader import load_task, open_task
-from core.training.run import STAGES, Run, fingerprint, train
+from core.training.run import Run, fingerprint, reuse_stages
 from core.training.settings import load_settings
 from core.training.task import Task
+from core.training.train import train
 from core.util.errors import SteerError
 
 
@@ -30,18 +31,30 @@ def train_tasks(
 ) -> None:
     """Train each task into `runs / its name`, with a progress bar for each stage.
 
-    A run of other settings or data is moved aside, never overwritten.
+    A run of other settings, code or data is moved aside, never overwritten; stages that do not depend on what has
+    changed are taken over from it.
+
+    Args:
+        names: Names of the tasks, or files.
+        preset: Name of the settings to start from.
+        config: YAML file of settings that come over the preset's.
+        overrides: Settings such as rl.iterations=20 that come over both.
+        runs: Folder of the runs.
+        console: Console to print on.
+        fresh: Whether to start over, and take over nothing.
 
     Raises:
         SteerError: unknown task or preset, or wrong settings.
     """
     for name in names:
-        kind = load_task(name)
-        _check_preset(kind, preset)
-        task = kind(load_settings(kind.presets[preset], config, overrides))
-        run = Run(runs / kind.name)
+        task_class = load_task(name)
+        _check_preset(task_class, preset)
+        task = task_class(load_settings(task_class.presets[preset], config, overrides))
+        run = Run(runs / task_class.name)
         if run.folder.exists() and (fresh or not run.belongs_to(fingerprint(task))):
-            console.print(f"{kind.title}: an earlier run of other settings or data is kept in {run.move_aside()}")
+            earlier = run.move_aside()
+            console.print(f"{task.title}: an earlier run of other settings, code or data is kept in {earlier.folder}")
+            reuse_stages(task, run, [] if fresh else [earlier])
         _train_with_progress(task, run, console)
 
 
@@ -51,26 +64,31 @@ def evaluate_tasks(
     """Compare each trained task with its baselines on the test split; print, save and return the figures.
 
     Args:
-        names: of the tasks.
-        runs: folder of the runs.
-        console: to print on.
-        again: play the episodes even where the run folder holds them already.
+        names: Names of the tasks, or files.
+        runs: Folder of the runs.
+        console: Console to print on.
+        again: Whether to play the episodes even where the run folder holds them already.
 
     Raises:
         SteerError: a task has not been trained yet.
     """
     results: dict[str, dict[str, Any]] = {}
     for name in names:
-        kind = load_task(name)
-        run = Run(runs / kind.name)
-        task = open_task(kind, run)
-        comparison = None if again else Comparison.saved(episodes_file(run), fingerprint(task))
+        task_class = load_task(name)
+        run = Run(runs / task_class.name)
+        task = open_task(task_class, run)
+        if not run.belongs_to(fingerprint(task)):
+            console.print(
+                f"{task.title}: its code or data have changed since it was trained; `steer train {name}` again"
+            )
+        comparison = None if again else saved_comparison(task, run)
         if comparison is None:
-            with console.status(f"evaluating {kind.title} on the test split"):
+            with console.status(f"evaluating {task.title} on the test split"):
                 comparison = compare(task, run)
             save_comparison(task, run, comparison)
-        console.print(comparison_table(comparison, kind.title))
-        results |= comparison_figures(comparison)
+        for table in comparison_tables(comparison, task.title):
+            console.print(table)
+        results |= comparison.figures()
     return results
 
 
@@ -91,14 +109,14 @@ def tune_task(
     """
     from core.training.tune import DEFAULT_SPACE, tune
 
-    kind = load_task(name)
-    _check_preset(kind, preset)
-    folder = runs / f"{kind.name}.tune"
+    task_class = load_task(name)
+    _check_preset(task_class, preset)
+    folder = runs / f"{task_class.name}.tune"
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as progress:
-        bar = progress.add_task(kind.title, total=trials)
+        bar = progress.add_task(task_class.title, total=trials)
 
-        def told(study: Any, trial: Any) -> None:
+        def on_trial_end(study: Any, trial: Any) -> None:
             progress.update(bar, completed=min(trials, trial.number + 1))
             score = "pruned" if trial.value is None else f"{trial.value:.3f}"
             shown = {key: f"{value:.3g}" if isinstance(value, float) else value for key, value in trial.params.items()}
@@ -106,14 +124,14 @@ def tune_task(
             console.print(f"  trial {trial.number}: {score}  ({values})")
 
         study = tune(
-            kind,
+            task_class,
             folder,
             trials=trials,
             space=search or DEFAULT_SPACE,
             preset=preset,
             config=config,
             overrides=overrides,
-            told=told,
+            on_trial_end=on_trial_end,
         )
     console.print(
         f"best validation reward {study.best_value:.3f}; `steer train {name} --config {folder / 'best.yaml'}`"
@@ -154,28 +172,29 @@ def shown_figures(figures: dict[str, float]) -> str:
     return "  ".join(f"{label} {figures[key]:.3g}" for label, key in shown.items() if key in figures)
 
 
-def _check_preset(kind: type[Task], preset: str) -> None:
-    if preset not in kind.presets:
-        raise SteerError(f"{kind.name} has no preset {preset!r}; there are {', '.join(kind.presets)}")
+def _check_preset(task_class: type[Task], preset: str) -> None:
+    if preset not in task_class.presets:
+        raise SteerError(f"{task_class.name} has no preset {preset!r}; there are {', '.join(task_class.presets)}")
 
 
 def _train_with_progress(task: Task, run: Run, console: Console) -> None:
-    if all(run.is_finished(stage, fingerprint(task, stage)) for stage in STAGES):
+    stages = task.stages()
+    if all(run.is_finished(stage.name, fingerprint(task, stage)) for stage in stages) and run.settings.is_file():
         console.print(f"{task.title}: trained already ({run.folder})")
         return
     console.print(f"[bold]{task.title}[/]")
     started = time.perf_counter()
     with training_progress(console) as progress:
-        bars = {stage: progress.add_task(stage, total=None, start=False, figures="") for stage in STAGES}
+        bars = {stage.name: progress.add_task(stage.name, total=None, start=False, figures="") for stage in stages}
 
-        def report(stage: Any, done: int, total: int, figures: dict[str, float]) -> None:
-            progress.update(bars[stage], completed=done, total=total, figures=shown_figures(figures))
+        def on_iteration(stage: str, done: int, total: int, metrics: dict[str, float]) -> None:
+            progress.update(bars[stage], completed=done, total=total, figures=shown_figures(metrics))
 
-        def begin(stage: Any) -> None:
+        def on_stage_start(stage: str) -> None:
             for bar in progress.tasks:
                 if bar.started and not bar.finished:  # a stage that stopped early
                     progress.stop_task(bar.id)
             progress.start_task(bars[stage])
 
-        train(task, run, report, begin)
+        train(task, run, on_iteration, on_stage_start)
     console.print(f"  done in {time.perf_counter() - started:.0f} s, in {run.folder}")

@@ -1,5 +1,6 @@
 """Intervals by resampling episodes."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,7 @@ RESAMPLES = 5000
 
 @dataclass(frozen=True)
 class Estimate:
-    """A mean with its 95 % interval."""
+    """A value with its 95 % interval."""
 
     value: float
     low: float
@@ -19,21 +20,33 @@ class Estimate:
         return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
 
 
+def bootstrap(statistic: Callable[[np.ndarray], np.ndarray], rows: int, *, seed: int = 0) -> Estimate:
+    """A statistic of `rows` rows with its percentile bootstrap interval (Efron 1979).
+
+    Args:
+        statistic: Maps row numbers of shape (..., rows) to values of shape (...).
+        rows: Number of rows, drawn with replacement in each resample.
+        seed: Seed of the resamples.
+
+    Raises:
+        ValueError: there is no row.
+    """
+    if not rows:
+        raise ValueError("no values to average")
+    generator = np.random.default_rng(seed)
+    # In slices: all resamples at once would need RESAMPLES x rows numbers.
+    values = np.concatenate([statistic(generator.integers(0, rows, (RESAMPLES // 10, rows))) for _ in range(10)])
+    low, high = np.quantile(values, [0.025, 0.975])
+    return Estimate(float(statistic(np.arange(rows))), float(low), float(high))
+
+
 def bootstrap_mean(values: np.ndarray, *, seed: int = 0) -> Estimate:
-    """Mean of `values` (episodes,) with its percentile bootstrap interval (Efron 1979).
+    """Mean of `values` (episodes,) with its bootstrap interval.
 
     Raises:
         ValueError: `values` is empty.
     """
-    if not len(values):
-        raise ValueError("no values to average")
-    generator = np.random.default_rng(seed)
-    # In slices: all resamples at once would need RESAMPLES x len(values) numbers.
-    means = np.concatenate(
-        [values[generator.integers(0, len(values), (RESAMPLES // 10, len(values)))].mean(axis=1) for _ in range(10)]
-    )
-    low, high = np.quantile(means, [0.025, 0.975])
-    return Estimate(float(values.mean()), float(low), float(high))
+    return bootstrap(lambda rows: values[rows].mean(-1), len(values), seed=seed)
 
 
 def paired_gain(values: np.ndarray, baseline: np.ndarray, *, seed: int = 0) -> Estimate:

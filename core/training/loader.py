@@ -2,13 +2,17 @@
 
 import importlib.util
 import inspect
+import sys
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import TypeVar
 
 from core.training.run import Run
 from core.training.settings import load_settings
 from core.training.task import Task
 from core.util.errors import SteerError
+
+TaskT = TypeVar("TaskT", bound=Task)
 
 
 def load_task(name: str) -> type[Task]:
@@ -33,25 +37,27 @@ def task_names() -> list[str]:
     return sorted(entry.name for entry in entry_points(group="steer.tasks"))
 
 
-def open_task(kind: type[Task], run: Run) -> Task:
+def open_task(task_class: type[TaskT], run: Run) -> TaskT:
     """The task with the settings that its run was trained with.
 
     Raises:
         SteerError: there is no such run.
     """
-    settings = run.folder / "settings.yaml"
-    if not settings.is_file():
-        raise SteerError(f"{kind.name} has not been trained in {run.folder}; run `steer train {kind.name}` first")
-    return kind(load_settings({}, settings))
+    if not run.settings.is_file():
+        raise SteerError(
+            f"{task_class.name} has not been trained in {run.folder}; run `steer train {task_class.name}` first"
+        )
+    return task_class(load_settings({}, run.settings))
 
 
 def _task_in_file(path: Path) -> type[Task]:
     if not path.is_file():
         raise SteerError(f"there is no file {path}")
-    spec = importlib.util.spec_from_file_location(path.stem, path)
+    spec = importlib.util.spec_from_file_location(f"own_task_{path.stem}", path)
     if spec is None or spec.loader is None:
         raise SteerError(f"{path} is not a Python file")
     module = importlib.util.module_from_spec(spec)
+    sys.modules[module.__name__] = module  # where dataclasses, and the fingerprint of its source, look for it
     spec.loader.exec_module(module)
     tasks = [
         member

@@ -1,43 +1,19 @@
-"""The road from data to a trained policy: linear baseline, supervised warm start, reinforcement learning."""
+"""The folder of a run: what was trained, with which settings, code and data."""
 
-import copy
 import hashlib
 import json
-from collections.abc import Callable
+import os
+import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
-import torch
-import yaml
-
-from core.envs.play import play
-from core.models.actor_critic import ActorCritic
-from core.models.distributed import processes
-from core.models.policy import Policy
-from core.rl.a2c import A2C
-from core.rl.algorithm import Algorithm
-from core.rl.all_action import AllAction
-from core.rl.grpo import GRPO
-from core.rl.learner import Learner
-from core.rl.off_policy import OffPolicy
-from core.rl.on_policy import OnPolicy
-from core.rl.ppo import PPO
-from core.rl.reinforce import Reinforce
-from core.rl.supervised import Supervised
-from core.rl.trpo import TRPO
-from core.training.settings import Settings
-from core.training.task import Task, greedy
+from core.rl.settings import StageSettings
+from core.training.source import source_fingerprint
+from core.training.stages import Stage
+from core.training.task import PolicyT, Task
 from core.util.errors import SteerError
-from core.util.files import replace_folder, write_json, write_text
-
-Stage = Literal["linear", "supervised", "rl"]
-STAGES: tuple[Stage, ...] = ("linear", "supervised", "rl")
-
-ON_POLICY: dict[str, type[OnPolicy]] = {"ppo": PPO, "a2c": A2C, "trpo": TRPO, "reinforce": Reinforce, "grpo": GRPO}
-
-Report = Callable[[Stage, int, int, dict[str, float]], None]
-Begin = Callable[[Stage], None]
+from core.util.files import replace_folder
 
 
 @dataclass(frozen=True)
@@ -45,34 +21,44 @@ class Run:
     """The folder of one run.
 
     Attributes:
-        folder: holds `settings.yaml`, `fingerprint` and, for each stage, `model/`, `history.json`, `checkpoint/` and
-            `tensorboard/`.
+        folder: Folder with `settings.yaml`, `fingerprint` and, for each stage, `model/`, `history.json`, `checkpoint/`
+            and `tensorboard/`.
     """
 
     folder: Path
 
-    def model(self, stage: Stage) -> Path:
+    def model(self, stage: str) -> Path:
         """Folder of a stage's trained policy."""
         return self.folder / stage / "model"
 
-    def history(self, stage: Stage) -> list[dict[str, float]]:
-        """Figures of each iteration of a finished stage."""
+    def history(self, stage: str) -> list[dict[str, float]]:
+        """Metrics of each iteration of a finished stage."""
         return json.loads((self.folder / stage / "history.json").read_text(encoding="utf-8"))["history"]
 
-    def belongs_to(self, fingerprint: str) -> bool:
-        """Whether the folder is new, or was begun with the settings and data of `fingerprint`."""
-        mark = self.folder / "fingerprint"
-        return not self.folder.exists() or (mark.is_file() and mark.read_text(encoding="utf-8") == fingerprint)
+    @property
+    def settings(self) -> Path:
+        """File of the settings that the run was trained with."""
+        return self.folder / "settings.yaml"
 
-    def move_aside(self) -> Path:
+    @property
+    def episodes(self) -> Path:
+        """File of the episodes that an evaluation leaves."""
+        return self.folder / "episodes.json"
+
+    def belongs_to(self, fingerprint: str) -> bool:
+        """Whether the folder is new, or was begun with the settings, code and data of `fingerprint`."""
+        file = self.folder / "fingerprint"
+        return not self.folder.exists() or (file.is_file() and file.read_text(encoding="utf-8") == fingerprint)
+
+    def move_aside(self) -> "Run":
         """Rename the folder to the first free `NAME.before-1`, `NAME.before-2`, ... and say which."""
         number = 1
         while (aside := self.folder.with_name(f"{self.folder.name}.before-{number}")).exists():
             number += 1
-        return self.folder.rename(aside)
+        return Run(self.folder.rename(aside))
 
-    def is_finished(self, stage: Stage, fingerprint: str) -> bool:
-        """Whether the stage was trained to the end with the settings and data of `fingerprint`."""
+    def is_finished(self, stage: str, fingerprint: str) -> bool:
+        """Whether the stage was trained to the end with the settings, code and data of `fingerprint`."""
         done = self.folder / stage / "history.json"
         if not done.is_file() or not self.model(stage).is_dir():
             return False
@@ -80,40 +66,41 @@ class Run:
 
 
 def fingerprint(task: Task, stage: Stage | None = None) -> str:
-    """Hash of everything that a run's result depends on: the task, its settings and its data.
+    """Hash of everything that a run's result depends on: the task's settings, its code and its data.
 
     Args:
-        task: with its settings.
-        stage: leave out the settings of stages that this one does not build on.
+        task: Task with its settings.
+        stage: Stage whose own result is meant; the settings of stages that it does not build on are then left out.
+            The reward counts for every stage: it chooses the best iteration.
     """
     settings = task.settings.model_dump(mode="json")
-    for other in STAGES:
-        if stage is not None and other != stage and (stage, other) != ("rl", "supervised"):
-            del settings[other]
-    content = json.dumps([task.name, settings, task.data_fingerprint()], sort_keys=True)
-    return hashlib.sha256(content.encode()).hexdigest()
+    if stage is not None:
+        for section in _stage_sections(task) - _built_on(task, stage):
+            del settings[section]
+    content = [task.name, settings, task.data_fingerprint(), source_fingerprint(type(task))]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def train(task: Task, run: Run, report: Report, begin: Begin) -> None:
-    """Train every stage that `run` does not hold yet; an interrupted stage goes on from its checkpoint.
+def reuse_stages(task: Task, run: Run, earlier: Iterable[Run]) -> None:
+    """Take over the stages that an earlier run has finished with the same settings, code and data.
 
     Args:
-        task: what to train, with its settings.
-        run: where to leave models and figures.
-        report: told (stage, iteration, iterations, figures) after every iteration.
-        begin: told the stage that begins.
+        task: Task with its settings.
+        run: Run that is to be trained.
+        earlier: Runs in neighbouring folders. Their files are linked, not copied: no file of a run is written twice.
+
+    Raises:
+        SteerError: the disk is full.
     """
-    if processes().is_main_process:
-        write_text(run.folder / "fingerprint", fingerprint(task))
-        write_text(run.folder / "settings.yaml", yaml.safe_dump(task.settings.model_dump(mode="json"), sort_keys=False))
-    for stage in STAGES:
-        mark = fingerprint(task, stage)
-        if not run.is_finished(stage, mark):
-            begin(stage)
-            _train_stage(task, run, stage, mark, report)
+    for stage in task.stages():
+        wanted = fingerprint(task, stage)
+        done = next((other for other in earlier if other.is_finished(stage.name, wanted)), None)
+        if done is not None and not (run.folder / stage.name).exists():
+            with replace_folder(run.folder / stage.name) as fresh:
+                shutil.copytree(done.folder / stage.name, fresh, copy_function=_link, dirs_exist_ok=True)
 
 
-def trained_policy(task: Task, run: Run, stage: Stage = "rl") -> ActorCritic:
+def trained_policy(task: Task[PolicyT], run: Run, stage: str = "rl") -> PolicyT:
     """The policy that a stage of `run` ended with, ready to decide.
 
     Raises:
@@ -121,91 +108,26 @@ def trained_policy(task: Task, run: Run, stage: Stage = "rl") -> ActorCritic:
     """
     if not run.model(stage).is_dir():
         raise SteerError(f"{run.folder} holds no trained {stage} policy; run `steer train {task.name}` first")
-    policy = task.policy(frozen=stage == "linear")
+    policy = next(each for each in task.stages() if each.name == stage).fresh_policy(task)
     policy.load(run.model(stage))
     return policy.eval()
 
 
-def learn(
-    task: Task,
-    run: Run,
-    stage: Stage,
-    mark: str,
-    policy: Policy,
-    algorithm: Algorithm,
-    *,
-    validate: Callable[[Policy], float],
-    report: Report,
-) -> None:
-    """Train a policy as one stage of a run, from the stage's checkpoint on if there is one, and keep the best weights.
-
-    Args:
-        task: with its settings.
-        run: where to leave the model and the figures.
-        stage: whose settings count.
-        mark: fingerprint of everything that the result depends on.
-        policy: to begin with; is changed.
-        algorithm: that changes it.
-        validate: reward of a policy; the higher the better.
-        report: told (stage, iteration, iterations, figures) after every iteration.
-    """
-    learner = Learner(
-        policy,
-        algorithm,
-        getattr(task.settings, stage),
-        validate=validate,
-        folder=run.folder / stage,
-        fingerprint=mark,
-        seed=task.settings.seed + STAGES.index(stage),
-        report=lambda done, total, figures: report(stage, done, total, figures),
-    )
-    history = learner.run()
-    if processes().is_main_process:
-        with replace_folder(run.model(stage)) as fresh:
-            policy.save(fresh)
-        write_json(run.folder / stage / "history.json", {"fingerprint": mark, "history": history})
-    processes().wait_for_everyone()
+def _stage_sections(task: Task) -> set[str]:
+    return {name for name, section in task.settings if isinstance(section, StageSettings)}
 
 
-def _train_stage(task: Task, run: Run, stage: Stage, mark: str, report: Report) -> None:
-    torch.manual_seed(task.settings.seed)  # fresh heads
-    policy, algorithm = _prepare(task, run, stage)
-    validation = task.environment("validation")
-    learn(
-        task,
-        run,
-        stage,
-        mark,
-        policy,
-        algorithm,
-        validate=lambda trained: float(play(validation, greedy(trained)).returns.mean()),
-        report=report,
-    )
+def _built_on(task: Task, stage: Stage) -> set[str]:
+    by_name = {each.name: each for each in task.stages()}
+    names = {stage.name}
+    while stage.after is not None:
+        stage = by_name[stage.after]
+        names.add(stage.name)
+    return names
 
 
-def _prepare(task: Task, run: Run, stage: Stage) -> tuple[ActorCritic, Algorithm]:
-    settings: Settings = task.settings
-    device = processes().device
-    if stage != "rl":
-        stage_settings = settings.linear if stage == "linear" else settings.supervised
-        policy = task.policy(frozen=stage == "linear").to(device)
-        return policy, Supervised(task.demonstrations("train"), stage_settings)
-    policy = trained_policy(task, run, "supervised").to(device)
-    reference = copy.deepcopy(policy).requires_grad_(False).eval()
-    return policy, rl_algorithm(task, reference)
-
-
-def rl_algorithm(task: Task, reference: Policy) -> Algorithm:
-    """The algorithm that the task's settings name, over the task's training split.
-
-    Args:
-        task: what to train.
-        reference: the supervised policy, frozen.
-    """
-    settings = task.settings.rl
-    if settings.algorithm == "all_action":
-        return AllAction(*task.action_values(), settings, reference)
-    if settings.algorithm == "off_policy":
-        return OffPolicy(task.logged_decisions(reference), settings, reference)
-    env = task.environment("train", settings.environments, shuffle=True)
-    return ON_POLICY[settings.algorithm](env, settings, reference)
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # some file systems have no hard links
+        shutil.copy2(source, target)

@@ -2,116 +2,195 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
+import torch
 
+from core.data.splits import Split
 from core.envs.episodes import EpisodeEnv
-from core.envs.observations import Observations
+from core.envs.observations import Column, Observations
 from core.envs.play import Act
 from core.evaluation.cost_optimal import fit_temperature, minimum_expected_cost
 from core.models.actor_critic import ActorCritic
 from core.models.policy import Policy
 from core.rl.all_action import ActionValues
-from core.rl.off_policy import LoggedDecisions, log_decisions
+from core.rl.off_policy import LoggedDecisions
 from core.rl.supervised import Demonstrations
 from core.training.feedback import DecisionWithFeedback
 from core.training.settings import Settings
+from core.training.source import source_fingerprint
+from core.training.stages import LinearProbe, ReinforcementLearning, Stage, WarmStart
 from core.util.errors import SteerError
 
-Split = Literal["train", "validation", "test"]
+PolicyT = TypeVar("PolicyT", bound=Policy)
 
 
-class Task(ABC):
-    """Data, environment, reward and policy of one piece of work.
+class Task(ABC, Generic[PolicyT]):
+    """Data, reward and policy of one piece of work.
 
-    Subclasses set the class attributes and implement the abstract methods; everything else - training, baselines,
-    evaluation, model cards - follows from them.
+    A subclass sets `name` and `title`, makes a `policy`, and says what to learn from: an `environment`, or
+    `logged_decisions`. Whatever else it implements adds a stage or a baseline; what a task does not have is None.
+    `docs/own-task.md` shows a whole task of each kind.
 
     Attributes:
-        name: of the task, as the command line and run folders spell it.
-        title: for people.
+        name: Name of the task on the command line and of its run folder.
+        title: Name of the task for people.
         data_card: Markdown that says where the data come from, for the model card.
-        presets: settings by preset name; each must have `quick`.
+        presets: Settings by preset name; each must have `quick`.
+        action_labels: Names of the actions, in their order, by which logs and programs speak of them.
     """
 
     name: ClassVar[str]
     title: ClassVar[str]
     data_card: ClassVar[str] = ""
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"quick": {}}
+    action_labels: ClassVar[Sequence[str]] = ()
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
 
     @abstractmethod
-    def data_fingerprint(self) -> str:
-        """Changes whenever the data do."""
+    def policy(self, *, frozen: bool = False) -> PolicyT:
+        """A fresh policy on the pretrained model; `frozen` trains the heads alone (asked for by `LinearProbe`)."""
 
-    @abstractmethod
-    def policy(self, *, frozen: bool = False) -> ActorCritic:
-        """A fresh policy on the pretrained encoder; `frozen` trains the heads alone."""
+    # What is learnt from: one of the two at least.
 
-    @abstractmethod
-    def environment(self, split: Split, num_envs: int | None = None, *, shuffle: bool = False) -> EpisodeEnv:
+    def environment(self, split: Split, num_envs: int | None = None, *, shuffle: bool = False) -> EpisodeEnv | None:
         """Environment over a split; by default as many side by side as the split has episodes."""
+        return None
 
-    @abstractmethod
-    def demonstrations(self, split: Split) -> Demonstrations:
-        """States of a split with what should be done in them, for the supervised warm start."""
+    def logged_decisions(self, split: Split) -> LoggedDecisions | None:
+        """Decisions of a split that some policy once made, with their propensities and what came of them.
 
-    def reward_table(self, states: Observations) -> np.ndarray:
+        A task without an environment is validated and evaluated on them (`core.evaluation.off_policy`).
+        """
+        return None
+
+    def data_fingerprint(self) -> str:
+        """Changes whenever the data do; the default is enough where they stand in the task's own file."""
+        return source_fingerprint(type(self))
+
+    # What else is known of the right actions: each adds stages, baselines, or an algorithm.
+
+    def demonstrations(self, split: Split) -> Demonstrations | None:
+        """States of a split with what should be done in them, for a linear probe and a supervised warm start."""
+        return None
+
+    def reward_table(self, states: Observations) -> np.ndarray | None:
         """Reward of each action when an option is right, for the cost-optimal baseline.
 
         Returns:
             float32 of shape (options, actions), or (states, options, actions) where it differs from state to state.
         """
-        raise SteerError(f"{self.name} has no reward table; implement reward_table or cost_optimal")
+        return None
 
-    def all_rewards(self, split: Split) -> tuple[Observations, np.ndarray]:
+    def all_rewards(self, split: Split) -> tuple[Observations, np.ndarray] | None:
         """States of a one-decision task with the reward of every action, for the exact policy gradient."""
-        raise SteerError(f"{self.name} cannot tell the reward of every action; set rl.algorithm=ppo")
+        return None
 
     def action_values(self) -> tuple[Observations, ActionValues]:
         """Training states, and what every action in them is worth, for the exact policy gradient.
 
         The default serves tasks of one decision, where that is the reward whatever the policy.
+
+        Raises:
+            SteerError: the task cannot tell the reward of every action.
         """
-        observations, rewards = self.all_rewards("train")
+        known = self.all_rewards("train")
+        if known is None:
+            raise SteerError(f"{self.name} cannot tell the reward of every action; set rl.algorithm=ppo")
+        observations, rewards = known
         return observations, lambda policy: rewards
 
-    def logged_decisions(self, policy: Policy) -> LoggedDecisions:
-        """Logged decisions for off-policy learning.
+    def stages(self) -> Sequence[Stage]:
+        """The stages of training, in order.
 
-        The default logs what `policy` does in one pass over the training split, one sampled action a state; an app
-        with a log of its own returns that.
+        The last one is called `rl`: its policy is compared with the others', published and served. The default is RL
+        from a fresh policy, after a linear probe and a supervised warm start where there are `demonstrations`.
         """
-        settings = self.settings
-        env = self.environment("train", shuffle=True)
-        return log_decisions(policy, env, steps=settings.rl.steps, seed=settings.seed)
+        if type(self).demonstrations is Task.demonstrations:
+            return (ReinforcementLearning(),)
+        return LinearProbe(), WarmStart(), ReinforcementLearning(after=WarmStart.name)
+
+    def rules(self) -> dict[str, Act]:
+        """Baselines of the task's own that need no training, by name."""
+        return {}
+
+    def cost_optimal(self, policy: PolicyT) -> Act | None:
+        """The best decision rule over a supervised policy's probabilities; its temperature is fitted on validation."""
+        held_out = self.demonstrations("validation")
+        if held_out is None or not isinstance(policy, ActorCritic) or self.reward_table(held_out.observations) is None:
+            return None
+        temperature = fit_temperature(policy.logits(held_out.observations), held_out)
+
+        def act(states: Observations) -> np.ndarray:
+            table = self.reward_table(states)
+            assert table is not None
+            return minimum_expected_cost(policy.logits(states), table, temperature)
+
+        return act
+
+    def state_vectors(self, states: Observations) -> np.ndarray:
+        """Vectors of states on which the rewards of logged decisions are regressed, float32 of shape (states, width).
+
+        The default takes the frozen encoder's.
+
+        Raises:
+            SteerError: the policy has no encoder.
+        """
+        policy = self.policy(frozen=True).eval()
+        if not isinstance(policy, ActorCritic):
+            raise SteerError(
+                f"{self.name} is evaluated on a log, and its policy has no encoder; implement state_vectors"
+            )
+        with torch.no_grad():
+            return policy.encoder(states[policy.column]).float().cpu().numpy()
+
+    # What serving needs: JSON values in, JSON values out, and opinions back.
+
+    def observation(self, inputs: Mapping[str, Any]) -> Observations:
+        """The state that a program describes, as a batch of one.
+
+        The default takes each value for the state's column of that name: a text as it is, numbers as an array.
+
+        Args:
+            inputs: JSON values by name.
+        """
+        return {name: _column(value) for name, value in inputs.items()}
+
+    def describe_action(self, action: np.ndarray) -> Any:
+        """The JSON value that names an action by its identity, for answers and logs.
+
+        The default gives the label of each pick (its number where there are no labels), and of a single pick that
+        alone.
+
+        Args:
+            action: Picks of one state, int64 of shape (picks,).
+        """
+        names = [self.action_labels[pick] if self.action_labels else int(pick) for pick in action]
+        return names[0] if len(names) == 1 else names
 
     def feedback_decisions(self, judged: Sequence[DecisionWithFeedback]) -> LoggedDecisions | None:
         """What serving decided and people judged, as a log to learn from, on the scale of the task's own reward.
 
         Args:
-            judged: decisions as the app has stored them, oldest first.
+            judged: Decisions as the app has stored them, oldest first.
 
         Returns:
             One row for each decision that can still be understood, in the same order (what it was about may be gone);
             None where there is none.
+
+        Raises:
+            SteerError: the task does not learn from feedback.
         """
         raise SteerError(f"{self.name} does not learn from feedback; implement feedback_decisions")
-
-    def cost_optimal(self, policy: ActorCritic) -> Act:
-        """The best decision rule over a supervised policy's probabilities; its temperature is fitted on validation."""
-        held_out = self.demonstrations("validation")
-        temperature = fit_temperature(policy.logits(held_out.observations), held_out)
-        return lambda states: minimum_expected_cost(policy.logits(states), self.reward_table(states), temperature)
-
-    def rules(self) -> dict[str, Act]:
-        """Further baselines of the task's own that need no training, by name."""
-        return {}
 
 
 def greedy(policy: Policy) -> Act:
     """Take the policy's most probable action."""
     return policy.decide
+
+
+def _column(value: Any) -> Column:
+    return (value,) if isinstance(value, str) else np.asarray([value])

@@ -14,9 +14,10 @@ import matplotlib.pyplot as plt
 import optuna
 from optuna.visualization.matplotlib import plot_optimization_history, plot_parallel_coordinate, plot_param_importances
 
-from core.training.run import STAGES, Run, fingerprint, train
+from core.training.run import Run, reuse_stages
 from core.training.settings import load_settings
 from core.training.task import Task
+from core.training.train import train
 from core.util.errors import SteerError
 from core.util.files import write_text
 
@@ -27,7 +28,7 @@ DEFAULT_SPACE = (
     "rl.entropy=0.0003..0.03",
 )
 
-Told = Callable[[optuna.Study, optuna.trial.FrozenTrial], None]
+OnTrialEnd = Callable[[optuna.Study, optuna.trial.FrozenTrial], None]
 
 
 class Range:
@@ -36,7 +37,7 @@ class Range:
     Positive decimals are searched on a logarithmic scale, whole numbers on a linear one.
 
     Args:
-        text: as a user types it.
+        text: Range as a user types it.
 
     Raises:
         SteerError: it is no such thing.
@@ -68,7 +69,7 @@ class Range:
 
 
 def tune(
-    kind: type[Task],
+    task_class: type[Task],
     folder: Path,
     *,
     trials: int,
@@ -76,22 +77,22 @@ def tune(
     preset: str,
     config: Path | None,
     overrides: Sequence[str],
-    told: Told,
+    on_trial_end: OnTrialEnd,
 ) -> optuna.Study:
     """Search until `trials` have ended; trials of an earlier, interrupted search count.
 
-    A trial takes over the stages before RL from an earlier trial that had the same settings for them, so a search over
-    `rl.` settings trains those once.
+    A trial takes over the stages that an earlier trial has finished with the same settings, so a search over `rl.`
+    settings trains those before RL once.
 
     Args:
-        kind: the task.
-        folder: for the database, the trials' runs, the plots and `best.yaml`.
-        trials: in all.
-        space: see `Range`.
-        preset: settings to start from.
-        config: YAML file with settings.
-        overrides: settings that stay fixed.
-        told: told of every trial that ends.
+        task_class: Class of the task.
+        folder: Folder of the database, the trials' runs, the plots and `best.yaml`.
+        trials: Number of trials in all.
+        space: Ranges to search, see `Range`.
+        preset: Name of the settings to start from.
+        config: YAML file of settings.
+        overrides: Settings that stay fixed.
+        on_trial_end: Called with every trial that ends.
 
     Raises:
         SteerError: a range is none, or names no setting.
@@ -100,21 +101,21 @@ def tune(
     folder.mkdir(parents=True, exist_ok=True)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(
-        study_name=kind.name,
+        study_name=task_class.name,
         storage=f"sqlite:///{folder / 'study.db'}",
         direction="maximize",
         load_if_exists=True,
-        sampler=optuna.samplers.TPESampler(seed=len(_ended_trials(folder, kind.name))),
+        sampler=optuna.samplers.TPESampler(seed=len(_ended_trials(folder, task_class.name))),
         pruner=optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=1),
     )
 
     def objective(trial: optuna.Trial) -> float:
         chosen = [*overrides, *(part.suggest(trial) for part in ranges)]
-        return _score(kind(load_settings(kind.presets[preset], config, chosen)), folder, trial)
+        return _score(task_class(load_settings(task_class.presets[preset], config, chosen)), folder, trial)
 
     left = trials - len(_ended(study))
     if left > 0:
-        study.optimize(objective, n_trials=left, callbacks=[told])
+        study.optimize(objective, n_trials=left, callbacks=[on_trial_end])
     _report(study, folder)
     return study
 
@@ -122,28 +123,18 @@ def tune(
 def _score(task: Task, folder: Path, trial: optuna.Trial) -> float:
     run, best = Run(folder / f"trial-{trial.number}"), -math.inf
 
-    def report(stage: str, done: int, total: int, figures: dict[str, float]) -> None:
+    def on_iteration(stage: str, done: int, total: int, metrics: dict[str, float]) -> None:
         nonlocal best
         if stage != "rl":
             return
-        best = max(best, figures["validation_reward"])
+        best = max(best, metrics["validation_reward"])
         trial.report(best, done)
         if trial.should_prune():
             raise optuna.TrialPruned
 
-    _share_stages(folder, run, task)
-    train(task, run, report, lambda stage: None)
-    return best
-
-
-def _share_stages(folder: Path, run: Run, task: Task) -> None:
-    """Link the linear and supervised stages of an earlier trial that had the same settings for them."""
-    run.folder.mkdir(parents=True, exist_ok=True)
-    for stage in STAGES[:-1]:
-        mark = fingerprint(task, stage)
-        done = next((r for r in map(Run, sorted(folder.glob("trial-*"))) if r.is_finished(stage, mark)), None)
-        if done is not None and not (run.folder / stage).exists():
-            (run.folder / stage).symlink_to((done.folder / stage).resolve(), target_is_directory=True)
+    reuse_stages(task, run, [Run(trained) for trained in sorted(folder.glob("trial-*")) if trained != run.folder])
+    train(task, run, on_iteration, lambda stage: None)
+    return max(metrics["validation_reward"] for metrics in run.history("rl"))
 
 
 def _ended(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:

@@ -14,7 +14,9 @@ from core.models.heads import ChoiceHead
 from core.models.language import TextPolicy
 from core.rl.learner import Learner
 from core.rl.settings import RLSettings
-from core.training.run import ON_POLICY, Run, train
+from core.training.run import Run
+from core.training.stages import ON_POLICY
+from core.training.train import train
 from tests.core.bandit import Bandit, settings
 
 END, WANTED = 0, 5

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
-from core.training.run import STAGES
-
+STAGES = ("linear", "supervised", "rl")
 SCRIPT = """
 import sys
 from pathlib import Path
 from core.models.distributed import processes
-from core.training.run import Run, train
+from core.training.run import Run
+from core.training.train import train
 from tests.core.bandit import Bandit, settings
 
 def quiet(*_):

@@ -14,13 +14,14 @@ import numpy as np
 import pytest
 import torch
 
-from core.evaluation.compare import Comparison, compare, verdict
-from core.evaluation.report import episodes_file, save_comparison
+from core.evaluation.comparison import Comparison, verdict
 from core.rl.off_policy import LoggedDecisions
 from core.rl.regularizer import Regularizer
 from core.rl.schedule import learning_rate_schedule
 from core.rl.settings import RLSettings, StageSettings
-from core.training.run import STAGES, Run, fingerprint, train, trained_policy
+from core.training.evaluate import compare, save_comparison, saved_comparison
+from core.training.run import Run, fingerprint, trained_policy
+from core.training.train import train
 from core.util.errors import SteerError
 from tests.core.bandit import Bandit, settings
 
@@ -47,10 +48,10 @@ def test_the_trained_policy_solves_the_task_and_its_card_says_so(finished):
     assert json.loads((finished.folder / "evaluation.json").read_text())["bandit.rl"]["value"] == pytest.approx(
         comparison.reward("rl").value
     )
-    kept = Comparison.saved(episodes_file(finished), fingerprint(task))
+    kept = saved_comparison(task, finished)
     assert kept.gain("linear") == comparison.gain("linear")
     assert kept.outcomes("rl") == comparison.outcomes("rl")
-    assert Comparison.saved(episodes_file(finished), "of other settings") is None
+    assert Comparison.saved(finished.episodes, "of other settings") is None
 
 
 def test_equal_seeds_give_equal_runs_and_other_seeds_do_not(finished, tmp_path):
@@ -66,7 +67,8 @@ def test_a_run_killed_again_and_again_ends_on_the_same_curve(finished, tmp_path)
         f"""
         import torch; torch.set_num_threads({torch.get_num_threads()})
         from pathlib import Path
-        from core.training.run import Run, train
+        from core.training.run import Run
+        from core.training.train import train
         from tests.core.bandit import Bandit, settings
         train(Bandit(settings()), Run(Path({str(tmp_path / "run")!r})), print, print)
         """
@@ -144,7 +146,7 @@ def test_a_run_of_other_settings_is_kept_beside_the_new_one(finished, tmp_path):
     shutil.copytree(finished.folder, run.folder)
     assert run.belongs_to(fingerprint(Bandit(settings())))
     assert not run.belongs_to(fingerprint(Bandit(settings("seed=3"))))
-    assert run.move_aside() == tmp_path / "bandit.before-1"
+    assert run.move_aside().folder == tmp_path / "bandit.before-1"
     assert not run.folder.exists()
     assert Run(tmp_path / "bandit.before-1").history("rl") == finished.history("rl")
 
@@ -259,7 +261,10 @@ def test_a_gain_is_claimed_only_when_its_interval_supports_it(finished):
 
 def _curve(run: Run) -> list[list[tuple[float, float]]]:
     """Losses and validation rewards; speeds differ from run to run."""
-    return [[(row["loss"], row["validation_reward"]) for row in run.history(stage)] for stage in STAGES]
+    return [
+        [(row["loss"], row["validation_reward"]) for row in run.history(stage)]
+        for stage in ("linear", "supervised", "rl")
+    ]
 
 
 def _iterations(run: Run) -> int:

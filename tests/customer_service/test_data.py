@@ -8,8 +8,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 from apps.customer_service.data import DATA, OFF_TOPIC, load_support_data
-from core.data.near_duplicates import near_duplicate_pairs
 from core.util.errors import SteerError
+from tests.near_duplicates import near_duplicate_pairs
 
 
 @pytest.fixture(scope="module")

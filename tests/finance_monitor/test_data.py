@@ -6,8 +6,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 from apps.finance_monitor.data import DATA, TOPICS, load_news_data
-from core.data.near_duplicates import near_duplicate_pairs
 from core.util.errors import SteerError
+from tests.near_duplicates import near_duplicate_pairs
 
 
 @pytest.fixture(scope="module")

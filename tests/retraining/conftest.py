@@ -10,7 +10,8 @@ from core.platform.store import decisions
 from core.platform.store.database import open_store, sqlite_url
 from core.platform.versions.library import VERSIONS, Library
 from core.rl.explore import Explorer
-from core.training.run import Run, train, trained_policy
+from core.training.run import Run, trained_policy
+from core.training.train import train
 from tests.retraining.wishes import NEW_KIND, NEW_SENTENCES, Wishes, settings
 
 

@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from core.cli.retrain_progress import ConsoleProgress
-from core.evaluation.compare import verdict
+from core.evaluation.comparison import verdict
 from core.platform.retraining.candidate import retrain
 from core.platform.retraining.job import prepare, slices
 from core.platform.retraining.outcome import NEWEST, TEST

@@ -7,12 +7,12 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from core.envs.play import play
-from core.evaluation.compare import compare
-from core.evaluation.report import save_comparison
 from core.platform.versions.library import Library
 from core.platform.versions.metrics import Metrics
-from core.training.run import Run, train, trained_policy
+from core.training.evaluate import compare, save_comparison
+from core.training.run import Run, trained_policy
 from core.training.task import greedy
+from core.training.train import train
 from tests.core.bandit import Bandit, settings
 
 

@@ -9,8 +9,7 @@ import numpy as np
 import torch
 import yaml
 
-from core.envs.play import play
-from core.evaluation.logged import weighted
+from core.evaluation.off_policy import weighted
 from core.models.actor_critic import ActorCritic
 from core.models.distributed import processes
 from core.platform.retraining.job import RetrainingJob, Slices, slices
@@ -20,8 +19,11 @@ from core.platform.store import versions
 from core.platform.store.schema import ModelVersion
 from core.platform.versions.manifest import SETTINGS
 from core.platform.versions.metrics import Metrics
-from core.training.run import learn, trained_policy
+from core.training.measure import evaluator
+from core.training.run import trained_policy
+from core.training.stages import training_log
 from core.training.task import greedy
+from core.training.train import learn
 from core.util.files import write_text
 
 OnIteration = Callable[[int, int, dict[str, float]], None]
@@ -68,11 +70,11 @@ def _begin(job: RetrainingJob) -> None:
 def _train(job: RetrainingJob, parts: Slices, policy: ActorCritic, on_iteration: OnIteration) -> None:
     task, policy = job.task, policy.to(processes().device)
     reference = copy.deepcopy(policy).requires_grad_(False).eval()
-    validation = task.environment("validation")
+    measure = evaluator(task, "validation")
     held = np.arange(len(parts.held))
 
     def validate(trained: Any) -> float:
-        old = play(validation, greedy(trained)).returns.mean()
+        old = measure(greedy(trained)).returns.mean()
         return float(old + weighted(trained, parts.held).mean(held))
 
     learn(
@@ -81,9 +83,9 @@ def _train(job: RetrainingJob, parts: Slices, policy: ActorCritic, on_iteration:
         "rl",
         job.plan.fingerprint,
         policy,
-        ReplayOffPolicy(parts.learnt, task.logged_decisions(reference), task.settings.rl, reference),
+        ReplayOffPolicy(parts.learnt, training_log(task, reference), task.settings.rl, reference),
         validate=validate,
-        report=lambda _, done, total, figures: on_iteration(done, total, figures),
+        on_iteration=lambda _, done, total, metrics: on_iteration(done, total, metrics),
     )
 
 

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.envs.play import play
 from core.evaluation.bootstrap import Estimate, bootstrap_mean, paired_gain
-from core.evaluation.logged import ImportanceWeighted, weighted
+from core.evaluation.off_policy import ImportanceWeighted, weighted
 from core.models.actor_critic import ActorCritic
 from core.platform.store.schema import ModelVersion
 from core.rl.off_policy import LoggedDecisions
+from core.training.measure import evaluator
 from core.training.task import Task, greedy
 
 TEST, NEWEST = "test set", "newest feedback"
@@ -54,5 +54,5 @@ class Outcome:
 
 def measure(task: Task, policy: ActorCritic, newest: LoggedDecisions) -> Measured:
     """Play the test set, and look at the newest feedback."""
-    played = play(task.environment("test"), greedy(policy), seed=task.settings.seed)
+    played = evaluator(task, "test")(greedy(policy))
     return Measured(played.returns, weighted(policy, newest))

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from filelock import FileLock, Timeout
 
-from core.evaluation.compare import verdict
+from core.evaluation.comparison import verdict
 from core.platform.retraining.candidate import OnIteration, retrain
 from core.platform.retraining.drift import drifts
 from core.platform.retraining.job import RetrainingJob, prepare
@@ -81,12 +81,13 @@ def _nothing_to_do(job: RetrainingJob, policy: RetrainingPolicy, progress: Progr
         return "no feedback since the last retraining"
     since = f"since {job.base.name} was made"
     if len(job.judged) < policy.min_decisions:  # before anything large is loaded
-        return f"there is feedback about {len(job.judged)} decisions {since}, and --min-decisions is {policy.min_decisions}"
+        found = f"there is feedback about {len(job.judged)} decisions {since}"
+        return f"{found}, and --min-decisions is {policy.min_decisions}"
     if policy.on_drift:
-        found = drifts(job.library.store, job.task.name, job.plan.since)
-        for drift in found:
+        changes = drifts(job.library.store, job.task.name, job.plan.since)
+        for drift in changes:
             progress.say(str(drift))
-        if not found:
+        if not changes:
             return f"neither inputs nor outcomes have changed {since}"
     if job.decisions < policy.min_decisions:
         return (

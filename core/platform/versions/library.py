@@ -9,15 +9,14 @@ from tempfile import mkdtemp
 
 from filelock import FileLock
 
-from core.evaluation.compare import Comparison
-from core.evaluation.report import episodes_file
 from core.platform.store import versions
 from core.platform.store.database import Store
 from core.platform.store.schema import ModelVersion
 from core.platform.versions.manifest import METRICS, READABLE, REQUIRED, belongs, verify, write_manifest
 from core.platform.versions.metrics import Metrics
+from core.training.evaluate import saved_comparison
 from core.training.loader import open_task
-from core.training.run import Run, fingerprint
+from core.training.run import Run
 from core.training.task import Task
 from core.util.errors import SteerError
 from core.util.files import write_text
@@ -182,7 +181,7 @@ class Library:
 
 def _measured(task: Task, run: Run) -> Metrics:
     """What the run's evaluation says, if there is one."""
-    comparison = Comparison.saved(episodes_file(run), fingerprint(task))
+    comparison = saved_comparison(task, run)
     return Metrics() if comparison is None else Metrics.of(comparison.played["rl"].returns)
 
 

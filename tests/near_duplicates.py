@@ -3,9 +3,6 @@
 import re
 from collections.abc import Sequence
 
-import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 NEAR_DUPLICATE = 0.85
@@ -30,10 +27,3 @@ def near_duplicate_pairs(texts: Sequence[str], threshold: float = NEAR_DUPLICATE
             if int(a) + start < int(b)
         ]
     return pairs
-
-
-def groups(texts: Sequence[str], threshold: float = NEAR_DUPLICATE) -> np.ndarray:
-    """Group number of each text, int64; near-duplicates of near-duplicates share one."""
-    pairs = np.array(near_duplicate_pairs(texts, threshold)).reshape(-1, 2)
-    links = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(len(texts), len(texts)))
-    return connected_components(links, directed=False)[1]

@@ -1,0 +1,44 @@
+"""Comparisons as terminal tables."""
+
+from collections.abc import Iterator
+
+from rich.table import Table
+
+from core.evaluation.comparison import Comparison, verdict
+
+_COLOURS = {"better": "green", "worse": "red", "no gain": "yellow"}
+
+
+def comparison_tables(comparison: Comparison, title: str) -> Iterator[Table]:
+    """Each policy's reward and RL's gain over it; on a log also the estimates that do without a reward model."""
+    yield _rewards(comparison, title)
+    if comparison.estimates:
+        yield _off_policy(comparison)
+
+
+def _rewards(comparison: Comparison, title: str) -> Table:
+    count = len(comparison.played["rl"].returns)
+    unit = "logged decisions, doubly robust" if comparison.estimates else "episodes"
+    table = Table(title=f"{title}: mean reward on {count} {comparison.split} {unit}", title_justify="left")
+    table.add_column("policy")
+    table.add_column("reward [95 % interval]", justify="right")
+    table.add_column("RL's gain over it", justify="right")
+    table.add_column("")
+    for name, label in comparison.labels.items():
+        if name == "rl":
+            table.add_row(f"[bold]{label}[/]", f"[bold]{comparison.reward(name)}[/]", "", "")
+            continue
+        gain = comparison.gain(name)
+        table.add_row(label, str(comparison.reward(name)), str(gain), f"[{_COLOURS[verdict(gain)]}]{verdict(gain)}[/]")
+    return table
+
+
+def _off_policy(comparison: Comparison) -> Table:
+    table = Table(title="by inverse propensities alone", title_justify="left")
+    table.add_column("policy")
+    for heading in ("IPS [95 % interval]", "SNIPS [95 % interval]", "effective sample size"):
+        table.add_column(heading, justify="right")
+    for name, found in comparison.estimates.items():
+        size = f"{found.effective_sample_size:.0f}"
+        table.add_row(comparison.labels[name], str(found.ips), str(found.snips), size)
+    return table

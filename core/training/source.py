@@ -1,0 +1,79 @@
+"""What a task's code says, as a hash: a changed constant is seen, a changed comment is not."""
+
+import ast
+import hashlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+# What counts through the settings, or for people alone.
+_COUNTED_ELSEWHERE = {"presets", "title", "data_card"}
+
+
+@cache
+def source_fingerprint(task_class: type) -> str:
+    """Hash of the code that makes a task.
+
+    That is the file of the class and of each of its bases outside `core`, and every file that these import, directly
+    or not, from their own folder. Comments, docstrings, the layout and the presets do not count.
+
+    Args:
+        task_class: Class of the task.
+    """
+    trees: dict[Path, ast.Module] = {}
+    for member in inspect.getmro(task_class):
+        if member.__module__.partition(".")[0] not in {"core", *sys.stdlib_module_names}:
+            file = getattr(sys.modules.get(member.__module__), "__file__", None)
+            if file is not None:
+                _collect(Path(file).resolve(), member.__module__, Path(file).resolve().parent, trees)
+    said = sorted((path.name, ast.dump(_Meaning().visit(tree))) for path, tree in trees.items())
+    return hashlib.sha256(repr(said).encode()).hexdigest()
+
+
+def _collect(file: Path, module: str, home: Path, trees: dict[Path, ast.Module]) -> None:
+    if file in trees or not file.is_relative_to(home):
+        return
+    trees[file] = ast.parse(file.read_text(encoding="utf-8"))
+    for name in _imports(trees[file], module):
+        imported = _file_of(name)
+        if imported is not None:
+            _collect(imported, name, home, trees)
+
+
+def _imports(tree: ast.Module, module: str) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            package = module.split(".")[: -node.level] if node.level else []
+            source = ".".join([*package, *([node.module] if node.module else [])])
+            yield source
+            yield from (f"{source}.{alias.name}" for alias in node.names)
+
+
+def _file_of(module: str) -> Path | None:
+    try:
+        spec = importlib.util.find_spec(module)
+    except (ImportError, ValueError, AttributeError):  # a name in a module, or a module that is not installed
+        return None
+    return Path(spec.origin).resolve() if spec is not None and spec.has_location and spec.origin else None
+
+
+class _Meaning(ast.NodeTransformer):
+    """Leaves out what says nothing about states, actions and rewards."""
+
+    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
+        return None if isinstance(node.value, ast.Constant) else node
+
+    def visit_Assign(self, node: ast.Assign) -> ast.AST | None:
+        return None if any(_is_counted_elsewhere(target) for target in node.targets) else node
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST | None:
+        return None if _is_counted_elsewhere(node.target) else node
+
+
+def _is_counted_elsewhere(target: ast.expr) -> bool:
+    return isinstance(target, ast.Name) and target.id in _COUNTED_ELSEWHERE

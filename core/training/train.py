@@ -1,0 +1,96 @@
+"""The road from data to a trained policy: the stages that a task gives, one after the other."""
+
+from collections.abc import Callable
+
+import torch
+import yaml
+
+from core.models.distributed import processes
+from core.models.policy import Policy
+from core.rl.algorithm import Algorithm
+from core.rl.learner import Learner
+from core.training.measure import evaluator
+from core.training.run import Run, fingerprint, trained_policy
+from core.training.stages import Stage
+from core.training.task import Task, greedy
+from core.util.files import replace_folder, write_json, write_text
+
+OnIteration = Callable[[str, int, int, dict[str, float]], None]
+OnStageStart = Callable[[str], None]
+
+
+def train(task: Task, run: Run, on_iteration: OnIteration, on_stage_start: OnStageStart) -> None:
+    """Train every stage that `run` does not hold yet; an interrupted stage goes on from its checkpoint.
+
+    Args:
+        task: Task to train, with its settings.
+        run: Run to leave models and metrics in.
+        on_iteration: Called with (stage, iteration, iterations, metrics) after every iteration.
+        on_stage_start: Called with the name of each stage that begins.
+    """
+    if processes().is_main_process:
+        write_text(run.folder / "fingerprint", fingerprint(task))
+        write_text(run.settings, yaml.safe_dump(task.settings.model_dump(mode="json"), sort_keys=False))
+    for stage in task.stages():
+        if not run.is_finished(stage.name, fingerprint(task, stage)):
+            on_stage_start(stage.name)
+            _train_stage(task, run, stage, on_iteration)
+
+
+def learn(
+    task: Task,
+    run: Run,
+    stage: str,
+    fingerprint: str,
+    policy: Policy,
+    algorithm: Algorithm,
+    *,
+    validate: Callable[[Policy], float],
+    on_iteration: OnIteration,
+) -> None:
+    """Train a policy as one stage of a run, from the stage's checkpoint on if there is one, and keep the best weights.
+
+    Args:
+        task: Task with its settings.
+        run: Run to leave the model and the metrics in.
+        stage: Name of the stage, whose settings count.
+        fingerprint: Hash of everything that the result depends on.
+        policy: Policy to begin with; it is changed.
+        algorithm: Algorithm that changes it.
+        validate: Reward of a policy; the higher the better.
+        on_iteration: Called with (stage, iteration, iterations, metrics) after every iteration.
+    """
+    names = [each.name for each in task.stages()]
+    learner = Learner(
+        policy,
+        algorithm,
+        getattr(task.settings, stage),
+        validate=validate,
+        folder=run.folder / stage,
+        fingerprint=fingerprint,
+        seed=task.settings.seed + names.index(stage),
+        report=lambda done, total, metrics: on_iteration(stage, done, total, metrics),
+    )
+    history = learner.run()
+    if processes().is_main_process:
+        with replace_folder(run.model(stage)) as fresh:
+            policy.save(fresh)
+        write_json(run.folder / stage / "history.json", {"fingerprint": fingerprint, "history": history})
+    processes().wait_for_everyone()
+
+
+def _train_stage(task: Task, run: Run, stage: Stage, on_iteration: OnIteration) -> None:
+    torch.manual_seed(task.settings.seed)  # fresh heads
+    policy: Policy = stage.fresh_policy(task) if stage.after is None else trained_policy(task, run, stage.after)
+    policy = policy.to(processes().device)
+    validation = evaluator(task, "validation")
+    learn(
+        task,
+        run,
+        stage.name,
+        fingerprint(task, stage),
+        policy,
+        stage.algorithm(task, policy),
+        validate=lambda trained: float(validation(greedy(trained)).returns.mean()),
+        on_iteration=on_iteration,
+    )
