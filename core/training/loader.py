@@ -6,7 +6,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 from core.training.run import Run
-from core.training.settings import load_settings
+from core.training.settings import load_settings, read_settings
 from core.training.task import Task
 from core.util.errors import SteerError
 
@@ -42,7 +42,7 @@ def open_task(kind: type[Task], run: Run) -> Task:
     settings = run.folder / "settings.yaml"
     if not settings.is_file():
         raise SteerError(f"{kind.name} has not been trained in {run.folder}; run `steer train {kind.name}` first")
-    return kind(load_settings({}, settings))
+    return kind(load_settings(read_settings(settings)))
 
 
 def _task_in_file(path: Path) -> type[Task]:

@@ -17,10 +17,10 @@ from core.models.distributed import processes
 from core.models.policy import Policy
 from core.rl.a2c import A2C
 from core.rl.algorithm import Algorithm
-from core.rl.all_action import AllAction
+from core.rl.all_action import AllAction, AllActionSettings
 from core.rl.grpo import GRPO
 from core.rl.learner import Learner
-from core.rl.off_policy import OffPolicy
+from core.rl.off_policy import OffPolicy, OffPolicySettings
 from core.rl.on_policy import OnPolicy
 from core.rl.ppo import PPO
 from core.rl.reinforce import Reinforce
@@ -203,9 +203,9 @@ def rl_algorithm(task: Task, reference: Policy) -> Algorithm:
         reference: the supervised policy, frozen.
     """
     settings = task.settings.rl
-    if settings.algorithm == "all_action":
+    if isinstance(settings, AllActionSettings):
         return AllAction(*task.action_values(), settings, reference)
-    if settings.algorithm == "off_policy":
+    if isinstance(settings, OffPolicySettings):
         return OffPolicy(task.logged_decisions(reference), settings, reference)
-    env = task.environment("train", settings.environments, shuffle=True)
+    env = task.environment("train", settings.n_envs, shuffle=True)
     return ON_POLICY[settings.algorithm](env, settings, reference)

@@ -14,7 +14,7 @@ from core.models.actor_critic import ActorCritic
 from core.models.policy import Policy
 from core.platform.store.decisions import DecisionWithFeedback
 from core.rl.all_action import ActionValues
-from core.rl.off_policy import LoggedDecisions, log_decisions
+from core.rl.off_policy import LoggedDecisions, OffPolicySettings, log_decisions
 from core.rl.supervised import Demonstrations
 from core.training.settings import Settings
 from core.util.errors import SteerError
@@ -86,8 +86,9 @@ class Task(ABC):
         with a log of its own returns that.
         """
         settings = self.settings
+        assert isinstance(settings.rl, OffPolicySettings)
         env = self.environment("train", shuffle=True)
-        return log_decisions(policy, env, steps=settings.rl.steps, seed=settings.seed)
+        return log_decisions(policy, env, n_steps=settings.rl.n_steps, seed=settings.seed)
 
     def feedback_decisions(self, judged: Sequence[DecisionWithFeedback]) -> LoggedDecisions | None:
         """What serving decided and people judged, as a log to learn from, on the scale of the task's own reward.
@@ -114,4 +115,4 @@ class Task(ABC):
 
 def greedy(policy: Policy) -> Act:
     """Take the policy's most probable action."""
-    return policy.decide
+    return policy.predict

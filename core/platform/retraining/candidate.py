@@ -20,6 +20,7 @@ from core.platform.store import versions
 from core.platform.store.schema import ModelVersion
 from core.platform.versions.manifest import SETTINGS
 from core.platform.versions.metrics import Metrics
+from core.rl.off_policy import OffPolicySettings
 from core.training.run import learn, trained_policy
 from core.training.task import greedy
 from core.util.files import write_text
@@ -67,6 +68,8 @@ def _begin(work: Work) -> None:
 
 def _train(work: Work, parts: Slices, policy: ActorCritic, report: Report) -> None:
     task, policy = work.task, policy.to(processes().device)
+    settings = task.settings.rl
+    assert isinstance(settings, OffPolicySettings)
     reference = copy.deepcopy(policy).requires_grad_(False).eval()
     validation = task.environment("validation")
     held = np.arange(len(parts.held))
@@ -81,7 +84,7 @@ def _train(work: Work, parts: Slices, policy: ActorCritic, report: Report) -> No
         "rl",
         work.plan.fingerprint,
         policy,
-        ReplayOffPolicy(parts.learnt, task.logged_decisions(reference), task.settings.rl, reference),
+        ReplayOffPolicy(parts.learnt, task.logged_decisions(reference), settings, reference),
         validate=validate,
         report=lambda _, done, total, figures: report(done, total, figures),
     )
