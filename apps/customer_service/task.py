@@ -67,8 +67,8 @@ class CustomerService(Task):
                 "batch_size": 32,
                 "learning_rate": 4e-5,
                 "dropout": 0.1,
-                "kl": 0.0,
-                "entropy": 0.0,
+                "kl_coef": 0.0,
+                "ent_coef": 0.0,
                 "patience": 4,
             },
         },
@@ -161,9 +161,7 @@ class CustomerService(Task):
         table[:, ASK_BACK, ASK_BACK] = r["ask_back"] + r["right_answer"]
         return table
 
-    def feedback_decisions(
-        self, judged: Sequence[DecisionWithFeedback]
-    ) -> LoggedDecisions | None:
+    def feedback_decisions(self, judged: Sequence[DecisionWithFeedback]) -> LoggedDecisions | None:
         return feedback_decisions(judged, self.maker, self.rewards)
 
     def rules(self) -> dict[str, Act]:

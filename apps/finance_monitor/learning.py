@@ -31,7 +31,7 @@ def feedback_decisions(
         actions,
         torch.tensor([[each.decision.propensity] for each in said]).log(),
         every.gather(1, actions).squeeze(1),
-        every=every,
+        all_action_rewards=every,
     )
 
 

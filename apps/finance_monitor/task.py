@@ -37,8 +37,8 @@ class FinanceMonitor(Task):
                 "iterations": 3,
                 "batch_size": 32,
                 "learning_rate": 5e-5,
-                "kl": 0.05,
-                "entropy": 0.0,
+                "kl_coef": 0.05,
+                "ent_coef": 0.0,
                 "dropout": 0.1,
                 "patience": 3,
             },
@@ -72,9 +72,7 @@ class FinanceMonitor(Task):
     def reward_table(self, states: Observations) -> np.ndarray:
         return self.table
 
-    def feedback_decisions(
-        self, judged: Sequence[DecisionWithFeedback]
-    ) -> LoggedDecisions | None:
+    def feedback_decisions(self, judged: Sequence[DecisionWithFeedback]) -> LoggedDecisions | None:
         return feedback_decisions(judged, self.newsroom, self.table)
 
     def rules(self) -> dict[str, Act]:

@@ -50,7 +50,7 @@ def recommender_env(
         state_space(items),
         options=CANDIDATES,
         picks=PICKS,
-        judge=judge,
+        reward_fn=judge,
         num_envs=num_envs,
         shuffle=shuffle,
         outcomes=outcomes,

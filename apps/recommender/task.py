@@ -53,11 +53,11 @@ class Recommender(Task):
                 "batch_size": 256,
                 "learning_rate": 1e-4,
                 "head_learning_rate": 3e-3,
-                "environments": 512,
-                "steps": 2,
-                "epochs": 2,
-                "entropy": 0.0,
-                "kl": 0.0,
+                "n_envs": 512,
+                "n_steps": 2,
+                "n_epochs": 2,
+                "ent_coef": 0.0,
+                "kl_coef": 0.0,
                 "patience": 8,
             },
         },
@@ -117,9 +117,7 @@ class Recommender(Task):
         rewards = [play(validation, self._varied(policy, trade_off)).returns.mean() for trade_off in _TRADE_OFFS]
         return self._varied(policy, _TRADE_OFFS[int(np.argmax(rewards))])
 
-    def feedback_decisions(
-        self, judged: Sequence[DecisionWithFeedback]
-    ) -> LoggedDecisions | None:
+    def feedback_decisions(self, judged: Sequence[DecisionWithFeedback]) -> LoggedDecisions | None:
         return feedback_decisions(judged, self.maker, self.reward)
 
     def rules(self) -> dict[str, Act]:

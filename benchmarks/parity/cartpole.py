@@ -10,12 +10,15 @@ from scipy.stats import trim_mean
 
 from benchmarks.side_by_side import side_by_side
 from core.envs.gymnasium_env import GymnasiumEnv
+from core.envs.play import play
 from core.evaluation.bootstrap import Estimate
 from core.models.actor_critic import ActorCritic
 from core.models.features import FeatureEncoder
 from core.models.heads import ChoiceHead
+from core.rl.a2c import A2CSettings
 from core.rl.learner import Learner
-from core.rl.settings import RLSettings
+from core.rl.ppo import PPOSettings
+from core.rl.trpo import TRPOSettings
 from core.training.stages import ON_POLICY
 
 NAME, SEEDS, EPISODES = "CartPole-v1", 10, 20
@@ -26,7 +29,7 @@ WORK: dict[str, dict[str, Any]] = {
     "trpo": {"steps": 64, "rollouts": 100, "batch": 128, "epochs": 10, "rate": 1e-3, "gamma": 0.98, "lam": 0.95},
 }
 ENVIRONMENTS = 8
-CLIP_NORM, VALUE_WEIGHT, TRUST, DAMPING, CG_STEPS = 0.5, 0.5, 0.01, 0.1, 15
+MAX_GRAD_NORM, VF_COEF, TRUST, DAMPING, CG_STEPS = 0.5, 0.5, 0.01, 0.1, 15
 
 
 def differences() -> dict[str, tuple[Estimate, str]]:
@@ -66,31 +69,7 @@ def _ours(name: str, seed: int) -> list[float]:
     torch.manual_seed(seed)
     work = WORK[name]
     env = GymnasiumEnv(NAME, ENVIRONMENTS)
-    settings = RLSettings(
-        algorithm=name,
-        iterations=work["rollouts"],
-        batch_size=work["batch"],
-        learning_rate=work["rate"],
-        head_learning_rate=work["rate"],
-        weight_decay=0,
-        schedule="constant",
-        warmup=0,
-        clip_norm=CLIP_NORM,
-        entropy=0,
-        kl=0,
-        gamma=work["gamma"],
-        gae_lambda=work["lam"],
-        normalize_advantage=name != "a2c",
-        value_weight=VALUE_WEIGHT,
-        target_kl=TRUST if name == "trpo" else None,
-        cg_steps=CG_STEPS,
-        damping=DAMPING,
-        fisher_rows=ENVIRONMENTS * work["steps"],
-        environments=ENVIRONMENTS,
-        steps=work["steps"],
-        epochs=work["epochs"],
-        fresh_episodes=False,
-    )
+    settings = _settings(name)
     head = ChoiceHead(64, (2,))
     torch.nn.init.orthogonal_(head.scores[0].weight, 0.01)
     torch.nn.init.zeros_(head.scores[0].bias)
@@ -110,20 +89,36 @@ def _ours(name: str, seed: int) -> list[float]:
             report=lambda *_: None,
         )
         for rollout in range(work["rollouts"]):
-            figures, _ = learner.iterate(seed * 100_003 + rollout)
-            algorithm.end_iteration(policy, figures)
-    return _played(policy, seed)
+            metrics, _ = learner.iterate(seed * 100_003 + rollout)
+            algorithm.end_iteration(policy, metrics)
+    return play(GymnasiumEnv(NAME, EPISODES), policy.predict, seed=seed + 1000).returns.tolist()
 
 
-def _played(policy: ActorCritic, seed: int) -> list[float]:
-    env = GymnasiumEnv(NAME, EPISODES)
-    states, _ = env.reset(seed=seed + 1000)
-    returns, over = np.zeros(EPISODES), np.zeros(EPISODES, dtype=bool)
-    while not over.all():
-        states, rewards, ended, cut, _ = env.step(policy.decide(states))
-        returns += rewards * ~over
-        over |= ended | cut
-    return returns.tolist()
+def _settings(name: str) -> PPOSettings | A2CSettings | TRPOSettings:
+    work = WORK[name]
+    shared: dict[str, Any] = {
+        "iterations": work["rollouts"],
+        "learning_rate": work["rate"],
+        "head_learning_rate": work["rate"],
+        "weight_decay": 0,
+        "lr_scheduler_type": "constant",
+        "warmup_ratio": 0,
+        "max_grad_norm": MAX_GRAD_NORM,
+        "ent_coef": 0,
+        "kl_coef": 0,
+        "gamma": work["gamma"],
+        "gae_lambda": work["lam"],
+        "n_envs": ENVIRONMENTS,
+        "n_steps": work["steps"],
+        "fresh_episodes": False,
+    }
+    if name == "a2c":
+        return A2CSettings(**shared, normalize_advantage=False, vf_coef=VF_COEF)
+    shared |= {"batch_size": work["batch"], "n_epochs": work["epochs"]}
+    if name == "ppo":
+        return PPOSettings(**shared, vf_coef=VF_COEF, target_kl=None)
+    rows = ENVIRONMENTS * work["steps"]
+    return TRPOSettings(**shared, target_kl=TRUST, cg_max_steps=CG_STEPS, cg_damping=DAMPING, fisher_rows=rows)
 
 
 def _theirs(name: str, seed: int) -> list[float]:

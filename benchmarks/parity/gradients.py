@@ -16,17 +16,15 @@ from core.envs.episodes import EpisodeEnv
 from core.envs.observations import Observations, count
 from core.models.distributions import Categorical
 from core.models.policy import Policy, PolicyOutput, PolicyStep
-from core.rl.a2c import A2C
-from core.rl.advantages import group_relative, leave_one_out
+from core.rl.a2c import A2C, A2CSettings
 from core.rl.algorithm import Algorithm
-from core.rl.all_action import AllAction, RewardedStates
-from core.rl.grpo import GRPO
-from core.rl.off_policy import LoggedDecisions, OffPolicy
-from core.rl.ppo import PPO
-from core.rl.reinforce import Reinforce
-from core.rl.rollout import Rollout
-from core.rl.settings import RLSettings
-from core.rl.trpo import TRPO
+from core.rl.all_action import AllAction, AllActionSettings, RewardedStates
+from core.rl.grpo import GRPO, GRPOSettings
+from core.rl.off_policy import LoggedDecisions, OffPolicy, OffPolicySettings
+from core.rl.ppo import PPO, PPOSettings
+from core.rl.reinforce import Reinforce, ReinforceSettings
+from core.rl.rollout import Rollout, group_relative, leave_one_out
+from core.rl.trpo import TRPO, TRPOSettings
 
 REWARDS = torch.tensor([1.0, -0.5, 0.25], dtype=torch.float64)
 START = torch.tensor([0.2, -0.1, 0.4], dtype=torch.float64)
@@ -46,11 +44,17 @@ class ThreeLogits(Policy):
         distribution.log_probs = self.theta.log_softmax(-1).expand(rows, -1)
         return PolicyOutput(distribution, torch.zeros(rows, 1, dtype=torch.float64))
 
-    def act(self, observations: Observations, generator: torch.Generator) -> PolicyStep:
+    def sample(self, observations: Observations, generator: torch.Generator) -> PolicyStep:
         raise NotImplementedError
 
-    def decide(self, observations: Observations) -> np.ndarray:
+    def predict(self, observations: Observations) -> np.ndarray:
         raise NotImplementedError
+
+    def value(self, observations: Observations) -> Tensor:
+        return torch.zeros(count(observations))
+
+    def log_prob(self, observations: Observations, actions: Tensor) -> Tensor:
+        return self(observations).distribution.log_prob(actions).detach()
 
     def log_probs_for_kl(self, observations: Observations, actions: Tensor) -> Tensor:
         return self(observations).distribution.log_probs.detach()
@@ -82,17 +86,18 @@ def rollout(actions: Tensor, advantages: Tensor) -> Rollout:
     rows = len(actions)
     actions, zeros = actions[:, None], torch.zeros(rows, 1, dtype=torch.float64)
     return Rollout(
-        states(rows),
-        actions,
-        torch.ones(rows, 1, dtype=torch.bool),
-        START.log_softmax(-1)[actions],
-        zeros,
-        zeros,
-        torch.ones(rows, dtype=torch.bool),
-        torch.zeros(1),
-        np.zeros(0),
-        advantages[:, None],
-        zeros,
+        observations=states(rows),
+        actions=actions,
+        mask=torch.ones(rows, 1, dtype=torch.bool),
+        log_probs=START.log_softmax(-1)[actions],
+        values=zeros,
+        rewards=zeros,
+        dones=torch.ones(rows, dtype=torch.bool),
+        final_values=torch.zeros(rows),
+        last_values=torch.zeros(1),
+        episode_returns=np.zeros(0),
+        advantages=advantages[:, None],
+        returns=zeros,
     )
 
 
@@ -137,7 +142,9 @@ def natural_direction(damping: float) -> Tensor:
 
 def relative_errors() -> dict[str, float]:
     """Distance from the closed form over its length, by algorithm."""
-    plain = RLSettings(entropy=0, kl=0, value_weight=0, group=2, weight_clip=1e9)
+    plain: dict[str, Any] = {"ent_coef": 0, "kl_coef": 0}
+    pairs: dict[str, Any] = plain | {"num_generations": 2}
+    trpo = TRPOSettings(**plain)
     logged = LoggedDecisions(  # the log took the first action half of the time, the others a quarter each
         states(4),
         torch.tensor([[0], [0], [1], [2]]),
@@ -147,15 +154,15 @@ def relative_errors() -> dict[str, float]:
     whole = RewardedStates(states(1), REWARDS.numpy()[None])
     target = expected_reward_gradient()
     cases: dict[str, tuple[Algorithm, Any, Tensor]] = {
-        "all_action": (AllAction(states(1), lambda _: whole.rewards, plain), whole, target),
-        "ppo": (PPO(NO_ENV, plain), every_action(), target),
-        "a2c": (A2C(NO_ENV, plain), every_action(), target),
-        "reinforce": (Reinforce(NO_ENV, plain), every_pair(leave_one_out), target),
-        "grpo": (GRPO(NO_ENV, plain), every_pair(group_relative), grpo_gradient()),
-        "off_policy": (OffPolicy(logged, plain), logged, target),
+        "all_action": (AllAction(states(1), lambda _: whole.rewards, AllActionSettings(**plain)), whole, target),
+        "ppo": (PPO(NO_ENV, PPOSettings(**plain, vf_coef=0)), every_action(), target),
+        "a2c": (A2C(NO_ENV, A2CSettings(**plain, vf_coef=0)), every_action(), target),
+        "reinforce": (Reinforce(NO_ENV, ReinforceSettings(**pairs)), every_pair(leave_one_out), target),
+        "grpo": (GRPO(NO_ENV, GRPOSettings(**pairs)), every_pair(group_relative), grpo_gradient()),
+        "off_policy": (OffPolicy(logged, OffPolicySettings(**plain, is_weight_max=1e9)), logged, target),
     }
     errors = {name: _distance(_ascent(*case[:2]), case[2]) for name, case in cases.items()}
-    return errors | {"trpo": _distance(_trpo_direction(plain), natural_direction(plain.damping))}
+    return errors | {"trpo": _distance(_trpo_direction(trpo), natural_direction(trpo.cg_damping))}
 
 
 def _ascent(algorithm: Algorithm, batch: Any) -> Tensor:
@@ -166,7 +173,7 @@ def _ascent(algorithm: Algorithm, batch: Any) -> Tensor:
     return -policy.theta.grad
 
 
-def _trpo_direction(settings: RLSettings) -> Tensor:
+def _trpo_direction(settings: TRPOSettings) -> Tensor:
     policy = ThreeLogits()
     TRPO(NO_ENV, settings).natural_step(policy, every_action())
     moved = policy.theta.detach() - START

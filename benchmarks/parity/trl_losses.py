@@ -14,11 +14,9 @@ from trl import GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
 
 from benchmarks.parity.gradients import NO_ENV
 from core.models.language import TextPolicy, mask_before_end
-from core.rl.advantages import group_relative, leave_one_out
-from core.rl.grpo import GRPO
-from core.rl.reinforce import Reinforce
-from core.rl.rollout import Rollout
-from core.rl.settings import RLSettings
+from core.rl.grpo import GRPO, GRPOSettings
+from core.rl.reinforce import Reinforce, ReinforceSettings
+from core.rl.rollout import Rollout, group_relative, leave_one_out
 
 VOCABULARY, END, TOKENS, ROWS, KL = 64, 1, 12, 8, 0.03
 
@@ -34,11 +32,10 @@ def _difference(folder: Path, name: str) -> float:
     model = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32)
     policy = TextPolicy(model, END, TOKENS, "fp32").eval()
     prompts, rollout = _rollout(policy, name)
-    # TRL's RLOO puts the KL into the reward, so it is no part of that loss.
-    settings = RLSettings(entropy=0, kl=KL if name == "grpo" else 0, clip_range=0.2)
-    if name == "rloo":
+    algorithm: GRPO | Reinforce = GRPO(NO_ENV, GRPOSettings(ent_coef=0, kl_coef=KL, clip_range=0.2))
+    if name == "rloo":  # TRL's puts the KL into the reward, so it is no part of that loss
+        algorithm = Reinforce(NO_ENV, ReinforceSettings(ent_coef=0, kl_coef=0, clip_range=0.2))
         rollout.reference = None
-    algorithm = {"grpo": GRPO, "rloo": Reinforce}[name](NO_ENV, settings)
     ours, _ = algorithm.loss(policy, rollout)
     trainer = _trainer(name, folder)
     trainer.model.eval()
@@ -52,7 +49,7 @@ def _rollout(policy: TextPolicy, name: str) -> tuple[list[np.ndarray], Rollout]:
     actions = torch.randint(2, VOCABULARY, (ROWS, TOKENS), generator=generator)
     for row in range(ROWS):
         actions[row, 4 + row :] = END
-    made = mask_before_end(actions, END)
+    mask = mask_before_end(actions, END)
     observations = {"tokens": tuple(prompts)}
     now = policy(observations, actions).distribution.log_prob(actions).detach()
 
@@ -61,11 +58,22 @@ def _rollout(policy: TextPolicy, name: str) -> tuple[list[np.ndarray], Rollout]:
 
     returns = torch.randn(ROWS, generator=generator)
     advantages = (group_relative if name == "grpo" else leave_one_out)(returns, 4)[:, None].expand(-1, TOKENS)
-    ends, zeros = torch.ones(ROWS, dtype=torch.bool), torch.zeros_like(now)
+    zeros = torch.zeros_like(now)
     rollout = Rollout(
-        observations, actions, made, near(0.2), zeros, zeros, ends, torch.zeros(ROWS), np.zeros(0), advantages, zeros
+        observations=observations,
+        actions=actions,
+        mask=mask,
+        log_probs=near(0.2),
+        values=zeros,
+        rewards=zeros,
+        dones=torch.ones(ROWS, dtype=torch.bool),
+        final_values=torch.zeros(ROWS),
+        last_values=torch.zeros(ROWS),
+        episode_returns=np.zeros(0),
+        advantages=advantages,
+        returns=zeros,
+        reference=near(0.3),
     )
-    rollout.reference = near(0.3)
     return prompts, rollout
 
 
@@ -76,7 +84,7 @@ def _as_trl(prompts: list[np.ndarray], rollout: Rollout, name: str) -> dict[str,
     for row, prompt in enumerate(prompts):
         ids[row, longest - len(prompt) :] = torch.as_tensor(prompt)
         mask[row, longest - len(prompt) :] = 1
-    made = rollout.made.long()
+    made = rollout.mask.long()
     inputs = {
         "prompt_ids": ids,
         "prompt_mask": mask,

@@ -26,13 +26,19 @@ SEEDS, STARTING, A_CLASS, EPOCHS = 4, 10, 25, 8
 HESITATION = 0.1
 # Iterations, and what differs from the shared settings; a few passes over the questions each.
 WORK: dict[str, tuple[int, dict[str, Any]]] = {
-    "ppo": (24, {"steps": 4}),
-    "a2c": (36, {"steps": 2}),
-    "trpo": (6, {"steps": 4, "target_kl": 0.02, "fisher_rows": 64, "cg_steps": 5, "epochs": 1}),
-    "reinforce": (72, {"steps": 1, "group": 8, "environments": 128, "learning_rate": 3e-5, "head_learning_rate": 3e-4}),
-    "grpo": (48, {"steps": 1, "group": 8, "environments": 128, "learning_rate": 3e-5, "head_learning_rate": 3e-4}),
+    "ppo": (24, {"n_steps": 4}),
+    "a2c": (36, {"n_steps": 2}),
+    "trpo": (6, {"n_steps": 4, "target_kl": 0.02, "fisher_rows": 64, "cg_max_steps": 5, "n_epochs": 1}),
+    "reinforce": (
+        72,
+        {"n_steps": 1, "num_generations": 8, "n_envs": 128, "learning_rate": 3e-5, "head_learning_rate": 3e-4},
+    ),
+    "grpo": (
+        48,
+        {"n_steps": 1, "num_generations": 8, "n_envs": 128, "learning_rate": 3e-5, "head_learning_rate": 3e-4},
+    ),
     # The more entropy, the nearer its probabilities to softmax(expected reward / weight): unsure, it hands over.
-    "all_action": (8, {**SUPERVISED_RATES, "entropy": 0.4, "schedule": "linear"}),
+    "all_action": (8, {**SUPERVISED_RATES, "ent_coef": 0.4, "lr_scheduler_type": "linear"}),
     "off_policy": (4, {}),
 }
 PAYOFF = np.concatenate([np.where(np.eye(77) > 0, 1.0, -1.0), np.zeros((77, 1))], axis=1).astype(np.float32)
@@ -83,7 +89,7 @@ def _one_seed(train: Questions, validation: Questions, test: Questions, seed: in
 
 def _trained(name: str, part: Questions, start: ActorCritic, seed: int) -> ActorCritic:
     iterations, changes = WORK[name]
-    settings = rl_settings(name, iterations=iterations, kl=0.01, **changes)
+    settings = rl_settings(name, iterations=iterations, kl_coef=0.01, **changes)
     trained, reference = (copy.deepcopy(start) for _ in range(2))  # they share what the frozen layers say
     reference.requires_grad_(False).eval()
     algorithm: Algorithm
@@ -91,10 +97,10 @@ def _trained(name: str, part: Questions, start: ActorCritic, seed: int) -> Actor
         values = part.rewards()
         algorithm = AllAction({"text": part.texts}, lambda _: values, settings, reference)
     elif name == "off_policy":
-        log = log_decisions(reference, part.environment(len(part.texts)), steps=1, seed=seed)
+        log = log_decisions(reference, part.environment(len(part.texts)), n_steps=1, seed=seed)
         algorithm = OffPolicy(log, settings, reference)
     else:
-        algorithm = ON_POLICY[name](part.environment(settings.environments), settings, reference)
+        algorithm = ON_POLICY[name](part.environment(settings.n_envs), settings, reference)
     Training(trained, algorithm, settings, seed).iterations(iterations)
     return trained.eval()
 

@@ -1,19 +1,17 @@
 """Macro F1 of a whole batch as the reward, under a cap on what is handed over; each decision gets its share."""
 
 from collections.abc import Iterator
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from benchmarks.rl.task import HAND_OVER, INTENTS, Questions
-from core.data.batches import shuffled
 from core.models.policy import Policy
-from core.rl.algorithm import Algorithm, Metrics
+from core.rl.algorithm import Algorithm, Batch, Metrics, Step
 from core.rl.off_policy import LoggedDecisions
-from core.rl.settings import RLSettings
+from core.rl.reinforce import ReinforceSettings
 
 CAP = 0.1
 
@@ -25,38 +23,31 @@ class BatchReinforce(Algorithm):
     Wolpert and Tumer (2001), which leaves the joint optimum where it is.
     """
 
-    def __init__(self, questions: Questions, settings: RLSettings) -> None:
+    def __init__(self, questions: Questions, settings: ReinforceSettings) -> None:
         self.questions, self.settings = questions, settings
 
     def updates_per_iteration(self) -> int:
         return len(self.questions.texts) // self.settings.batch_size
 
-    def batches(self, policy: Policy, seed: int) -> Iterator[Any]:
-        lengths = policy.lengths({"text": self.questions.texts})
-        for rows in shuffled(lengths, self.settings.batch_size, np.random.default_rng(seed)):
-            yield _Rows(rows)
+    def updates(self, policy: Policy, seed: int, step: Step) -> Iterator[Metrics]:
+        asked = Asked({"text": self.questions.texts}, torch.as_tensor(self.questions.intents))
+        for batch in asked.minibatches(policy, self.settings.batch_size, np.random.default_rng(seed)):
+            yield step(batch)
 
-    def loss(self, policy: Policy, batch: Any) -> tuple[Tensor, Metrics]:
-        part = self.questions.take(batch.at)
-        distribution = policy({"text": part.texts}).distribution
-        drawn = torch.multinomial(distribution.probs.detach(), self.settings.group, replacement=True)
-        gains = np.stack([difference_rewards(actions.numpy(), part.intents) for actions in drawn.T], axis=1)
+    def loss(self, policy: Policy, batch: "Asked") -> tuple[Tensor, Metrics]:
+        distribution, intents = policy(batch.observations).distribution, batch.intents.numpy()
+        drawn = torch.multinomial(distribution.probs.detach(), self.settings.num_generations, replacement=True)
+        gains = np.stack([difference_rewards(actions.numpy(), intents) for actions in drawn.T], axis=1)
         credits = torch.as_tensor(gains / gains.std().clip(1e-8), dtype=torch.float32)
         loss = -(credits * distribution.log_probs.gather(1, drawn)).mean()
         return loss, {"loss": loss.item()}
 
 
-class _Rows:
-    """Numbers of questions."""
+@dataclass
+class Asked(Batch):
+    """Questions with the numbers of their intents, int64 of shape (rows,)."""
 
-    def __init__(self, at: np.ndarray) -> None:
-        self.at = at
-
-    def __len__(self) -> int:
-        return len(self.at)
-
-    def rows(self, at: np.ndarray) -> "_Rows":
-        return _Rows(self.at[at])
+    intents: Tensor
 
 
 def capped_macro_f1(actions: np.ndarray, intents: np.ndarray) -> float:

@@ -79,17 +79,23 @@ def batch_metric(train: Questions, validation: Questions, test: Questions, seed:
     part, halves = _with_further(train, seed)
     start = supervised_policy(part, seed, LAYERS, EPOCHS)
     trained = _imitating(part, credited(_acted(start, halves[0], 1, seed), halves[0]), seed, HESITATION)
-    changes = {"learning_rate": 5e-5, "head_learning_rate": 3e-3, "batch_size": 256, "group": 8, "kl": 0.0}
-    settings = rl_settings("reinforce", iterations=10, schedule="linear", **changes)
+    changes = {
+        "learning_rate": 5e-5,
+        "head_learning_rate": 3e-3,
+        "batch_size": 256,
+        "num_generations": 8,
+        "kl_coef": 0.0,
+    }
+    settings = rl_settings("reinforce", iterations=10, lr_scheduler_type="linear", **changes)
     Training(trained, BatchReinforce(halves[1], settings), settings, seed).iterations(settings.iterations)
     confident = start.logits({"text": validation.texts}).exp().max(-1).values.numpy()
     bound = np.quantile(confident, CAP)
     sure = start.logits({"text": test.texts})
     chosen = np.where(sure.exp().max(-1).values.numpy() < bound, HAND_OVER, sure.argmax(-1).numpy())
     return {
-        "supervised": capped_macro_f1(start.decide({"text": test.texts})[:, 0], test.intents),
+        "supervised": capped_macro_f1(start.predict({"text": test.texts})[:, 0], test.intents),
         "cost_optimal": capped_macro_f1(chosen, test.intents),
-        "rl": capped_macro_f1(trained.decide({"text": test.texts})[:, 0], test.intents),
+        "rl": capped_macro_f1(trained.predict({"text": test.texts})[:, 0], test.intents),
     }
 
 
@@ -136,7 +142,7 @@ def _with_further(train: Questions, seed: int) -> tuple[Questions, list[Question
 
 def _acted(policy: ActorCritic, questions: Questions, times: int, seed: int) -> LoggedDecisions:
     """What the policy, sampling, does with each question, so many times."""
-    return log_decisions(policy, questions.environment(len(questions.texts)), steps=times, seed=seed)
+    return log_decisions(policy, questions.environment(len(questions.texts)), n_steps=times, seed=seed)
 
 
 def _imitating(labelled: Questions, log: LoggedDecisions, seed: int, hesitation: float = 0.0) -> ActorCritic:
@@ -157,11 +163,11 @@ def _tapered(log: LoggedDecisions, start: ActorCritic, seed: int) -> ActorCritic
         batch_size=32,
         learning_rate=5e-5,
         head_learning_rate=1e-3,
-        schedule="linear",
-        entropy=0.0,
-        kl=0.0,
-        weight_clip=1.0,
-        weight_floor=1.0,
+        lr_scheduler_type="linear",
+        ent_coef=0.0,
+        kl_coef=0.0,
+        is_weight_max=1.0,
+        is_weight_min=1.0,
         baseline=0.0,
     )
     Training(start, OffPolicy(log, settings), settings, seed).iterations(settings.iterations)
@@ -174,17 +180,17 @@ def _reinforced(
     settings = rl_settings(
         "reinforce",
         iterations=iterations,
-        group=8,
-        environments=512,
-        steps=1,
+        num_generations=8,
+        n_envs=512,
+        n_steps=1,
         batch_size=128,
         learning_rate=5e-5,
         head_learning_rate=1e-3,
-        schedule="linear",
-        entropy=0.3,
-        kl=0.0,
+        lr_scheduler_type="linear",
+        ent_coef=0.3,
+        kl_coef=0.0,
         normalize_advantage=False,
     )
-    algorithm = Reinforce(questions.environment(settings.environments, rewards), settings)
+    algorithm = Reinforce(questions.environment(settings.n_envs, rewards), settings)
     Training(start, algorithm, settings, seed).iterations(iterations)
     return start.eval()

@@ -14,7 +14,7 @@ from core.envs.single import SingleEnv, TextToIds
 from core.models.actor_critic import ActorCritic
 from core.models.sb3 import EncoderFeatures
 from core.models.weights import DEFAULT_ENCODER, resolve
-from core.rl.settings import RLSettings
+from core.rl.ppo import PPOSettings
 
 WINDOW = 48  # 99 % of the questions are shorter
 
@@ -31,7 +31,7 @@ class Theirs:
     """
 
     def __init__(
-        self, questions: Questions, settings: RLSettings, start: ActorCritic | None, layers: int, seed: int
+        self, questions: Questions, settings: PPOSettings, start: ActorCritic | None, layers: int, seed: int
     ) -> None:
         self.ids = TextToIds(AutoTokenizer.from_pretrained(resolve(DEFAULT_ENCODER)), WINDOW)
 
@@ -40,20 +40,20 @@ class Theirs:
             env.reset(seed=seed * 1000 + slot)
             return SingleEnv(env, {"text": self.ids})
 
-        env = DummyVecEnv([lambda slot=slot: make(slot) for slot in range(settings.environments)])  # type: ignore[misc]
+        env = DummyVecEnv([lambda slot=slot: make(slot) for slot in range(settings.n_envs)])  # type: ignore[misc]
         self.model: Any = PPO(
             "MultiInputPolicy",
             env,
             learning_rate=settings.learning_rate,
-            n_steps=settings.steps,
+            n_steps=settings.n_steps,
             batch_size=settings.batch_size,
-            n_epochs=settings.epochs,
+            n_epochs=settings.n_epochs,
             gamma=settings.gamma,
             gae_lambda=settings.gae_lambda,
             clip_range=settings.clip_range,
-            ent_coef=settings.entropy,
-            vf_coef=settings.value_weight,
-            max_grad_norm=settings.clip_norm,
+            ent_coef=settings.ent_coef,
+            vf_coef=settings.vf_coef,
+            max_grad_norm=settings.max_grad_norm,
             target_kl=settings.target_kl,
             seed=seed,
             device="cpu",

@@ -29,8 +29,7 @@ from core.models.weights import DEFAULT_ENCODER
 from core.rl.algorithm import Algorithm
 from core.rl.all_action import AllAction
 from core.rl.ppo import PPO
-from core.rl.settings import StageSettings
-from core.rl.supervised import Supervised
+from core.rl.supervised import Supervised, SupervisedSettings
 
 TARGET_REWARD, LAYERS = 0.5, 2
 WARM_RATIO, THROUGHPUT_RATIO, EFFICIENCY = 10, 4, 0.9
@@ -53,7 +52,7 @@ def time_to_reward(train: Questions, validation: Questions, console: Console) ->
     for seed in range(SEEDS):
         start = warm_start(train, seed)
         begin = mean_reward(start, validation).mean()
-        theirs, reached = Theirs(train, rl_settings("ppo", entropy=ENTROPY), start, LAYERS, seed).seconds_to(
+        theirs, reached = Theirs(train, rl_settings("ppo", ent_coef=ENTROPY), start, LAYERS, seed).seconds_to(
             TARGET_REWARD, validation, every=4, budget=BUDGET
         )
         ours = {name: _ours(name, train, validation, start, seed, BUDGET) for name in warm}
@@ -62,7 +61,7 @@ def time_to_reward(train: Questions, validation: Questions, console: Console) ->
         said = ", ".join(f"our {name} {_said(*time)}" for name, time in ours.items())
         notes.append(f"seed {seed} from {begin:.2f}: SB3's PPO {_said(theirs, reached)}, {said}")
         console.print(notes[-1])
-    theirs, reached = Theirs(train, rl_settings("ppo", entropy=ENTROPY), None, LAYERS, 0).seconds_to(
+    theirs, reached = Theirs(train, rl_settings("ppo", ent_coef=ENTROPY), None, LAYERS, 0).seconds_to(
         TARGET_REWARD, validation, every=8, budget=SCRATCH_BUDGET
     )
     for seed in range(SEEDS):
@@ -88,9 +87,9 @@ def throughput(train: Questions, console: Console) -> dict[str, dict[str, Any]]:
     for seed in range(3):
         theirs = Theirs(part, settings, None, LAYERS, seed)
         trained = policy(seed, layers=LAYERS)
-        ours = Training(trained, PPO(part.environment(settings.environments), settings), settings, seed)
+        ours = Training(trained, PPO(part.environment(settings.n_envs), settings), settings, seed)
         rollouts = 9
-        steps = rollouts * settings.environments * settings.steps
+        steps = rollouts * settings.n_envs * settings.n_steps
 
         pairs.append((rate_of(partial(_rollouts, ours, rollouts, steps)), rate_of(partial(theirs.learn, rollouts))))
         console.print(f"PPO: ours {pairs[-1][0]:.0f}, SB3's {pairs[-1][1]:.0f} steps a second")
@@ -123,7 +122,7 @@ def efficiency(train: Questions, console: Console) -> dict[str, dict[str, Any]]:
 class BareLoop:
     """Forward, backward and optimiser, and nothing else: the batches lie ready as padded tensors."""
 
-    def __init__(self, settings: StageSettings) -> None:
+    def __init__(self, settings: SupervisedSettings) -> None:
         torch.manual_seed(0)
         self.model = load_backbone(DEFAULT_ENCODER)
         self.model.requires_grad_(False)
@@ -163,13 +162,13 @@ def _ours(
     if start is not None:
         copy_of(start, trained)
     rates = SUPERVISED_RATES if name == "all_action" else {}
-    settings = rl_settings(name, kl=0, entropy=ENTROPY, **rates)
+    settings = rl_settings(name, kl_coef=0, ent_coef=ENTROPY, **rates)
     algorithm: Algorithm
     if name == "all_action":
         rewards = train.rewards()
         algorithm = AllAction({"text": train.texts}, lambda _: rewards, settings)
     else:
-        algorithm = PPO(train.environment(settings.environments), settings)
+        algorithm = PPO(train.environment(settings.n_envs), settings)
     every = 8 if name == "all_action" else 32
     return Training(trained, algorithm, settings, seed).seconds_to(
         TARGET_REWARD, validation, every=every, budget=budget

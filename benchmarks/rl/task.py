@@ -1,5 +1,6 @@
 """BANKING77 as a decision: one of 77 intents, or hand over; right +1, wrong -1, handed over 0."""
 
+import json
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +14,8 @@ from core.models.actor_critic import ActorCritic
 from core.models.encoder import TextEncoder
 from core.models.heads import ChoiceHead
 from core.models.settings import EncoderSettings
-from core.rl.settings import RLSettings, StageSettings
-from core.rl.supervised import Demonstrations
+from core.rl.supervised import Demonstrations, SupervisedSettings
+from core.training.settings import AlgorithmSettings, load_settings
 from core.util.errors import SteerError
 
 INTENTS, HAND_OVER = 77, 77
@@ -86,29 +87,30 @@ def policy(seed: int, adapt: str = "top", layers: int = 2) -> ActorCritic:
     return ActorCritic(encoder, ChoiceHead(encoder.width, (INTENTS + 1,)))
 
 
-def supervised_settings(epochs: int) -> StageSettings:
+def supervised_settings(epochs: int) -> SupervisedSettings:
     """Of the warm start and of the supervised baseline."""
-    return StageSettings.model_validate({"iterations": epochs, **SUPERVISED_RATES})
+    return SupervisedSettings.model_validate({"iterations": epochs, **SUPERVISED_RATES})
 
 
-def rl_settings(algorithm: str, **changes: object) -> RLSettings:
-    """What the RL runs share."""
-    settings = {
-        "algorithm": algorithm,
+def rl_settings(algorithm: str, **changes: object) -> AlgorithmSettings:
+    """What the RL runs share, as far as the algorithm has it, with changes."""
+    shared = {
         "batch_size": 64,
         "learning_rate": 1e-4,
         "head_learning_rate": 1e-3,
         "gamma": 0.0,
         "gae_lambda": 1.0,
-        "environments": 64,
-        "steps": 4,
-        "schedule": "constant",
-        "warmup": 0.0,
+        "n_envs": 64,
+        "n_steps": 4,
+        "lr_scheduler_type": "constant",
+        "warmup_ratio": 0.0,
     }
-    return RLSettings.model_validate(settings | changes)
+    chosen = {"algorithm": algorithm, **changes}
+    overrides = [f"rl.{key}={json.dumps(value)}" for key, value in chosen.items()]
+    return load_settings({"rl": shared}, overrides=overrides).rl
 
 
 def mean_reward(trained: ActorCritic, questions: Questions, rewards: np.ndarray | None = None) -> np.ndarray:
     """Reward of the most probable action for each question."""
-    actions = trained.decide({"text": questions.texts})[:, 0]
+    actions = trained.predict({"text": questions.texts})[:, 0]
     return (questions.rewards() if rewards is None else rewards)[np.arange(len(actions)), actions]

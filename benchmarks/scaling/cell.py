@@ -13,8 +13,7 @@ from core.models.actor_critic import ActorCritic
 from core.models.encoder import TextEncoder
 from core.models.heads import ChoiceHead
 from core.rl.learner import Learner
-from core.rl.settings import StageSettings
-from core.rl.supervised import Demonstrations, Supervised
+from core.rl.supervised import Demonstrations, Supervised, SupervisedSettings
 
 ACTIONS, PASSES, TEXTS = 78, 3, 128
 SPECIAL_TOKENS = 2  # [CLS] and [SEP]
@@ -27,7 +26,7 @@ def main(batch: int, length: int, layers: int) -> None:
     policy = ActorCritic(encoder, ChoiceHead(encoder.width, (ACTIONS,)))
     texts = _texts(max(TEXTS, 2 * batch), length)
     targets = np.eye(ACTIONS, dtype=np.float32)[np.arange(len(texts)) % ACTIONS]
-    settings = StageSettings(batch_size=batch)
+    settings = SupervisedSettings(batch_size=batch)
     with tempfile.TemporaryDirectory() as folder:
         learner = Learner(
             policy,

@@ -61,12 +61,12 @@ def train(
     train_tasks(_names(name), preset, config, overrides or [], runs or runs_dir(), console, fresh=fresh)
 
 
-@app.command(epilog="Example: `steer tune customer_service --trials 30 --search rl.kl=0.01..0.3`")
+@app.command(epilog="Example: `steer tune customer_service --trials 30 --search rl.kl_coef=0.01..0.3`")
 def tune(
     name: Name,
     trials: Annotated[int, typer.Option(min=1, help="trials in all; those of an interrupted search count")] = 20,
     search: Annotated[
-        list[str] | None, typer.Option(help="range of a setting: rl.kl=0.01..0.3, or rl.algorithm=ppo|a2c")
+        list[str] | None, typer.Option(help="range of a setting: rl.kl_coef=0.01..0.3, or rl.algorithm=ppo|a2c")
     ] = None,
     preset: Preset = "quick",
     config: ConfigFile = None,

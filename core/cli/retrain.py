@@ -23,7 +23,7 @@ def retrain(
         bool, typer.Option("--on-drift", help="only if inputs or outcomes have changed since the version was made")
     ] = False,
     min_decisions: Annotated[int, typer.Option(min=5, help="fewest decisions with feedback that are worth it")] = 50,
-    overrides: Annotated[list[str] | None, typer.Option("--set", help="one setting, such as rl.kl=0.5")] = None,
+    overrides: Annotated[list[str] | None, typer.Option("--set", help="one setting, such as rl.kl_coef=0.5")] = None,
     runs: RunsDir = None,
     store: StoreUrl = None,
 ) -> None:

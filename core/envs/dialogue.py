@@ -18,9 +18,9 @@ class Reply:
     """What the other side does after a turn.
 
     Attributes:
-        text: what it says; None ends the conversation.
-        reward: of the turn.
-        outcome: what the conversation came to, where it ended.
+        text: What it says; None ends the conversation.
+        reward: Reward of the turn.
+        outcome: What the conversation came to, where it ended.
     """
 
     text: str | None
@@ -35,12 +35,12 @@ class DialogueEnv(EpisodeEnv):
     """The state is the conversation so far, an action one of several things to say or do.
 
     Args:
-        openings: what the other side says first, one for each episode.
-        utterances: what each action says, as it stands in the conversation.
-        respond: maps an episode and the actions taken in it so far to the other side's reply.
-        max_turns: the conversation ends after so many of the policy's turns.
-        num_envs: environments side by side.
-        shuffle: see `EpisodeEnv`.
+        openings: What the other side says first in each episode.
+        utterances: What each action says, as it stands in the conversation.
+        respond: Function from an episode and the actions taken in it so far to the other side's reply.
+        max_turns: Number of the policy's turns after which the conversation ends.
+        num_envs: Number of environments side by side.
+        shuffle: Whether episodes come in a random order.
     """
 
     def __init__(

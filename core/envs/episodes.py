@@ -18,10 +18,10 @@ class EpisodeEnv(VectorEnv):
     one pass visits each exactly once. `infos["episode"]` says which row each environment acted in.
 
     Args:
-        num_envs: environments side by side.
-        episodes: rows in the data set.
-        options: number of different picks.
-        shuffle: random order (training) or one after the other (evaluation).
+        num_envs: Number of environments side by side.
+        episodes: Number of rows in the data set.
+        options: Number of different picks.
+        shuffle: Whether episodes come in a random order (training) or one after the other (evaluation).
     """
 
     def __init__(self, num_envs: int, episodes: int, options: int, *, shuffle: bool) -> None:
@@ -39,37 +39,38 @@ class EpisodeEnv(VectorEnv):
         """Begin a fresh pass; equal seeds give equal passes.
 
         Args:
-            seed: of the order of the rows, and of the environment's own chance.
-            options: `repeat` says how many environments side by side run each row, for algorithms that compare them.
+            seed: Seed of the order of the rows, and of the environment's own chance.
+            options: Gymnasium's options; `repeat` is the number of environments side by side that run each row, for
+                algorithms that compare them.
         """
         super().reset(seed=seed, options=options)
         self._queue, self._repeat = [], (options or {}).get("repeat", 1)
-        self._begin_next(np.arange(self.num_envs))
+        self.begin_next(np.arange(self.num_envs))
         return self.observe(), {"episode": self.rows.copy()}
 
     def step(self, actions: np.ndarray) -> tuple[Observations, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
         """Act in every environment.
 
         Args:
-            actions: int64 of shape (environments, picks).
+            actions: Picks in each environment, int64 of shape (environments, picks).
 
         Returns:
-            States, rewards (float32), ends, cut-offs (always false) and infos.
+            States, rewards (float32), terminated, truncated (always false) and infos.
 
         Raises:
-            SteerError: an action outside the action space, or a reward that is not finite.
+            SteerError: An action outside the action space, or a reward that is not finite.
         """
         actions = np.asarray(actions).reshape(self.num_envs, -1)
         low, high = actions.min(), actions.max()
         if low < 0 or high >= self.options:
             raise SteerError(f"actions {low}..{high} are outside the action space 0..{self.options - 1}")
-        rewards, ended, infos = self.act(actions)
+        rewards, terminated, infos = self.act(actions)
         if not np.isfinite(rewards).all():
             row = self.rows[int(np.flatnonzero(~np.isfinite(rewards))[0])]
             raise SteerError(f"the reward of episode {row} is not a finite number; check the reward function")
         infos["episode"] = self.rows.copy()
-        self._begin_next(np.flatnonzero(ended))
-        return self.observe(), rewards.astype(np.float32), ended, np.zeros_like(ended), infos
+        self.begin_next(np.flatnonzero(terminated))
+        return self.observe(), rewards.astype(np.float32), terminated, np.zeros_like(terminated), infos
 
     @abstractmethod
     def begin(self, slots: np.ndarray) -> None:
@@ -81,12 +82,13 @@ class EpisodeEnv(VectorEnv):
 
     @abstractmethod
     def act(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
-        """Carry out `actions` (environments, picks): rewards, which episodes ended, infos.
+        """Carry out `actions` (environments, picks): rewards, which episodes terminated, infos.
 
         `infos["pick_rewards"]` (environments, picks) may split a list's reward over its positions.
         """
 
-    def _begin_next(self, slots: np.ndarray) -> None:
+    def begin_next(self, slots: np.ndarray) -> None:
+        """Start the next episodes of the data set in the environments `slots`, whatever they were in."""
         if not len(slots):
             return
         while len(self._queue) < len(slots):

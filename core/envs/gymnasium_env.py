@@ -14,8 +14,8 @@ class GymnasiumEnv(EpisodeEnv):
     """Several copies of a registered environment with vector states and discrete actions.
 
     Args:
-        name: as `gymnasium.make` takes it.
-        num_envs: copies side by side.
+        name: Name of the environment, as `gymnasium.make` takes it.
+        num_envs: Number of copies side by side; each is an episode of its own number.
     """
 
     def __init__(self, name: str, num_envs: int) -> None:
@@ -27,6 +27,7 @@ class GymnasiumEnv(EpisodeEnv):
         self.single_observation_space = gym.spaces.Dict({"features": self.vector.single_observation_space})
         self.observation_space = gym.spaces.Dict({"features": self.vector.observation_space})
         self.single_action_space, self.action_space = space, self.vector.action_space
+        self.rows = np.arange(num_envs)
         self._now = np.zeros(0)
 
     @property
@@ -39,18 +40,19 @@ class GymnasiumEnv(EpisodeEnv):
     ) -> tuple[Observations, dict[str, Any]]:
         """Begin new episodes everywhere; equal seeds give equal ones."""
         self._now, _ = self.vector.reset(seed=seed)
-        return self.observe(), {}
+        return self.observe(), {"episode": self.rows.copy()}
 
     def step(self, actions: np.ndarray) -> tuple[Observations, np.ndarray, np.ndarray, np.ndarray, dict[str, Any]]:
-        """Act in every copy; `infos["final_observations"]` holds the last state of episodes that were cut off."""
-        self._now, rewards, ended, cut, infos = self.vector.step(np.asarray(actions).reshape(-1))
-        last = np.array(self._now)
-        for slot in np.flatnonzero(ended | cut):
+        """Act in every copy; `infos["final_observations"]` holds the last state of episodes that are over."""
+        self._now, rewards, terminated, truncated, infos = self.vector.step(np.asarray(actions).reshape(-1))
+        last = np.array(self._now, dtype=np.float32)
+        for slot in np.flatnonzero(terminated | truncated):
             last[slot] = infos["final_obs"][slot]
-        return self.observe(), rewards.astype(np.float32), ended, cut, {"final_observations": {"features": last}}
+        own = {"episode": self.rows.copy(), "final_observations": {"features": last}}
+        return self.observe(), rewards.astype(np.float32), terminated, truncated, own
 
     def begin(self, slots: np.ndarray) -> None:
-        """The copies begin by themselves."""
+        self._now, _ = self.vector.reset(options={"reset_mask": np.isin(np.arange(self.num_envs), slots)})
 
     def observe(self) -> Observations:
         return {"features": np.asarray(self._now, dtype=np.float32)}

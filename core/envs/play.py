@@ -16,8 +16,8 @@ class Played:
     """What came of one pass over a split.
 
     Attributes:
-        returns: undiscounted return of each episode, float64 of shape (episodes,).
-        steps: decisions in each episode, int64 of shape (episodes,).
+        returns: Undiscounted return of each episode, float64 of shape (episodes,).
+        steps: Number of decisions in each episode, int64 of shape (episodes,).
         outcomes: `infos["outcome"]` of each episode's last step ("" where the environment names none).
     """
 
@@ -27,12 +27,12 @@ class Played:
 
 
 def play(env: EpisodeEnv, act: Act, *, seed: int = 0) -> Played:
-    """Let `act` decide until each of the environment's episodes has ended once.
+    """Let `act` decide until each of the environment's episodes has ended once, or was cut off.
 
     Args:
-        env: made with `shuffle=False`.
-        act: maps states to actions, int64 of shape (states, picks).
-        seed: of the environment's own chance.
+        env: Environment whose episodes come one after the other (`shuffle=False`).
+        act: Function from states to actions, int64 of shape (states, picks).
+        seed: Seed of the environment's own chance.
     """
     returns, steps = np.zeros(env.episodes), np.zeros(env.episodes, dtype=np.int64)
     outcomes = [""] * env.episodes
@@ -45,12 +45,12 @@ def play(env: EpisodeEnv, act: Act, *, seed: int = 0) -> Played:
         for slot, row in zip(slots, env.rows, strict=True):
             if owner[row] == -1:
                 owner[row] = slot
-        observations, rewards, ended, _, infos = env.step(act(observations))
+        observations, rewards, terminated, truncated, infos = env.step(act(observations))
         rows = infos["episode"]
         counted = (owner[rows] == slots) & ~done[rows]
         np.add.at(returns, rows[counted], rewards[counted])
         np.add.at(steps, rows[counted], 1)
-        for slot in np.flatnonzero(counted & ended):
+        for slot in np.flatnonzero(counted & (terminated | truncated)):
             done[rows[slot]] = True
             outcomes[rows[slot]] = infos["outcome"][slot] if "outcome" in infos else ""
     return Played(returns, steps, outcomes)

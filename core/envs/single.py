@@ -26,8 +26,8 @@ class TextToIds:
     """Token ids of a text, filled up and cut to a window.
 
     Args:
-        tokenizer: of the policy's encoder.
-        window: in tokens.
+        tokenizer: Tokenizer of the policy's encoder.
+        window: Number of tokens that are shown.
     """
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, window: int) -> None:
@@ -43,9 +43,9 @@ class LastTokens:
     """The last tokens of a sequence of ids, filled up in front.
 
     Args:
-        vocabulary: number of different tokens.
-        window: in tokens.
-        filling: id that stands where there is no token.
+        vocabulary: Number of different tokens.
+        window: Number of tokens that are shown.
+        filling: Id that stands where there is no token.
     """
 
     def __init__(self, vocabulary: int, window: int, filling: int = 0) -> None:
@@ -64,8 +64,8 @@ class SingleEnv(gym.Env):
     position by itself would draw options twice.
 
     Args:
-        env: with `num_envs` of 1.
-        columns: how the columns that are no boxes become such.
+        env: Vector environment with `num_envs` of 1.
+        columns: Converters of the columns that are no boxes, by name.
 
     Raises:
         SteerError: `env` runs several environments, or a column that is no box has no converter.
@@ -75,6 +75,8 @@ class SingleEnv(gym.Env):
         if env.num_envs != 1:
             raise SteerError(f"a single environment cannot show {env.num_envs} side by side; make it with num_envs=1")
         self.env, self.columns = env, dict(columns or {})
+        self._begun = env._np_random is not None
+        self._in_episode = False
         own: Any = env.single_observation_space
         missing = [
             name for name, space in own.items() if name not in self.columns and not isinstance(space, spaces.Box)
@@ -92,19 +94,23 @@ class SingleEnv(gym.Env):
     ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Begin the next episode, or with a seed a fresh pass."""
         super().reset(seed=seed)
-        if seed is not None or self.env._np_random is None:
+        if seed is not None or not self._begun:
             self.env.reset(seed=seed, options=options)
-        # The vector environment begins its next episode by itself when one ends.
+        elif self._in_episode:  # when one ends, the vector environment begins its next by itself
+            self.env.begin_next(np.zeros(1, dtype=np.int64))
+        self._begun, self._in_episode = True, False
         return self._shown(self.env.observe()), {}
 
     def step(self, action: Any) -> tuple[dict[str, np.ndarray], float, bool, bool, dict[str, Any]]:
-        """Act; after an end the state shown is the next episode's first, which says nothing about this one."""
+        """Act; after an end without a last state, the state shown is the next episode's first."""
         if isinstance(self.env, SlateEnv):
             picks = np.argsort(-np.asarray(action), kind="stable")[None, : self.env.picks]
         else:
             picks = np.asarray(action).reshape(1, -1)
-        states, rewards, ended, cut, _ = self.env.step(picks)
-        return self._shown(states), float(rewards[0]), bool(ended[0]), bool(cut[0]), {}
+        states, rewards, terminated, truncated, infos = self.env.step(picks)
+        self._in_episode = not (terminated[0] or truncated[0])
+        shown = self._shown(infos.get("final_observations", states))
+        return shown, float(rewards[0]), bool(terminated[0]), bool(truncated[0]), {}
 
     def _shown(self, states: Observations) -> dict[str, np.ndarray]:
         return {

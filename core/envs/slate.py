@@ -22,14 +22,15 @@ class SlateEnv(EpisodeEnv):
     credit each pick with what came of it and of the picks after it.
 
     Args:
-        states: one for each episode.
-        space: of one state.
-        options: number of options that a list can be made of.
-        picks: length of a list.
-        judge: maps episodes (n,) and lists (n, picks) to the reward of each position, float32 of shape (n, picks).
-        num_envs: environments side by side.
-        shuffle: see `EpisodeEnv`.
-        outcomes: names what came of each list, given the same as `judge`.
+        states: State of each episode.
+        space: Space of one state.
+        options: Number of options that a list can be made of.
+        picks: Length of a list.
+        reward_fn: Function from episodes (n,) and lists (n, picks) to the reward of each position, float32 of shape
+            (n, picks).
+        num_envs: Number of environments side by side.
+        shuffle: Whether episodes come in a random order.
+        outcomes: Function from the same arguments to a name of what came of each list.
     """
 
     def __init__(
@@ -39,7 +40,7 @@ class SlateEnv(EpisodeEnv):
         *,
         options: int,
         picks: int,
-        judge: PickRewards,
+        reward_fn: PickRewards,
         num_envs: int,
         shuffle: bool,
         outcomes: Outcomes | None = None,
@@ -47,7 +48,7 @@ class SlateEnv(EpisodeEnv):
         if picks > options:
             raise SteerError(f"a list of {picks} different picks cannot be made of {options} options")
         super().__init__(num_envs, count(states), options, shuffle=shuffle)
-        self.states, self.picks, self.judge, self.outcomes = states, picks, judge, outcomes
+        self.states, self.picks, self.reward_fn, self.outcomes = states, picks, reward_fn, outcomes
         self.single_observation_space = space
         self.single_action_space = spaces.MultiDiscrete([options] * picks)
         self.observation_space = batch_space(space, num_envs)
@@ -64,7 +65,7 @@ class SlateEnv(EpisodeEnv):
             raise SteerError(f"a list here has {self.picks} picks, and {actions.shape[1]} were made")
         if (np.diff(np.sort(actions, axis=1), axis=1) == 0).any():
             raise SteerError("a list holds the same option twice; draw its picks without replacement")
-        pick_rewards = self.judge(self.rows, actions)
+        pick_rewards = self.reward_fn(self.rows, actions)
         infos: dict[str, Any] = {"pick_rewards": pick_rewards}
         if self.outcomes is not None:
             infos["outcome"] = self.outcomes(self.rows, actions)

@@ -18,14 +18,14 @@ class StoppingEnv(EpisodeEnv):
     """The state is what the stream shows now; the action is to wait or to act (an alarm, a trade, a reply).
 
     Args:
-        streams: float32 of shape (time steps, features), one for each episode.
-        act_rewards: of acting at each time step, float32 of shape (time steps,), one for each episode.
-        wait_rewards: of waiting at each time step, likewise.
-        num_envs: environments side by side.
-        shuffle: see `EpisodeEnv`.
+        streams: Stream of each episode, float32 of shape (time steps, features).
+        act_rewards: Reward of acting at each time step of each episode, float32 of shape (time steps,).
+        wait_rewards: Reward of waiting at each time step of each episode, float32 of shape (time steps,).
+        num_envs: Number of environments side by side.
+        shuffle: Whether episodes come in a random order.
 
     Raises:
-        SteerError: a stream and its rewards are not equally long.
+        SteerError: A stream and its rewards are not equally long.
     """
 
     def __init__(
@@ -75,10 +75,10 @@ def quickest_detection(
     """Rewards of quickest change detection (Shiryaev 1963): an alarm before the change costs, and so does each delay.
 
     Args:
-        length: of the stream, in time steps.
-        change: first time step after the change; None where nothing changes.
-        delay_cost: of each time step from the change on without an alarm.
-        false_alarm_cost: of an alarm before the change.
+        length: Length of the stream, in time steps.
+        change: First time step after the change; None where nothing changes.
+        delay_cost: Cost of each time step from the change on without an alarm.
+        false_alarm_cost: Cost of an alarm before the change.
 
     Returns:
         Rewards of acting and of waiting at each time step, float32 of shape (length,).

@@ -15,10 +15,10 @@ class TextChoiceEnv(EpisodeEnv):
     """A contextual bandit: the state is a text, the reward of each action is known to the environment.
 
     Args:
-        texts: one for each episode.
-        rewards: float32 of shape (episodes, actions).
-        num_envs: environments side by side.
-        shuffle: see `EpisodeEnv`.
+        texts: Text of each episode.
+        rewards: Reward of each action, float32 of shape (episodes, actions).
+        num_envs: Number of environments side by side.
+        shuffle: Whether episodes come in a random order.
     """
 
     def __init__(self, texts: list[str], rewards: np.ndarray, num_envs: int, *, shuffle: bool) -> None:
@@ -44,7 +44,7 @@ def with_abstain(rewards: np.ndarray, reward: float = 0.0) -> np.ndarray:
     """Rewards with one more action at the end: to abstain, and leave the decision to a person.
 
     Args:
-        rewards: float32 of shape (episodes, actions).
-        reward: of abstaining.
+        rewards: Reward of each other action, float32 of shape (episodes, actions).
+        reward: Reward of abstaining.
     """
     return np.concatenate([rewards, np.full((len(rewards), 1), reward, dtype=np.float32)], axis=1)

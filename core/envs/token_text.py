@@ -22,16 +22,17 @@ class TokenTextEnv(EpisodeEnv):
     `infos["pick_rewards"]` gives the text's reward to its last token.
 
     Args:
-        prompts: token ids of each episode's prompt; none may be empty.
-        vocabulary: number of different tokens.
-        end: token that ends a text.
-        max_new_tokens: longest text.
-        reward: maps episodes (n,) and their texts (without prompt, with the end token) to rewards, float32 of (n,).
-        num_envs: environments side by side.
-        shuffle: see `EpisodeEnv`.
+        prompts: Token ids of each episode's prompt; none may be empty.
+        vocabulary: Number of different tokens.
+        end: Token that ends a text.
+        max_new_tokens: Length of the longest text, in tokens.
+        reward: Function from episodes (n,) and their texts (without prompt, with the end token) to rewards, float32 of
+            shape (n,).
+        num_envs: Number of environments side by side.
+        shuffle: Whether episodes come in a random order.
 
     Raises:
-        SteerError: a prompt is empty.
+        SteerError: A prompt is empty.
     """
 
     def __init__(

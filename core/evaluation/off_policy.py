@@ -75,11 +75,10 @@ class ImportanceWeighted:
 
 def weighted(policy: ActorCritic, log: LoggedDecisions) -> ImportanceWeighted:
     """A log as a policy that samples sees it; where every action's reward is known, as one that takes the best."""
-    if log.every is not None:
-        best = torch.from_numpy(policy.decide(log.observations))
-        return ImportanceWeighted(np.ones(len(log)), log.every.gather(1, best).squeeze(1).double().numpy())
-    distribution = policy.distribution(policy.logits(log.observations))
-    ratios = (distribution.log_prob(log.actions) - log.log_propensities).sum(1).double()
+    if log.all_action_rewards is not None:
+        best = torch.from_numpy(policy.predict(log.observations))
+        return ImportanceWeighted(np.ones(len(log)), log.all_action_rewards.gather(1, best).squeeze(1).double().numpy())
+    ratios = (policy.log_prob(log.observations, log.actions) - log.log_propensities).sum(1).double()
     # Only the weights' proportions count, and the ratios of whole lists would overflow.
     return ImportanceWeighted((ratios - ratios.max()).exp().numpy(), log.rewards.double().numpy())
 

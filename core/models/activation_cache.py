@@ -22,8 +22,8 @@ class ActivationCache:
     frozen layers say is the same for all of them.
 
     Args:
-        width: of a token's vector.
-        dtype: float32 or bfloat16.
+        width: Length of a token's vector.
+        dtype: Number format of the vectors, float32 or bfloat16.
     """
 
     def __init__(self, width: int, dtype: torch.dtype) -> None:
@@ -41,8 +41,8 @@ class ActivationCache:
         """Vectors of each text, shape (tokens, width).
 
         Args:
-            texts: any number, repeated or not.
-            compute: maps those that are not kept yet, each once, to their vectors in order.
+            texts: Texts, any number, repeated or not.
+            compute: Function from those that are not kept yet, each once, to their vectors in order.
         """
         new = [text for text in dict.fromkeys(texts) if text not in self._where]
         if new:

@@ -14,7 +14,7 @@ from core.models.distributed import split_across_processes
 from core.models.distributions import Categorical, ChoiceDistribution, PlackettLuce
 from core.models.encoder import TextEncoder
 from core.models.features import FeatureEncoder
-from core.models.policy import Policy, PolicyOutput, PolicyStep
+from core.models.policy import Policy, PolicyOutput, PolicyStep, evaluating
 
 # Small batches compute little padding; a GPU wants large ones.
 _BUCKET_TOKENS = {"cpu": 512, "cuda": 16384}
@@ -34,12 +34,12 @@ class ActorCritic(Policy):
     """Encoder, actor head and critic.
 
     Args:
-        encoder: reads the column `column` of the observations.
-        head: turns (vector, observations) into logits.
-        column: name of the observations' column that the encoder reads.
-        picks: 1 for a choice, more for a list drawn without replacement (Plackett-Luce).
-        critic_encoder: the critic's own; without one it reads the actor's vector, and leaves it as it is: a critic's
-            large early errors must not pull the pretrained encoder about.
+        encoder: Encoder of one column of the observations.
+        head: Module that turns (vector, observations) into logits.
+        column: Name of the observations' column that the encoder reads.
+        picks: Length of an action: 1 for a choice, more for a list drawn without replacement (Plackett-Luce).
+        critic_encoder: Encoder of the critic's own; without one it reads the actor's vector, and leaves it as it is: a
+            critic's large early errors must not pull the pretrained encoder about.
     """
 
     encoder: Any
@@ -68,24 +68,33 @@ class ActorCritic(Policy):
         seen = state.detach() if self.critic_encoder is None else self.critic_encoder(column)
         return PolicyOutput(self.distribution(logits), self.critic(seen))
 
-    @torch.no_grad()
-    def act(self, observations: Observations, generator: torch.Generator) -> PolicyStep:
-        log_probs, values = split_across_processes(self._in_buckets, observations)
+    def sample(self, observations: Observations, generator: torch.Generator) -> PolicyStep:
+        with evaluating(self):
+            log_probs, values = split_across_processes(self._in_buckets, observations)
         distribution = self.distribution(log_probs)
         actions = distribution.sample(generator)
-        made = torch.ones(actions.shape, dtype=torch.bool)
-        return PolicyStep(actions.cpu(), made, distribution.log_prob(actions).cpu(), values.cpu())
+        mask = torch.ones(actions.shape, dtype=torch.bool)
+        return PolicyStep(actions.cpu(), mask, distribution.log_prob(actions).cpu(), values.cpu())
 
-    def decide(self, observations: Observations) -> np.ndarray:
+    def predict(self, observations: Observations) -> np.ndarray:
         return self.distribution(self.logits(observations)).mode().numpy()
 
-    @torch.no_grad()
+    def value(self, observations: Observations) -> Tensor:
+        with evaluating(self):
+            _, values = split_across_processes(self._in_buckets, observations)
+        return values[:, 0].cpu()
+
+    def log_prob(self, observations: Observations, actions: Tensor) -> Tensor:
+        return self.distribution(self.logits(observations)).log_prob(actions)
+
     def logits(self, observations: Observations) -> Tensor:
-        """Normalised logits of any number of states on the CPU, without gradients."""
-        training = self.training
-        self.eval()
-        log_probs, _ = split_across_processes(self._in_buckets, observations)
-        self.train(training)
+        """Normalised logits of any number of states, without gradients, float32 of shape (states, options) on the CPU.
+
+        Args:
+            observations: States to decide in.
+        """
+        with evaluating(self):
+            log_probs, _ = split_across_processes(self._in_buckets, observations)
         return log_probs.cpu()
 
     def log_probs_for_kl(self, observations: Observations, actions: Tensor) -> Tensor:

@@ -23,13 +23,14 @@ def adapted(backbone: Any, adapt: Adaptation, layers: int, rank: int) -> Any:
     """The encoder with the trained part chosen.
 
     Args:
-        backbone: encoder with its layers at `encoder.layer`.
-        adapt: `frozen` trains nothing; `top` the uppermost layers; `full` all layers but the embeddings; `lora`
-            low-rank adapters on every projection (Hu et al. 2021); `adalora` the same with a budget of ranks (Zhang et
-            al. 2023), from 1.5 times `rank` down to `rank` on average; `ia3` learnt scales (Liu et al. 2022); `prefix`
-            learnt keys and values (Li and Liang 2021); `prompt` learnt input vectors (Lester et al. 2021).
-        layers: how many layers `top` trains.
-        rank: of the low-rank adapters; number of virtual tokens of a prefix or prompt.
+        backbone: Encoder with its layers at `encoder.layer`.
+        adapt: What is trained: `frozen` trains nothing; `top` the uppermost layers; `full` all layers but the
+            embeddings; `lora` low-rank adapters on every projection (Hu et al. 2021); `adalora` the same with a budget
+            of ranks (Zhang et al. 2023), from 1.5 times `rank` down to `rank` on average; `ia3` learnt scales (Liu et
+            al. 2022); `prefix` learnt keys and values (Li and Liang 2021); `prompt` learnt input vectors (Lester et al.
+            2021).
+        layers: Number of uppermost layers that `top` trains.
+        rank: Rank of the low-rank adapters; number of virtual tokens of a prefix or prompt.
     """
     if adapt in ("frozen", "top", "full"):
         stack = backbone.encoder.layer

@@ -34,8 +34,9 @@ def split_across_processes(compute: Compute, observations: Observations) -> tupl
     Layers in shards are put together by all processes at once, so then every process computes everything.
 
     Args:
-        compute: maps states to tensors whose first axis counts the states; the other axes are equal in all processes.
-        observations: equal in all processes.
+        compute: Function from states to tensors whose first axis counts the states; the other axes are equal in all
+            processes.
+        observations: States, equal in all processes.
     """
     world = processes()
     if world.num_processes == 1 or is_sharded():

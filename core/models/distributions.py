@@ -14,7 +14,7 @@ class ActionDistribution(ABC):
     """Distribution over rows of picks.
 
     Args:
-        logits: float32 of shape (rows, options).
+        logits: Unnormalised log-probabilities, float32 of shape (rows, options).
     """
 
     def __init__(self, logits: Tensor) -> None:
@@ -97,18 +97,18 @@ class TokenSequence(ActionDistribution):
     """Texts whose every token is drawn given the tokens before it.
 
     Args:
-        logits: of each token, float32 of shape (rows, picks, vocabulary).
-        actions: the tokens that the logits were computed behind, int64 of shape (rows, picks).
-        made: false behind a text's end, bool of shape (rows, picks).
+        logits: Unnormalised log-probabilities of each token, float32 of shape (rows, picks, vocabulary).
+        actions: Tokens that the logits were computed behind, int64 of shape (rows, picks).
+        mask: Whether each token belongs to its text, bool of shape (rows, picks); false behind its end.
     """
 
-    def __init__(self, logits: Tensor, actions: Tensor, made: Tensor) -> None:
+    def __init__(self, logits: Tensor, actions: Tensor, mask: Tensor) -> None:
         super().__init__(logits)
-        self.actions, self.made = actions, made
+        self.actions, self.mask = actions, mask
 
     def entropy(self) -> Tensor:
         """Mean entropy of a row's tokens in nats, shape (rows,)."""
-        return row_mean(-(self.probs * self.log_probs).sum(-1), self.made)
+        return row_mean(-(self.probs * self.log_probs).sum(-1), self.mask)
 
     def kl(self, reference_log_probs: Tensor) -> Tensor:
         """Estimate of KL(self || reference) per token from the row's own tokens, shape (rows,).
@@ -116,15 +116,20 @@ class TokenSequence(ActionDistribution):
         Unbiased for sampled tokens and never negative (Schulman 2020, "Approximating KL divergence", k3).
 
         Args:
-            reference_log_probs: of the tokens, shape (rows, picks).
+            reference_log_probs: Log-probabilities of the tokens under the reference, float32 of shape (rows, picks).
         """
         gap = reference_log_probs - self.log_prob(self.actions)
-        return row_mean(gap.exp() - gap - 1, self.made)
+        return row_mean(gap.exp() - gap - 1, self.mask)
 
     def log_prob(self, actions: Tensor) -> Tensor:
         return self.log_probs.gather(-1, actions.unsqueeze(-1)).squeeze(-1)
 
 
-def row_mean(picks: Tensor, made: Tensor) -> Tensor:
-    """Mean over the picks that were made, shape (rows,)."""
-    return (picks * made).sum(-1) / made.sum(-1).clamp_min(1)
+def row_mean(picks: Tensor, mask: Tensor) -> Tensor:
+    """Mean over the picks that were made, float32 of shape (rows,).
+
+    Args:
+        picks: Value of each pick, float32 of shape (rows, picks).
+        mask: Whether each pick was made, bool of shape (rows, picks).
+    """
+    return (picks * mask).sum(-1) / mask.sum(-1).clamp_min(1)

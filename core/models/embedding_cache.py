@@ -20,12 +20,13 @@ def cached_embeddings(source: str, texts: Sequence[str], compute: Callable[[Sequ
     """Vectors of some texts, float32 of shape (texts, width).
 
     Args:
-        source: all that the vectors depend on besides the texts.
-        texts: in any number.
-        compute: makes them when the cache does not hold them, or holds a damaged file; processes take turns.
+        source: Everything that the vectors depend on besides the texts.
+        texts: Texts, any number.
+        compute: Function that makes the vectors when the cache does not hold them, or holds a damaged file; processes
+            take turns.
 
     Raises:
-        SteerError: the disk is full.
+        SteerError: The disk is full.
     """
     digest = hashlib.sha256(source.encode())
     for text in texts:

@@ -36,7 +36,7 @@ def load_backbone(name: str) -> Any:
     training step on short texts, and gains nothing up to 512 tokens.
 
     Args:
-        name: weights, as `core.models.weights.resolve` takes them.
+        name: Name of the weights, as `core.models.weights.resolve` takes it.
     """
     transformers_logging.disable_progress_bar()
     options: dict[str, Any] = {"attn_implementation": "eager"} if on_cpu() else {}
@@ -47,13 +47,13 @@ class TextEncoder(nn.Module):
     """Mean-pooled transformer encoder with a token cache.
 
     Args:
-        name: weights, as `core.models.weights.resolve` takes them.
-        adapt: what is trained, see `core.models.adapters.adapted`. Under `top`, what the frozen layers below say of a
+        name: Name of the weights, as `core.models.weights.resolve` takes it.
+        adapt: What is trained, see `core.models.adapters.adapted`. Under `top`, what the frozen layers below say of a
             text is computed once (without dropout) and kept.
-        layers: how many layers `top` trains.
-        rank: see `core.models.adapters.adapted`.
-        max_length: window in tokens; the end of a longer text is cut.
-        precision: see `core.models.precision.autocast`.
+        layers: Number of uppermost layers that `top` trains.
+        rank: Rank of low-rank adapters, or tokens of a prefix or prompt.
+        max_length: Window in tokens; the end of a longer text is cut.
+        precision: Number format, see `core.models.precision.autocast`.
     """
 
     def __init__(
@@ -134,8 +134,8 @@ class TextEncoder(nn.Module):
         """Become faster, and never larger than memory allows, now that nothing is trained any more.
 
         Args:
-            beside: has been asked for the same and reads the same texts on the same thread: the layers that are frozen
-                in both then see each text once. This encoder must be frozen.
+            beside: Encoder that has been asked for the same and reads the same texts on the same thread: the layers
+                that are frozen in both then see each text once. This encoder must be frozen.
         """
         hold_as_computed(self.backbone, self.precision)
         self._activations = LRUCache(_SERVED_AT_ONCE)

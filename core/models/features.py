@@ -11,7 +11,7 @@ class RunningStatistics(nn.Module):
     """Mean and variance of everything seen so far (Chan et al. 1979, the pairwise update).
 
     Args:
-        shape: of one value.
+        shape: Shape of one value.
     """
 
     running_mean: Tensor
@@ -25,7 +25,7 @@ class RunningStatistics(nn.Module):
         self.register_buffer("running_count", torch.zeros((), dtype=torch.float64))
 
     def update(self, values: Tensor) -> None:
-        """Take in values of shape (n, *shape)."""
+        """Take in values, float of shape (n, *shape)."""
         values = values.double().to(self.running_mean.device)
         seen, new = self.running_count, len(values)
         if not new:
@@ -46,18 +46,18 @@ class FeatureEncoder(nn.Module):
     """Multi-layer perceptron on a column of float vectors.
 
     Args:
-        features: length of a vector.
-        hidden: widths of the layers; each ends in tanh, as in Stable-Baselines3's `MlpPolicy`.
-        normalise: scale features by running statistics.
+        features: Length of a vector.
+        hidden: Widths of the layers; each ends in tanh, as in Stable-Baselines3's `MlpPolicy`.
+        normalize: Whether features are scaled by running statistics.
     """
 
-    def __init__(self, features: int, hidden: tuple[int, ...] = (64, 64), *, normalise: bool = False) -> None:
+    def __init__(self, features: int, hidden: tuple[int, ...] = (64, 64), *, normalize: bool = False) -> None:
         super().__init__()
         self.width = hidden[-1]
-        self.statistics = RunningStatistics((features,)) if normalise else None
+        self.statistics = RunningStatistics((features,)) if normalize else None
         layers: list[nn.Module] = []
-        for size, following in zip((features, *hidden), hidden, strict=False):
-            linear = nn.Linear(size, following)
+        for size, next_size in zip((features, *hidden), hidden, strict=False):
+            linear = nn.Linear(size, next_size)
             nn.init.orthogonal_(linear.weight, 2**0.5)
             nn.init.zeros_(linear.bias)
             layers += [linear, nn.Tanh()]

@@ -13,8 +13,8 @@ class ChoiceHead(nn.Module):
     `(a // 3, a % 3)`, and the factors are independent given the state.
 
     Args:
-        width: of the state's vector.
-        factors: number of options of each factor; one factor for a plain choice.
+        width: Length of the state's vector.
+        factors: Number of options of each factor; one factor for a plain choice.
     """
 
     def __init__(self, width: int, factors: tuple[int, ...]) -> None:
@@ -39,11 +39,11 @@ class CandidateHead(nn.Module):
     reads from its features; fixed actions see the state and the features of the first candidates.
 
     Args:
-        width: of the state's vector.
-        items: module that maps int64 row numbers to vectors of size `width`.
-        features: features of each candidate.
-        fixed: number of fixed actions.
-        seen: how many leading candidates the fixed actions look at.
+        width: Length of the state's vector.
+        items: Module that maps int64 row numbers to vectors of length `width`.
+        features: Number of features of each candidate.
+        fixed: Number of fixed actions.
+        seen: Number of leading candidates that the fixed actions look at.
     """
 
     def __init__(self, width: int, items: nn.Module, *, features: int, fixed: int = 0, seen: int = 3) -> None:

@@ -11,9 +11,9 @@ class ItemTable(nn.Module):
     """Item vectors: a projection of what the item's text says, plus a learned vector of its own.
 
     Args:
-        texts: float32 text embeddings of shape (items, text width), kept frozen.
-        width: of the result.
-        dropout: share of own vectors dropped in training, so that the text alone must serve unseen items.
+        texts: Text embeddings, kept frozen, float32 of shape (items, text width).
+        width: Length of the resulting vectors.
+        dropout: Dropout rate of the own vectors, so that the text alone must serve unseen items.
     """
 
     def __init__(self, texts: np.ndarray, width: int, dropout: float = 0.1) -> None:
@@ -37,10 +37,11 @@ class HistoryEncoder(nn.Module):
     """Causal transformer over a history of items; the last position is the state (after SASRec, Kang & McAuley 2018).
 
     Args:
-        items: vectors of the items, shared with the head that scores candidates.
-        width: of the vectors.
-        layers, heads: of the transformer.
-        window: most recent items that count.
+        items: Vectors of the items, shared with the head that scores candidates.
+        width: Length of the vectors.
+        layers: Number of the transformer's layers.
+        heads: Number of attention heads of each layer.
+        window: Number of most recent items that count.
     """
 
     def __init__(self, items: ItemTable, width: int, *, layers: int = 2, heads: int = 2, window: int = 50) -> None:

@@ -15,7 +15,7 @@ from core.data.batches import bucketed
 from core.envs.observations import Observations, take
 from core.models.distributed import own_generator, split_across_processes
 from core.models.distributions import TokenSequence
-from core.models.policy import Policy, PolicyOutput, PolicyStep
+from core.models.policy import Policy, PolicyOutput, PolicyStep, evaluating
 from core.models.precision import autocast
 from core.models.weights import resolve
 
@@ -26,10 +26,10 @@ class TextPolicy(Policy):
     Reads the observations' column `tokens`. Behind its end a text is filled up with the end token.
 
     Args:
-        model: causal language model; LoRA and other PEFT models too.
-        end: token that ends a text.
-        max_new_tokens: longest text.
-        precision: see `core.models.precision.autocast`.
+        model: Causal language model; LoRA and other PEFT models too.
+        end: Token that ends a text.
+        max_new_tokens: Length of the longest text, in tokens.
+        precision: Number format, see `core.models.precision.autocast`.
     """
 
     def __init__(self, model: Any, end: int, max_new_tokens: int, precision: str = "auto") -> None:
@@ -45,14 +45,13 @@ class TextPolicy(Policy):
             raise ValueError("a text policy needs the texts whose tokens it shall judge")
         prompts, mask = self._left_padded(observations)
         actions = actions.to(self.device)
-        made = mask_before_end(actions, self.end)
-        output = self._run(torch.cat([prompts, actions], 1), torch.cat([mask, made.long()], 1))
+        written = mask_before_end(actions, self.end)
+        output = self._run(torch.cat([prompts, actions], 1), torch.cat([mask, written.long()], 1))
         first, last = prompts.shape[1] - 1, prompts.shape[1] + actions.shape[1] - 1  # a token is predicted one earlier
         values = self.critic(output.hidden_states[-1][:, first:last].detach().float()).squeeze(-1)
-        return PolicyOutput(TokenSequence(output.logits[:, first:last], actions, made), values)
+        return PolicyOutput(TokenSequence(output.logits[:, first:last], actions, written), values)
 
-    @torch.no_grad()
-    def act(self, observations: Observations, generator: torch.Generator) -> PolicyStep:
+    def sample(self, observations: Observations, generator: torch.Generator) -> PolicyStep:
         own = own_generator(generator)  # several processes write different texts
 
         def compute(states: Observations) -> tuple[Tensor, ...]:
@@ -61,24 +60,35 @@ class TextPolicy(Policy):
             parts = (actions, output.distribution.log_prob(actions), output.values)
             return tuple(self._filled(part, self.end if part is actions else 0) for part in parts)
 
-        actions, log_probs, values = split_across_processes(compute, observations)
-        made = mask_before_end(actions, self.end)
-        return PolicyStep(actions.cpu(), made.cpu(), log_probs.cpu(), values.cpu())
+        with evaluating(self):
+            actions, log_probs, values = split_across_processes(compute, observations)
+        mask = mask_before_end(actions, self.end)
+        return PolicyStep(actions.cpu(), mask.cpu(), log_probs.cpu(), values.cpu())
 
-    @torch.no_grad()
-    def decide(self, observations: Observations) -> np.ndarray:
-        actions = self._write(observations, lambda logits: logits.argmax(-1, keepdim=True))
-        return actions.cpu().numpy()
+    def predict(self, observations: Observations) -> np.ndarray:
+        with evaluating(self):
+            return self._write(observations, lambda logits: logits.argmax(-1, keepdim=True)).cpu().numpy()
 
-    @torch.no_grad()
-    def log_probs_for_kl(self, observations: Observations, actions: Tensor) -> Tensor:
+    def value(self, observations: Observations) -> Tensor:
+        def compute(states: Observations) -> tuple[Tensor, ...]:
+            last_hidden = self._run(*self._left_padded(states)).hidden_states[-1][:, -1]
+            return (self.critic(last_hidden.float()).squeeze(-1),)
+
+        with evaluating(self):
+            return split_across_processes(compute, observations)[0].cpu()
+
+    def log_prob(self, observations: Observations, actions: Tensor) -> Tensor:
         rows_by_batch = list(bucketed(self.lengths(observations), 4096))
         parts = []
-        for rows in rows_by_batch:
-            picked = actions[rows].to(self.device)
-            parts.append(self(take(observations, rows), picked).distribution.log_prob(picked).cpu())
+        with evaluating(self):
+            for rows in rows_by_batch:
+                picked = actions[rows].to(self.device)
+                parts.append(self(take(observations, rows), picked).distribution.log_prob(picked).cpu())
         order = torch.tensor([row for rows in rows_by_batch for row in rows])
         return torch.cat(parts)[order.argsort()]
+
+    def log_probs_for_kl(self, observations: Observations, actions: Tensor) -> Tensor:
+        return self.log_prob(observations, actions)
 
     def lengths(self, observations: Observations) -> list[int]:
         return [len(tokens) + self.max_new_tokens for tokens in observations["tokens"]]
@@ -154,8 +164,8 @@ def load_language_model(name: str, rank: int = 0) -> tuple[Any, PreTrainedTokeni
     """A causal language model in float32, with its tokenizer.
 
     Args:
-        name: weights, as `core.models.weights.resolve` takes them.
-        rank: of LoRA adapters on every linear layer (Hu et al. 2021, through PEFT); 0 trains all weights.
+        name: Name of the weights, as `core.models.weights.resolve` takes it.
+        rank: Rank of LoRA adapters on every linear layer (Hu et al. 2021, through PEFT); 0 trains all weights.
     """
     folder = resolve(name)
     packed = next(folder.glob("*.gguf"), None)

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 
 from core.envs.observations import Observations
 from core.models.distributions import ActionDistribution
-from core.models.sharding import shard_like, whole
+from core.models.sharding import gather_full, shard_like
 from core.util.errors import SteerError
 
 _WEIGHTS = "policy.safetensors"
@@ -23,8 +24,8 @@ class PolicyOutput:
     """What one forward pass says about a batch of states.
 
     Attributes:
-        distribution: over actions.
-        values: expected return from each pick on, float32 of shape (states, picks).
+        distribution: Distribution over actions.
+        values: Return expected from each pick on, float32 of shape (states, picks).
     """
 
     distribution: ActionDistribution
@@ -36,14 +37,15 @@ class PolicyStep:
     """What a policy did in a batch of states, on the CPU.
 
     Attributes:
-        actions: int64 of shape (states, picks).
-        made: bool of the same shape; false behind the end of a text that is shorter than its neighbours.
-        log_probs: of each pick when it was made, float32.
-        values: expected return from each pick on, float32.
+        actions: Picks in each state, int64 of shape (states, picks).
+        mask: Whether each pick was made, bool of shape (states, picks); false behind the end of a text that is shorter
+            than its neighbours.
+        log_probs: Log-probability of each pick when it was made, float32 of shape (states, picks).
+        values: Return expected from each pick on, float32 of shape (states, picks).
     """
 
     actions: Tensor
-    made: Tensor
+    mask: Tensor
     log_probs: Tensor
     values: Tensor
 
@@ -53,20 +55,42 @@ class Policy(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, observations: Observations, actions: Tensor | None = None) -> PolicyOutput:
-        """Distribution and values of a batch of states.
+        """Distribution and values of a batch of states, with gradients.
 
         Args:
-            observations: the states.
-            actions: int64 of shape (states, picks); only policies whose later picks depend on earlier ones need them.
+            observations: States of the batch.
+            actions: Picks in each state, int64 of shape (states, picks); only policies whose later picks depend on
+                earlier ones need them.
         """
 
     @abstractmethod
-    def act(self, observations: Observations, generator: torch.Generator) -> PolicyStep:
-        """Sample an action in each state, without gradients."""
+    def sample(self, observations: Observations, generator: torch.Generator) -> PolicyStep:
+        """Draw an action in each of any number of states, without gradients.
+
+        Args:
+            observations: States to act in.
+            generator: Source of chance, on the policy's device.
+        """
 
     @abstractmethod
-    def decide(self, observations: Observations) -> np.ndarray:
+    def predict(self, observations: Observations) -> np.ndarray:
         """The most probable action of each of any number of states, int64 of shape (states, picks)."""
+
+    @abstractmethod
+    def value(self, observations: Observations) -> Tensor:
+        """Return that the critic expects from each of any number of states on, float32 of shape (states,) on the CPU.
+
+        No action is drawn and no text is written for it.
+        """
+
+    @abstractmethod
+    def log_prob(self, observations: Observations, actions: Tensor) -> Tensor:
+        """Log-probability of each pick of given actions, float32 of shape (states, picks) on the CPU.
+
+        Args:
+            observations: Any number of states.
+            actions: Picks in each state, int64 of shape (states, picks).
+        """
 
     @abstractmethod
     def log_probs_for_kl(self, observations: Observations, actions: Tensor) -> Tensor:
@@ -92,7 +116,12 @@ class Policy(nn.Module, ABC):
         """Take states into running statistics, for policies that keep such."""
 
     def after_step(self, done: int, total: int) -> None:
-        """Told after each step of the optimiser, while the gradients are still there."""
+        """Adapt after a step of the optimiser, while the gradients are still there.
+
+        Args:
+            done: Number of the optimiser's steps so far.
+            total: Number of steps in the whole stage.
+        """
 
     @property
     @abstractmethod
@@ -100,10 +129,12 @@ class Policy(nn.Module, ABC):
         """Where the weights lie."""
 
     def set_dropout(self, rate: float) -> None:
-        """Set every dropout; above 0 the ratio of PPO compares two different networks."""
+        """Set every dropout, attention's too; above 0 the ratio of PPO compares two different networks."""
         for module in self.modules():
             if isinstance(module, nn.Dropout):
                 module.p = rate
+            elif isinstance(module, nn.MultiheadAttention):
+                module.dropout = rate  # a number of its own, not a module
 
     def state(self) -> dict[str, Tensor]:
         """Copies of what training changes, on the CPU: trainable parameters and running statistics."""
@@ -113,13 +144,17 @@ class Policy(nn.Module, ABC):
         trained |= {
             name: buffer for name, buffer in self.named_buffers() if name.rpartition(".")[2].startswith("running")
         }
-        return {name: whole(tensor).detach().cpu().clone() for name, tensor in trained.items()}
+        return {name: gather_full(tensor).detach().cpu().clone() for name, tensor in trained.items()}
 
     def load_state(self, tensors: dict[str, Tensor], source: str) -> None:
         """Take over what `state` gave.
 
+        Args:
+            tensors: Trained tensors by name.
+            source: Where they come from, for the error message.
+
         Raises:
-            SteerError: names or shapes are not this policy's.
+            SteerError: Names or shapes are not this policy's.
         """
         own = self.state()
         wrong = sorted(
@@ -145,7 +180,7 @@ class Policy(nn.Module, ABC):
         """Read what `save` wrote into this policy.
 
         Raises:
-            SteerError: no such file, a file cut short, or one of another model.
+            SteerError: No such file, a file cut short, or one of another model.
         """
         path = folder / _WEIGHTS
         try:
@@ -153,3 +188,15 @@ class Policy(nn.Module, ABC):
         except Exception as error:  # safetensors raises its own type for each kind of damage
             raise SteerError(f"cannot read {path} ({error}); train again or restore it.") from error
         self.load_state(tensors, str(path))
+
+
+@contextmanager
+def evaluating(policy: Policy) -> Iterator[None]:
+    """Leave dropout and gradients out for a while."""
+    training = policy.training
+    policy.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        policy.train(training)

@@ -25,8 +25,8 @@ def autocast(device: torch.device, precision: str = "auto") -> torch.autocast:
     """Context in which matrix products run in bfloat16.
 
     Args:
-        device: where the model lies.
-        precision: `auto` (bfloat16 where the hardware has it), `bf16` or `fp32`.
+        device: Device of the model.
+        precision: Number format: `auto` (bfloat16 where the hardware has it), `bf16` or `fp32`.
     """
     return torch.autocast(device.type, torch.bfloat16, enabled=is_bf16(device, precision))
 
@@ -38,8 +38,8 @@ def hold_as_computed(model: nn.Module, precision: str = "auto") -> None:
     takes two fifths of the time of a single short text.
 
     Args:
-        model: every `nn.Linear` in it is changed.
-        precision: see `autocast`.
+        model: Model whose every `nn.Linear` is changed.
+        precision: Number format, see `autocast`.
     """
     for module in model.modules():
         if isinstance(module, nn.Linear) and is_bf16(module.weight.device, precision):

@@ -20,12 +20,12 @@ class EncoderFeatures(BaseFeaturesExtractor):
     """Mean-pooled encoder over a column of token ids.
 
     Args:
-        space: with the column as a box of ids.
-        column: its name.
-        name: weights, as `core.models.weights.resolve` takes them.
-        adapt: see `core.models.adapters.adapted`.
-        layers: likewise.
-        filling: id that is no token of the text.
+        space: Space of the observations, with the column as a box of ids.
+        column: Name of the column.
+        name: Name of the weights, as `core.models.weights.resolve` takes it.
+        adapt: What is trained, see `core.models.adapters.adapted`.
+        layers: Number of uppermost layers that `top` trains.
+        filling: Id that is no token of the text.
     """
 
     def __init__(

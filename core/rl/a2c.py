@@ -4,39 +4,45 @@ One gradient step on each rollout. Left out of the paper: asynchrony and RMSprop
 """
 
 from collections.abc import Iterator
+from typing import Literal
 
+from pydantic import Field
 from torch import Tensor
 
 from core.models.distributions import row_mean
 from core.models.policy import Policy
-from core.rl.advantages import generalized_advantages
-from core.rl.algorithm import Metrics
-from core.rl.experience import normalize_advantages
-from core.rl.on_policy import OnPolicy
+from core.rl.algorithm import Metrics, Step
+from core.rl.on_policy import CriticAlgorithm
 from core.rl.rollout import Rollout
+from core.rl.settings import CriticSettings
 
 
-class A2C(OnPolicy):
+class A2CSettings(CriticSettings):
+    """Settings of A2C."""
+
+    algorithm: Literal["a2c"] = "a2c"
+    vf_coef: float = Field(default=0.5, ge=0, description="Weight of the value loss.")
+
+
+class A2C(CriticAlgorithm):
     """Collects a rollout in each iteration and takes one step on it."""
+
+    settings: A2CSettings
 
     def updates_per_iteration(self) -> int:
         return 1
 
-    def batches(self, policy: Policy, seed: int) -> Iterator[Rollout]:
-        s = self.settings
-        rollout = self.experience.collect(policy, seed)
-        rollout.advantages, rollout.returns = generalized_advantages(rollout, s.gamma, s.gae_lambda)
-        if s.normalize_advantage:
-            rollout.advantages = normalize_advantages(rollout.advantages, rollout.made)
-        yield rollout
+    def updates(self, policy: Policy, seed: int, step: Step) -> Iterator[Metrics]:
+        yield step(self.collect_rollouts(policy, seed))
 
     def loss(self, policy: Policy, batch: Rollout) -> tuple[Tensor, Metrics]:
         output = policy(batch.observations, batch.actions)
-        device = output.values.device
-        made = batch.made.to(device)
-        log_probs = output.distribution.log_prob(batch.actions.to(device))
-        policy_loss = -row_mean(log_probs * batch.advantages.to(device), made).mean()
-        value_loss = row_mean((output.values - batch.returns.to(device)).square(), made).mean()
-        loss = policy_loss + self.settings.value_weight * value_loss
+        # policy gradient
+        log_probs = output.distribution.log_prob(batch.actions)
+        policy_loss = -row_mean(log_probs * batch.advantages, batch.mask).mean()
+        # value loss
+        value_loss = row_mean((output.values - batch.returns).square(), batch.mask).mean()
+        # entropy bonus and KL penalty
+        loss = policy_loss + self.settings.vf_coef * value_loss
         loss, metrics = self.regularize(loss, output, batch.reference)
         return loss, metrics | {"value_loss": value_loss.item()}

@@ -1,62 +1,88 @@
-"""What the learner asks of an algorithm."""
+"""What the learner asks of an algorithm, and what all of reinforcement learning adds to its loss."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol, TypeVar
+from dataclasses import dataclass, fields, replace
+from typing import Any, Self
 
 import numpy as np
+import torch
 from torch import Tensor
 
-from core.models.policy import Policy
+from core.data.batches import shuffled
+from core.envs.observations import Observations, count, take
+from core.models.policy import Policy, PolicyOutput
+from core.rl.settings import RLSettings
 
 Metrics = dict[str, float]
 
-
-class Rows(Protocol):
-    """Rows of training data that can be divided."""
-
-    def __len__(self) -> int: ...
-
-    def rows(self, at: np.ndarray) -> Any:
-        """Some of the rows."""
-        ...
+# Mark of a batch's field that holds no value for each row.
+NOT_BY_ROW = {"by_row": False}
 
 
-Batch = TypeVar("Batch", bound=Rows)
-Loss = Callable[[Batch], tuple[Tensor, Metrics]]
-Step = Callable[[Loss[Batch], Batch], Metrics]
+@dataclass
+class Batch:
+    """Rows of training data: the fields of a subclass hold one value for each row, or None.
+
+    Attributes:
+        observations: States of the rows.
+    """
+
+    observations: Observations
+
+    def __len__(self) -> int:
+        return count(self.observations)
+
+    def rows(self, at: np.ndarray) -> Self:
+        """The rows whose numbers are `at`."""
+        return replace(self, observations=take(self.observations, at), **self._each(lambda column: column[at]))
+
+    def to(self, device: torch.device) -> Self:
+        """All rows as tensors on a device; policies move the states themselves."""
+        return replace(self, **self._each(lambda column: torch.as_tensor(column, device=device)))
+
+    def minibatches(self, policy: Policy, batch_size: int, generator: np.random.Generator) -> Iterator[Self]:
+        """One pass over the rows in a random order, in batches of rows of like length."""
+        for at in shuffled(policy.lengths(self.observations), batch_size, generator):
+            yield self.rows(at)
+
+    def _each(self, change: Callable[[Any], Any]) -> dict[str, Any]:
+        columns = {field.name: getattr(self, field.name) for field in fields(self) if field.metadata != NOT_BY_ROW}
+        return {name: change(column) for name, column in columns.items() if isinstance(column, Tensor | np.ndarray)}
+
+
+Step = Callable[[Any], Metrics]
 
 
 class Algorithm(ABC):
-    """One iteration yields batches, and each batch an update of the policy."""
+    """Learns in iterations, each of which makes one or several updates of the policy."""
 
     @abstractmethod
     def updates_per_iteration(self) -> int:
         """Gradient steps of one whole iteration, for the schedule of the learning rate."""
 
     @abstractmethod
-    def batches(self, policy: Policy, seed: int) -> Iterator[Any]:
-        """The batches of one iteration; all randomness comes from `seed`."""
+    def updates(self, policy: Policy, seed: int, step: Step) -> Iterator[Metrics]:
+        """One iteration, update by update.
+
+        Args:
+            policy: Policy that is changed in place.
+            seed: Seed of everything random in the iteration.
+            step: The learner's gradient step on the loss of a `Batch`, which is equal in all processes.
+
+        Yields:
+            Metrics of each update.
+        """
 
     @abstractmethod
     def loss(self, policy: Policy, batch: Any) -> tuple[Tensor, Metrics]:
-        """Scalar loss, a mean over the rows of `batch`, and figures for the log.
+        """Scalar loss, a mean over the rows of a batch on the policy's device, and metrics for the log.
 
         A mean over rows is what lets the learner divide a batch between processes and accumulate its parts.
         """
 
-    def update(self, policy: Policy, batch: Any, step: Step[Any]) -> Metrics:
-        """Change the policy by one batch.
-
-        Args:
-            policy: is changed in place.
-            batch: one of those that `batches` yields, equal in all processes.
-            step: the learner's gradient step on a loss.
-        """
-        return step(lambda rows: self.loss(policy, rows), batch)
-
-    def end_iteration(self, policy: Policy, figures: Metrics) -> None:  # noqa: B027 - few have anything to adapt
-        """Adapt to the figures of the iteration that has ended (means over its updates and processes)."""
+    def end_iteration(self, policy: Policy, metrics: Metrics) -> None:  # noqa: B027 - few have anything to adapt
+        """Adapt to the metrics of the iteration that has ended (means over its updates and processes)."""
 
     def state(self) -> dict[str, Tensor]:
         """What must survive a kill besides the policy and the optimiser."""
@@ -64,3 +90,51 @@ class Algorithm(ABC):
 
     def load_state(self, tensors: dict[str, Tensor]) -> None:  # noqa: B027 - few keep anything
         """Take over what `state` gave."""
+
+
+class RLAlgorithm(Algorithm):
+    """Adds an entropy bonus and a KL penalty to the loss; the penalty's weight is fixed, or follows a target.
+
+    Adaptive weight: Ziegler et al. 2019, "Fine-Tuning Language Models from Human Preferences", section 2.2.
+
+    Args:
+        settings: Settings of the algorithm.
+        reference: Frozen policy to stay close to; None leaves the KL penalty out.
+    """
+
+    settings: RLSettings
+
+    def __init__(self, settings: RLSettings, reference: Policy | None = None) -> None:
+        self.settings, self.kl_coef = settings, settings.kl_coef
+        self.reference = reference if settings.kl_coef > 0 else None
+
+    def regularize(self, loss: Tensor, output: PolicyOutput, reference: Tensor | None) -> tuple[Tensor, Metrics]:
+        """The loss with both terms, and their metrics.
+
+        Args:
+            loss: Loss of the policy, a scalar.
+            output: Output of the same forward pass.
+            reference: What the reference policy says of the rows, see `Policy.log_probs_for_kl`; None without one.
+        """
+        # entropy bonus
+        entropy = output.distribution.entropy().mean()
+        loss = loss - self.settings.ent_coef * entropy
+        metrics = {"entropy": entropy.item()}
+        # KL penalty
+        if reference is not None:
+            kl = output.distribution.kl(reference).mean()
+            loss = loss + self.kl_coef * kl
+            metrics |= {"kl": kl.item(), "kl_coef": self.kl_coef}
+        return loss, metrics | {"loss": loss.item()}
+
+    def end_iteration(self, policy: Policy, metrics: Metrics) -> None:
+        """Raise the penalty's weight where the policy strayed further than the target, lower it where less."""
+        target = self.settings.kl_coef_target
+        if target is not None and "kl" in metrics:
+            self.kl_coef *= 1 + min(max(metrics["kl"] / target - 1, -0.2), 0.2)
+
+    def state(self) -> dict[str, Tensor]:
+        return {"kl_coef": torch.tensor(self.kl_coef, dtype=torch.float64)}
+
+    def load_state(self, tensors: dict[str, Tensor]) -> None:
+        self.kl_coef = float(tensors["kl_coef"])

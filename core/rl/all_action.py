@@ -7,93 +7,79 @@ Maximises the expected reward sum_a pi(a|s) r(s, a) itself, so no action is samp
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from core.data.batches import shuffled
-from core.envs.observations import Observations, count, take
+from core.envs.observations import Observations, count
 from core.models.actor_critic import ActorCritic
 from core.models.policy import Policy
-from core.rl.algorithm import Algorithm, Metrics
-from core.rl.regularizer import Regularizer
-from core.rl.settings import RLSettings
+from core.rl.algorithm import Batch, Metrics, RLAlgorithm, Step
+from core.rl.settings import MinibatchSettings, RLSettings
 
 # Exact, so for policies that choose: those give every action's probability in one pass.
 ActionValues = Callable[[ActorCritic], np.ndarray]
 
 
+class AllActionSettings(RLSettings, MinibatchSettings):
+    """Settings of the exact policy gradient."""
+
+    algorithm: Literal["all_action"] = "all_action"
+
+
 @dataclass
-class RewardedStates:
+class RewardedStates(Batch):
     """States with the value of every action.
 
     Attributes:
-        observations: the states.
-        rewards: or values where decisions follow, float32 of shape (states, actions).
-        reference: see `Policy.log_probs_for_kl`; None without one.
+        rewards: Reward of every action, or its value where decisions follow, float32 of shape (states, actions).
+        reference: What the reference policy says, see `Policy.log_probs_for_kl`; None without one.
     """
 
-    observations: Observations
     rewards: np.ndarray
     reference: Tensor | None = None
 
-    def __len__(self) -> int:
-        return len(self.rewards)
 
-    def rows(self, at: np.ndarray) -> "RewardedStates":
-        """Some of the states."""
-        reference = None if self.reference is None else self.reference[at]
-        return RewardedStates(take(self.observations, at), self.rewards[at], reference)
-
-
-class AllAction(Algorithm):
+class AllAction(RLAlgorithm):
     """Gradient ascent on the expected reward, with an entropy bonus and a KL penalty to the supervised policy.
 
     Args:
-        observations: training states.
-        values: what each action in each state is worth under a policy, float32 of shape (states, actions); asked anew
+        observations: Training states.
+        values: What each action in each state is worth under a policy, float32 of shape (states, actions); asked anew
             in every iteration, since where decisions follow one another the later ones count too.
-        settings: see `RLSettings`.
-        reference: frozen policy to stay close to; None leaves the KL penalty out.
+        settings: Settings of the algorithm.
+        reference: Frozen policy to stay close to; None leaves the KL penalty out.
     """
+
+    settings: AllActionSettings
 
     def __init__(
         self,
         observations: Observations,
         values: ActionValues,
-        settings: RLSettings,
+        settings: AllActionSettings,
         reference: Policy | None = None,
     ) -> None:
-        self.values, self.settings = values, settings
-        self.regularize = Regularizer(settings)
-        no_values = np.zeros((count(observations), 0), dtype=np.float32)
-        self.states = RewardedStates(observations, no_values)
-        if reference is not None and settings.kl > 0:
-            self.states.reference = reference.log_probs_for_kl(observations, torch.empty(0))
+        super().__init__(settings, reference)
+        self.values = values
+        self.states = RewardedStates(observations, np.zeros((count(observations), 0), dtype=np.float32))
+        if self.reference is not None:
+            self.states.reference = self.reference.log_probs_for_kl(observations, torch.empty(0))
 
     def updates_per_iteration(self) -> int:
         return math.ceil(len(self.states) / self.settings.batch_size)
 
-    def batches(self, policy: Any, seed: int) -> Iterator[RewardedStates]:
+    def updates(self, policy: Any, seed: int, step: Step) -> Iterator[Metrics]:
         self.states.rewards = self.values(policy)
-        lengths = policy.lengths(self.states.observations)
-        for rows in shuffled(lengths, self.settings.batch_size, np.random.default_rng(seed)):
-            yield self.states.rows(rows)
+        for batch in self.states.minibatches(policy, self.settings.batch_size, np.random.default_rng(seed)):
+            yield step(batch)
 
     def loss(self, policy: Policy, batch: RewardedStates) -> tuple[Tensor, Metrics]:
         output = policy(batch.observations)
-        rewards = torch.as_tensor(batch.rewards, device=output.values.device)
-        expected = (output.distribution.probs * rewards).sum(-1).mean()
+        # expected reward over all actions
+        expected = (output.distribution.probs * torch.as_tensor(batch.rewards)).sum(-1).mean()
+        # entropy bonus and KL penalty
         loss, metrics = self.regularize(-expected, output, batch.reference)
         return loss, metrics | {"train_return": expected.item()}
-
-    def end_iteration(self, policy: Policy, figures: Metrics) -> None:
-        self.regularize.end_iteration(figures)
-
-    def state(self) -> dict[str, Tensor]:
-        return self.regularize.state()
-
-    def load_state(self, tensors: dict[str, Tensor]) -> None:
-        self.regularize.load_state(tensors)

@@ -10,7 +10,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from core.models.sharding import shard_like, whole
+from core.models.sharding import gather_full, shard_like
 from core.util.errors import SteerError
 from core.util.files import recover_folder, replace_folder, write_json
 
@@ -20,12 +20,13 @@ class Progress:
     """How far a stage has come.
 
     Attributes:
-        fingerprint: of settings and data; a checkpoint of another run is refused.
-        iteration: iterations done.
-        best_iteration, best_score: of the best validation reward so far (0: before the first iteration).
-        history: one row of figures for each iteration.
-        schedule: state of the learning-rate schedule.
-        finished: whether the stage has ended.
+        fingerprint: Hash of settings and data; a checkpoint of another run is refused.
+        iteration: Number of iterations done.
+        best_iteration: Iteration of the best validation reward so far; 0 before the first iteration.
+        best_score: Best validation reward so far.
+        history: Metrics of each iteration.
+        schedule: State of the learning-rate schedule.
+        finished: Whether the stage has ended.
     """
 
     fingerprint: str
@@ -41,12 +42,12 @@ def write_checkpoint(folder: Path, progress: Progress, tensors: dict[str, dict[s
     """Replace the checkpoint in `folder`; a failure leaves the old one.
 
     Args:
-        folder: of the checkpoint.
-        progress: see `Progress`.
-        tensors: groups of named tensors.
+        folder: Folder of the checkpoint.
+        progress: How far the stage has come.
+        tensors: Groups of named tensors.
 
     Raises:
-        SteerError: the disk is full.
+        SteerError: The disk is full.
     """
     with replace_folder(folder) as fresh:
         flat = {
@@ -63,7 +64,7 @@ def read_checkpoint(folder: Path, fingerprint: str) -> tuple[Progress, dict[str,
     """The checkpoint in `folder`, or None where there is none.
 
     Raises:
-        SteerError: it is damaged, or belongs to other settings or data.
+        SteerError: It is damaged, or belongs to other settings or data.
     """
     recover_folder(folder)
     if not folder.exists():
@@ -90,7 +91,7 @@ def read_checkpoint(folder: Path, fingerprint: str) -> tuple[Progress, dict[str,
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     """The optimizer's state as named tensors."""
     state = optimizer.state_dict()["state"]
-    return {f"{index}.{name}": whole(tensor) for index, slots in state.items() for name, tensor in slots.items()}
+    return {f"{index}.{name}": gather_full(tensor) for index, slots in state.items() for name, tensor in slots.items()}
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:

@@ -7,8 +7,8 @@ class Explorer:
     """Acts greedily, except in a share of decisions, which are sampled from the policy.
 
     Args:
-        share: of decisions that are sampled; 0 never explores.
-        seed: None for real chance.
+        share: Share of decisions that are sampled; 0 never explores.
+        seed: Seed of the chance; None for real chance.
     """
 
     def __init__(self, share: float = 0.0, seed: int | None = None) -> None:
@@ -23,7 +23,7 @@ class Explorer:
         """An action, and the probability with which this rule takes it (its propensity).
 
         Args:
-            probs: of each action under the policy, float of shape (actions,); they need not sum to 1.
+            probs: Probability of each action under the policy, float of shape (actions,); they need not sum to 1.
         """
         probs = probs / probs.sum()
         best = int(probs.argmax())
@@ -34,8 +34,8 @@ class Explorer:
         """A list without repetition, and its propensity as a whole.
 
         Args:
-            logits: of each item, float of shape (items,).
-            length: of the list.
+            logits: Score of each item, float of shape (items,).
+            length: Length of the list.
 
         Returns:
             Rows of the items, int64 of shape (length,), and the probability that this rule shows that very list.

@@ -1,51 +1,62 @@
 """Group relative policy optimisation (Shao et al. 2024, DeepSeekMath, equation 3).
 
-Every first state is tried `group` times; an episode's advantage is its return's distance from its group's mean in
-standard deviations, for each of its picks. The upper side of the clip range may be wider (Yu et al. 2025, DAPO, section
-3.1). The KL penalty is the shared one; on texts that is the paper's per-token estimate.
+Every first state is tried `num_generations` times; an episode's advantage is its return's distance from its group's
+mean in standard deviations, for each of its picks. The upper side of the clip range may be wider (Yu et al. 2025, DAPO,
+section 3.1). The KL penalty is the shared one; on texts that is the paper's per-token estimate.
 """
 
-import math
 from collections.abc import Iterator
+from typing import Literal
 
 import numpy as np
+from pydantic import Field
 from torch import Tensor
 
-from core.envs.episodes import EpisodeEnv
 from core.models.distributions import row_mean
 from core.models.policy import Policy
-from core.rl.advantages import first_episodes, group_relative
-from core.rl.algorithm import Metrics
-from core.rl.on_policy import OnPolicy
-from core.rl.rollout import Rollout
-from core.rl.settings import RLSettings
+from core.rl.algorithm import Metrics, Step
+from core.rl.on_policy import GroupAlgorithm
+from core.rl.rollout import Rollout, group_relative
+from core.rl.settings import GroupSettings
 
 
-class GRPO(OnPolicy):
+class GRPOSettings(GroupSettings):
+    """Settings of GRPO."""
+
+    algorithm: Literal["grpo"] = "grpo"
+    n_epochs: int = Field(default=2, ge=1, description="Passes over each rollout.")
+    clip_range_high: float | None = Field(
+        default=None,
+        gt=0,
+        description="Distance above 1 at which the ratio is clipped; None for clip_range.",
+    )
+
+
+class GRPO(GroupAlgorithm):
     """Compares episodes of the same first state with each other."""
 
-    def __init__(self, env: EpisodeEnv, settings: RLSettings, reference: Policy | None = None) -> None:
-        super().__init__(env, settings, reference, group=settings.group)
+    settings: GRPOSettings
 
     def updates_per_iteration(self) -> int:
-        rows = self.settings.steps * self.experience.env.num_envs
-        return self.settings.epochs * math.ceil(rows / self.settings.batch_size)
+        return self.settings.n_epochs * self.batches_per_epoch(self.settings.batch_size)
 
-    def batches(self, policy: Policy, seed: int) -> Iterator[Rollout]:
-        rollout, environment, returns = first_episodes(self.experience.collect(policy, seed))
-        advantages = group_relative(returns, self.settings.group)
-        rollout.advantages = advantages[environment][:, None].expand(-1, rollout.actions.shape[1]).contiguous()
+    def group_advantages(self, returns: Tensor) -> Tensor:
+        return group_relative(returns, self.settings.num_generations)
+
+    def updates(self, policy: Policy, seed: int, step: Step) -> Iterator[Metrics]:
+        rollout = self.collect_rollouts(policy, seed)
         generator = np.random.default_rng(seed)
-        for _ in range(self.settings.epochs):
-            yield from self.experience.batches(rollout, policy, generator)
+        for _ in range(self.settings.n_epochs):
+            for batch in rollout.minibatches(policy, self.settings.batch_size, generator):
+                yield step(batch)
 
     def loss(self, policy: Policy, batch: Rollout) -> tuple[Tensor, Metrics]:
         s = self.settings
         output = policy(batch.observations, batch.actions)
-        device = output.values.device
-        advantages = batch.advantages.to(device)
-        log_probs = output.distribution.log_prob(batch.actions.to(device))
-        ratio = (log_probs - batch.log_probs.to(device)).exp()
+        # clipped surrogate loss, pick by pick
+        ratio = (output.distribution.log_prob(batch.actions) - batch.log_probs).exp()
         clipped = ratio.clamp(1 - s.clip_range, 1 + (s.clip_range_high or s.clip_range))
-        loss = -row_mean((ratio * advantages).minimum(clipped * advantages), batch.made.to(device)).mean()
+        surrogate = (ratio * batch.advantages).minimum(clipped * batch.advantages)
+        loss = -row_mean(surrogate, batch.mask).mean()
+        # entropy bonus and KL penalty
         return self.regularize(loss, output, batch.reference)

@@ -15,37 +15,37 @@ from typing import Any
 import numpy as np
 import torch
 from accelerate import Accelerator
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 from torch.utils.tensorboard import SummaryWriter
 
 from core.models.distributed import is_sharded, on_cpu
 from core.models.policy import Policy
-from core.models.sharding import is_shard, sharded_copy
-from core.rl.algorithm import Algorithm, Loss, Metrics
+from core.models.sharding import gather_full, is_shard, sharded_copy
+from core.rl.algorithm import Algorithm, Batch, Metrics
 from core.rl.checkpoint import Progress, optimizer_tensors, read_checkpoint, restore_optimizer, write_checkpoint
-from core.rl.gradients import averaged, clipped
 from core.rl.schedule import learning_rate_schedule
 from core.rl.settings import StageSettings
 from core.util.errors import SteerError
 
-Report = Callable[[int, int, dict[str, float]], None]
+Report = Callable[[int, int, Metrics], None]
 
 
 class Learner:
     """Runs an algorithm on a policy until it stops getting better, and leaves the best weights in the policy.
 
     Every iteration draws its randomness from (seed, iteration) alone, so a run that was killed and started again goes
-    on along the same curve.
+    on along the same curve; only episodes that were to go on from one rollout to the next begin anew.
 
     Args:
-        policy: gets the best weights in the end; without FSDP it is trained in place.
-        algorithm: yields batches and their loss.
-        settings: of the stage.
-        validate: reward on the validation split; the higher the better.
-        folder: for the checkpoint and TensorBoard's log.
-        fingerprint: of settings and data.
-        seed: of the stage.
-        report: told (iteration, iterations, figures) after every iteration.
+        policy: Policy that gets the best weights in the end; without FSDP it is trained in place.
+        algorithm: Algorithm that says what to learn from, and its loss.
+        settings: Settings of the stage.
+        validate: Function that gives a policy's reward on the validation split; the higher the better.
+        folder: Folder for the checkpoint and TensorBoard's log.
+        fingerprint: Hash of settings and data; a checkpoint of another one is refused.
+        seed: Seed of the stage.
+        report: Function that is told (iteration, iterations, metrics) after every iteration.
     """
 
     def __init__(
@@ -74,14 +74,14 @@ class Learner:
         self.schedule = learning_rate_schedule(self.optimizer, settings, self.steps)
         self.best: dict[str, Tensor] = {}
 
-    def run(self) -> list[dict[str, float]]:
+    def run(self) -> list[Metrics]:
         """Train to the end, from the checkpoint on if there is one.
 
         Returns:
-            One row of figures for each iteration.
+            Metrics of each iteration.
 
         Raises:
-            SteerError: the loss is not finite, the disk is full, or the checkpoint is not this run's; the last good
+            SteerError: The loss is not finite, the disk is full, or the checkpoint is not this run's; the last good
                 checkpoint stays.
         """
         self._restore()
@@ -90,53 +90,54 @@ class Learner:
             self._keep_if_best(self.validate(self.policy))
         while not self._done():
             started = time.perf_counter()
-            figures, rows = self.iterate(self.seed * 100_003 + progress.iteration)
-            seconds = time.perf_counter() - started
+            metrics, rows = self.iterate(self.seed * 100_003 + progress.iteration)
+            metrics["states_per_second"] = rows / (time.perf_counter() - started)
             progress.iteration += 1
-            self.algorithm.end_iteration(self.policy, figures)
-            figures["states_per_second"] = rows / seconds
-            figures["validation_reward"] = self.validate(self.policy)
-            progress.history.append({"iteration": progress.iteration, **figures})
-            self._keep_if_best(figures["validation_reward"])
+            self.algorithm.end_iteration(self.policy, metrics)
+            metrics["validation_reward"] = self.validate(self.policy)
+            progress.history.append({"iteration": progress.iteration, **metrics})
+            self._keep_if_best(metrics["validation_reward"])
             self._save()
-            self._log(figures)
-            self.report(progress.iteration, self.settings.iterations, figures)
+            self._log(metrics)
+            self.report(progress.iteration, self.settings.iterations, metrics)
         self.kept.load_state(self.best, "the best checkpoint")
         self.kept.to(self.accelerator.device).eval()
         return progress.history
 
     def iterate(self, seed: int) -> tuple[Metrics, int]:
-        """One iteration of the algorithm: mean figures of its updates, and the rows that they read."""
+        """One iteration of the algorithm: mean metrics of its updates, and the number of rows that they read."""
         torch.manual_seed(seed)
-        sums: dict[str, list[float]] = defaultdict(list)
-        rows = 0
-        for batch in self.algorithm.batches(self.policy, seed):
-            self.policy.train()
-            for name, value in self.algorithm.update(self.policy, batch, self.step).items():
-                sums[name].append(value)
-            rows += len(batch)
-        return {name: float(np.mean(values)) for name, values in sums.items()}, rows
+        rows: list[int] = []
 
-    def step(self, loss_of: Loss[Any], batch: Any) -> Metrics:
-        """One step of the optimiser on the mean loss over a batch, which is equal in all processes.
+        def step(batch: Batch) -> Metrics:
+            rows.append(len(batch))
+            return self.step(batch)
 
-        Args:
-            loss_of: mean loss of some rows, and figures for the log.
-            batch: see `core.rl.algorithm.Rows`.
+        found: dict[str, list[float]] = defaultdict(list)
+        for metrics in self.algorithm.updates(self.policy, seed, step):
+            for name, value in metrics.items():
+                found[name].append(value)
+        return {name: float(np.mean(values)) for name, values in found.items()}, sum(rows)
+
+    def step(self, batch: Batch) -> Metrics:
+        """One step of the optimiser on the algorithm's mean loss over a batch, which is equal in all processes.
 
         Raises:
-            SteerError: the loss is not finite.
+            SteerError: The loss is not finite.
         """
+        # this process's rows, in parts that fit into memory
         processes = self.accelerator.num_processes
         own = np.arange(len(batch))[self.accelerator.process_index :: processes]
         largest = math.ceil(len(batch) / processes)
-        parts = np.array_split(own, math.ceil(largest / (self.settings.micro_batch or largest)))
+        parts = np.array_split(own, math.ceil(largest / (self.settings.micro_batch_size or largest)))
+        # gradients of all parts
         metrics: Metrics = defaultdict(float)
+        self.policy.train()
         self.optimizer.zero_grad(set_to_none=True)
         for part in parts:
             # A process without rows of a small batch goes along with weight 0: shards need every process's passes.
             rows = batch if len(part) == len(batch) else batch.rows(part if len(part) else np.zeros(1, dtype=int))
-            loss, figures = loss_of(rows)
+            loss, found = self.algorithm.loss(self.policy, rows.to(self.accelerator.device))
             if not torch.isfinite(loss):
                 raise SteerError(
                     f"the loss became {loss.item()} in iteration {self.progress.iteration + 1}; "
@@ -144,11 +145,12 @@ class Learner:
                 )
             share = processes * len(part) / len(batch)  # the mean over processes is the mean over rows
             (loss * share).backward()
-            for name, value in figures.items():
+            for name, value in found.items():
                 metrics[name] += value * share
         if processes > 1:
-            metrics = averaged(self.trained, metrics, self.accelerator)
-        metrics["gradient_norm"] = clipped(self.trained, self.settings.clip_norm)
+            metrics = all_reduce_gradients(self.trained, metrics, self.accelerator)
+        # the optimiser's step
+        metrics["gradient_norm"] = clip_grad_norm(self.trained, self.settings.max_grad_norm)
         self.optimizer.step()
         self.schedule.step()
         self.policy.after_step(self.schedule.last_epoch, self.steps)
@@ -189,18 +191,50 @@ class Learner:
         for group, rate in zip(self.optimizer.param_groups, self.schedule.get_last_lr(), strict=True):
             group["lr"] = rate  # the schedule itself would set it only after the next step
 
-    def _log(self, figures: dict[str, float]) -> None:
+    def _log(self, metrics: Metrics) -> None:
         if not self.accelerator.is_main_process:
             return
         with SummaryWriter(str(self.folder / "tensorboard"), purge_step=self.progress.iteration) as writer:
-            for name, value in figures.items():
+            for name, value in metrics.items():
                 writer.add_scalar(name, value, self.progress.iteration)
+
+
+def all_reduce_gradients(parameters: list[nn.Parameter], metrics: Metrics, accelerator: Accelerator) -> Metrics:
+    """Average gradients and metrics over the processes, in one exchange.
+
+    Args:
+        parameters: Trained parameters; FSDP has averaged the gradients of those in shards already.
+        metrics: Metrics of this process, with the same names in all.
+        accelerator: Accelerator of this process.
+
+    Returns:
+        The averaged metrics.
+    """
+    ours = [parameter for parameter in parameters if not is_shard(parameter)]
+    gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in ours]
+    values = torch.tensor([metrics[name] for name in sorted(metrics)], device=accelerator.device)
+    flat = torch.cat([values, *(gradient.reshape(-1) for gradient in gradients)])
+    mean: Tensor = accelerator.reduce(flat, reduction="mean")
+    first, *parts = mean.split([len(metrics), *(gradient.numel() for gradient in gradients)])
+    for parameter, part in zip(ours, parts, strict=True):
+        parameter.grad = part.view_as(parameter)
+    return dict(zip(sorted(metrics), first.tolist(), strict=True))
+
+
+def clip_grad_norm(parameters: list[nn.Parameter], max_norm: float) -> float:
+    """Scale the gradients down to a joint norm of at most `max_norm`; their norm before that."""
+    kinds = [[p for p in parameters if p.grad is not None and is_shard(p) == kind] for kind in (False, True)]
+    norms = [gather_full(get_total_norm([p.grad for p in kind if p.grad is not None])) for kind in kinds if kind]
+    norm = torch.stack(norms).norm()
+    for kind in kinds:
+        clip_grads_with_norm_(kind, max_norm, norm)
+    return norm.item()
 
 
 def _parameter_groups(policy: Policy, settings: StageSettings) -> list[dict[str, Any]]:
     """Pretrained weights learn slowly, new heads fast; biases and norms do not decay."""
     pretrained = {id(parameter) for parameter in policy.pretrained_parameters()}
-    groups: dict[tuple[float, float, bool], list[torch.nn.Parameter]] = defaultdict(list)
+    groups: dict[tuple[float, float, bool], list[nn.Parameter]] = defaultdict(list)
     for parameter in policy.parameters():
         if parameter.requires_grad:
             rate = settings.learning_rate if id(parameter) in pretrained else settings.head_learning_rate

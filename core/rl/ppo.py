@@ -5,63 +5,76 @@ from unlearning what it was taught, and an end to the updates of an iteration on
 (as in Stable-Baselines3).
 """
 
-import math
 from collections.abc import Iterator
-from typing import Any
+from typing import Literal
 
 import numpy as np
+from pydantic import Field
 from torch import Tensor
 
 from core.models.distributions import row_mean
 from core.models.policy import Policy
-from core.rl.advantages import generalized_advantages
 from core.rl.algorithm import Metrics, Step
-from core.rl.experience import normalize_advantages
-from core.rl.on_policy import OnPolicy
+from core.rl.on_policy import CriticAlgorithm
 from core.rl.rollout import Rollout
+from core.rl.settings import CriticSettings, MinibatchSettings
 
 
-class PPO(OnPolicy):
+class PPOSettings(CriticSettings, MinibatchSettings):
+    """Settings of PPO."""
+
+    algorithm: Literal["ppo"] = "ppo"
+    n_epochs: int = Field(default=2, ge=1, description="Passes over each rollout.")
+    clip_range: float = Field(
+        default=0.2, gt=0, description="Distance from 1 at which the ratio to the old policy is clipped."
+    )
+    vf_coef: float = Field(default=0.5, ge=0, description="Weight of the value loss.")
+    target_kl: float | None = Field(
+        default=0.03,
+        gt=0,
+        description="KL divergence to the old policy in nats that ends the updates of an iteration at 1.5 times its "
+        "size; None never ends them early.",
+    )
+
+
+class PPO(CriticAlgorithm):
     """Collects a rollout in each iteration and passes over it several times."""
 
-    _moved = 0.0  # estimate of the KL between the policy that acted and the present one
+    settings: PPOSettings
 
     def updates_per_iteration(self) -> int:
-        rows = self.settings.steps * self.experience.env.num_envs
-        return self.settings.epochs * math.ceil(rows / self.settings.batch_size)
+        return self.settings.n_epochs * self.batches_per_epoch(self.settings.batch_size)
 
-    def batches(self, policy: Policy, seed: int) -> Iterator[Rollout]:
+    def updates(self, policy: Policy, seed: int, step: Step) -> Iterator[Metrics]:
         s = self.settings
-        rollout = self.experience.collect(policy, seed)
-        rollout.advantages, rollout.returns = generalized_advantages(rollout, s.gamma, s.gae_lambda)
-        if s.normalize_advantage:
-            rollout.advantages = normalize_advantages(rollout.advantages, rollout.made)
+        rollout = self.collect_rollouts(policy, seed)
         generator = np.random.default_rng(seed)
-        self._moved = 0.0
-        for _ in range(s.epochs):
-            for batch in self.experience.batches(rollout, policy, generator):
-                if s.target_kl is not None and self._moved > 1.5 * s.target_kl:
+        for _ in range(s.n_epochs):
+            for batch in rollout.minibatches(policy, s.batch_size, generator):
+                metrics = step(batch)
+                yield metrics
+                if s.target_kl is not None and metrics["approx_kl"] > 1.5 * s.target_kl:
                     return
-                yield batch
 
     def loss(self, policy: Policy, batch: Rollout) -> tuple[Tensor, Metrics]:
         s = self.settings
         output = policy(batch.observations, batch.actions)
-        device = output.values.device
-        made, advantages = batch.made.to(device), batch.advantages.to(device)
-        log_ratio = output.distribution.log_prob(batch.actions.to(device)) - batch.log_probs.to(device)
+        # ratio between the new and the old policy, 1 at the first step
+        log_ratio = output.distribution.log_prob(batch.actions) - batch.log_probs
         ratio = log_ratio.exp()
+        # clipped surrogate loss (equation 7)
         clipped = ratio.clamp(1 - s.clip_range, 1 + s.clip_range)
-        policy_loss = -row_mean(ratio.mul(advantages).minimum(clipped * advantages), made).mean()  # equation 7
-        value_loss = row_mean((output.values - batch.returns.to(device)).square(), made).mean()
-        loss, metrics = self.regularize(policy_loss + s.value_weight * value_loss, output, batch.reference)
+        surrogate = (ratio * batch.advantages).minimum(clipped * batch.advantages)
+        policy_loss = -row_mean(surrogate, batch.mask).mean()
+        # value loss
+        value_loss = row_mean((output.values - batch.returns).square(), batch.mask).mean()
+        # entropy bonus and KL penalty
+        loss, metrics = self.regularize(policy_loss + s.vf_coef * value_loss, output, batch.reference)
+        # how far the policy has moved: a low-variance estimate of KL(old || new) (Schulman 2020, k3)
+        approx_kl = row_mean(ratio - 1 - log_ratio, batch.mask).mean()
+        clip_fraction = row_mean(((ratio - 1).abs() > s.clip_range).float(), batch.mask).mean()
         return loss, metrics | {
             "value_loss": value_loss.item(),
-            "kl_step": row_mean(ratio - 1 - log_ratio, made).mean().item(),  # low-variance estimate of KL(old || new)
-            "clipped": row_mean(((ratio - 1).abs() > s.clip_range).float(), made).mean().item(),
+            "approx_kl": approx_kl.item(),
+            "clip_fraction": clip_fraction.item(),
         }
-
-    def update(self, policy: Policy, batch: Any, step: Step[Any]) -> Metrics:
-        metrics = super().update(policy, batch, step)
-        self._moved = metrics["kl_step"]
-        return metrics

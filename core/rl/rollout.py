@@ -1,154 +1,157 @@
-"""What every algorithm reads: states, what was done in them, and what came of it."""
+"""What a policy did and what came of it, and how much better that was than expected."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from core.envs.episodes import EpisodeEnv
-from core.envs.observations import Observations, join, take
-from core.models.policy import Policy
+from core.rl.algorithm import NOT_BY_ROW, Batch
+from core.util.errors import SteerError
 
 
 @dataclass
-class Rollout:
+class Rollout(Batch):
     """Rows of experience; a row is one state and the picks made in it (1 for a choice, more for a list or a text).
 
-    Rows stand step by step: row `t * environments + e` is step `t` of environment `e`.
+    Rows stand step by step: row `t * n_envs + e` is step `t` of environment `e`.
 
     Attributes:
-        observations: the states.
-        actions: int64 of shape (rows, picks).
-        made: false for the filling behind a text's end, bool of shape (rows, picks).
-        log_probs: of each pick when it was made, float32 of shape (rows, picks).
-        values: expected from each pick on when it was made, float32 of shape (rows, picks).
-        rewards: of each pick, float32 of shape (rows, picks).
-        ends: whether the episode ended with the row, bool of shape (rows,).
-        last_values: of the states after the last step, float32 of shape (environments,); 0 where all episodes ended.
-        episode_returns: undiscounted returns of the episodes that ended.
-        advantages: how much better than expected each pick turned out, (rows, picks); an algorithm fills it in.
-        returns: what the critic should have expected, (rows, picks); an algorithm fills it in.
-        reference: log-probabilities under the reference policy, see `Policy.log_probs_for_kl`; None without one.
+        actions: Picks of each row, int64 of shape (rows, picks).
+        mask: Whether each pick was made, bool of shape (rows, picks); false for the filling behind a text's end.
+        log_probs: Log-probability of each pick when it was made, float32 of shape (rows, picks).
+        values: Return that the critic expected from each pick on, float32 of shape (rows, picks).
+        rewards: Reward of each pick, float32 of shape (rows, picks).
+        dones: Whether the episode ended with the row, bool of shape (rows,).
+        final_values: Value of the state in which a time limit cut the episode off, float32 of shape (rows,); 0 in all
+            other rows.
+        last_values: Value of the states after the last step, float32 of shape (n_envs,); 0 where all episodes ended.
+        episode_returns: Undiscounted returns of the episodes that ended, float64 of shape (episodes,).
+        advantages: How much better than expected each pick turned out, (rows, picks); an algorithm fills it in.
+        returns: What the critic should have expected, (rows, picks); an algorithm fills it in.
+        reference: What the reference policy says, see `Policy.log_probs_for_kl`; None without one.
     """
 
-    observations: Observations
     actions: Tensor
-    made: Tensor
+    mask: Tensor
     log_probs: Tensor
     values: Tensor
     rewards: Tensor
-    ends: Tensor
-    last_values: Tensor
-    episode_returns: np.ndarray
+    dones: Tensor
+    final_values: Tensor
+    last_values: Tensor = field(metadata=NOT_BY_ROW)
+    episode_returns: np.ndarray = field(metadata=NOT_BY_ROW)
     advantages: Tensor
     returns: Tensor
     reference: Tensor | None = None
 
-    def __len__(self) -> int:
-        return len(self.actions)
-
     @property
-    def environments(self) -> int:
-        """Environments side by side."""
+    def n_envs(self) -> int:
+        """Number of environments that ran side by side."""
         return len(self.last_values)
 
-    def rows(self, at: np.ndarray) -> "Rollout":
-        """Some of the rows, for a batch; they need not be whole steps any more."""
-        return Rollout(
-            take(self.observations, at),
-            self.actions[at],
-            self.made[at],
-            self.log_probs[at],
-            self.values[at],
-            self.rewards[at],
-            self.ends[at],
-            self.last_values,
-            self.episode_returns,
-            self.advantages[at],
-            self.returns[at],
-            None if self.reference is None else self.reference[at],
+
+def generalized_advantages(rollout: Rollout, gamma: float, gae_lambda: float) -> tuple[Tensor, Tensor]:
+    """Generalized advantage estimation (Schulman et al. 2016, equation 16).
+
+    The picks within a state are steps in time like the states themselves, so a list's positions, a text's tokens and a
+    dialogue's turns are one and the same to every algorithm. An episode that was cut off, rather than ended, counts
+    what the critic expects of its last state (Pardo et al. 2018).
+
+    Args:
+        rollout: Whole steps of all environments.
+        gamma: Discount factor from pick to pick.
+        gae_lambda: Trade-off: 0 for one-step errors (low variance), 1 for whole returns (no bias).
+
+    Returns:
+        Advantages and returns (advantages + values), float32 of shape (rows, picks).
+    """
+    n_envs, picks = rollout.n_envs, rollout.actions.shape[1]
+    shape = (len(rollout) // n_envs, n_envs, picks)
+    rewards, values, mask = (part.reshape(shape) for part in (rollout.rewards, rollout.values, rollout.mask))
+    dones, final_values = (part.reshape(shape[:2]) for part in (rollout.dones, rollout.final_values))
+    advantages = torch.zeros(shape)
+    next_value, last_gae_lam = rollout.last_values, torch.zeros(n_envs)
+    for t in reversed(range(len(advantages))):
+        # Behind the end of an episode stands another one, of which this one must not know.
+        next_non_terminal = (~dones[t]).float()
+        next_value = next_value * next_non_terminal + final_values[t]
+        last_gae_lam = last_gae_lam * next_non_terminal
+        for pick in reversed(range(picks)):
+            delta = rewards[t, :, pick] + gamma * next_value - values[t, :, pick]
+            # What fills a row up behind the end of a short text lets time pass through.
+            last_gae_lam = torch.where(mask[t, :, pick], delta + gamma * gae_lambda * last_gae_lam, last_gae_lam)
+            next_value = torch.where(mask[t, :, pick], values[t, :, pick], next_value)
+            advantages[t, :, pick] = last_gae_lam * mask[t, :, pick]
+    flat = advantages.reshape(-1, picks)
+    return flat, flat + rollout.values
+
+
+def normalize_advantages(advantages: Tensor, mask: Tensor) -> Tensor:
+    """Advantages with mean 0 and deviation 1; a single one is left as it is.
+
+    Over the whole rollout, not the batch: batches are bucketed by length, and short texts differ from long ones.
+
+    Args:
+        advantages: Advantage of each pick, float32 of shape (rows, picks).
+        mask: Whether each pick was made, bool of shape (rows, picks).
+    """
+    picked = advantages[mask]
+    if len(picked) < 2:
+        return advantages
+    return (advantages - picked.mean()) / (picked.std() + 1e-8)
+
+
+def first_episodes(rollout: Rollout) -> tuple[Rollout, np.ndarray, Tensor]:
+    """The first episode of every environment, for algorithms that judge episodes as wholes.
+
+    Returns:
+        Its rows, the environment of each row, and the episodes' returns, float32 of shape (n_envs,).
+
+    Raises:
+        SteerError: An episode has not ended within the rollout.
+    """
+    n_envs = rollout.n_envs
+    dones = rollout.dones.reshape(-1, n_envs)
+    check_first_episodes_end(rollout)
+    within = torch.cat([torch.ones(1, n_envs, dtype=torch.bool), dones.cumsum(0)[:-1] == 0])
+    returns = (rollout.rewards.sum(1).reshape(-1, n_envs) * within).sum(0)
+    rows = np.flatnonzero(within.reshape(-1).numpy())
+    return rollout.rows(rows), rows % n_envs, returns
+
+
+def check_first_episodes_end(rollout: Rollout) -> None:
+    """Refuse a rollout of new episodes that is too short for them: what comes later would never be learnt from.
+
+    Raises:
+        SteerError: The first episode of an environment has not ended within the rollout.
+    """
+    dones = rollout.dones.reshape(-1, rollout.n_envs)
+    if not dones.any(0).all():
+        raise SteerError(
+            f"an episode did not end within {len(dones)} steps; raise rl.n_steps to the longest episode of the task "
+            "(ppo, a2c and trpo can also go on from rollout to rollout: rl.fresh_episodes=false)"
         )
 
 
-@torch.no_grad()
-def collect(
-    policy: Policy,
-    env: EpisodeEnv,
-    *,
-    steps: int,
-    seed: int,
-    gamma: float,
-    begin: Observations,
-    so_far: np.ndarray | None = None,
-) -> Rollout:
-    """Let `policy` act for `steps` steps in every environment.
-
-    An episode that was cut off, rather than ended, counts what the critic expects of its last state (Pardo et al.
-    2018).
+def leave_one_out(returns: Tensor, group: int) -> Tensor:
+    """Each return minus the mean of the others of its group (Kool et al. 2019; Ahmadian et al. 2024, equation 7).
 
     Args:
-        policy: acts by sampling.
-        env: has been reset, or goes on from an earlier rollout.
-        steps: of each environment.
-        seed: of the sampling.
-        gamma: discount.
-        begin: the environments' present states.
-        so_far: undiscounted returns of the episodes that go on from an earlier rollout, float64 of shape
-            (environments,); brought up to date in place.
+        returns: Returns of groups one after the other, shape (groups * group,).
+        group: Number of episodes of the same first state.
     """
-    policy.eval()
-    generator = torch.Generator(device=policy.device).manual_seed(seed)
-    observations, states, acts, rewards, ends = begin, [], [], [], []
-    running = np.zeros(env.num_envs) if so_far is None else so_far
-    episode_returns: list[float] = []
-    for _ in range(steps):
-        acted = policy.act(observations, generator)
-        states.append(observations)
-        acts.append(acted)
-        observations, reward, ended, cut, infos = env.step(acted.actions.numpy())
-        pick_rewards = infos["pick_rewards"] if "pick_rewards" in infos else _at_last_pick(reward, acted.made)
-        pick_rewards = torch.as_tensor(pick_rewards, dtype=torch.float32)
-        if cut.any():
-            pick_rewards[cut, -1] += gamma * _values(
-                policy, take(infos["final_observations"], np.flatnonzero(cut)), seed
-            )
-        rewards.append(pick_rewards)
-        over = ended | cut
-        ends.append(torch.as_tensor(over))
-        running += reward
-        episode_returns += running[over].tolist()
-        running[over] = 0
-    widest = max(acted.actions.shape[1] for acted in acts)
-    values = _stack([acted.values for acted in acts], widest)
-    return Rollout(
-        join(states),
-        _stack([acted.actions for acted in acts], widest),
-        _stack([acted.made for acted in acts], widest),
-        _stack([acted.log_probs for acted in acts], widest),
-        values,
-        _stack(rewards, widest),
-        torch.cat(ends),
-        # Behind the end of an episode nothing is expected, and asking would cost a forward pass, or a whole text.
-        torch.zeros(env.num_envs) if ends[-1].all() else _values(policy, observations, seed),
-        np.array(episode_returns),
-        torch.zeros_like(values),
-        torch.zeros_like(values),
-    )
+    by_group = returns.reshape(-1, group)
+    others = (by_group.sum(1, keepdim=True) - by_group) / (group - 1)
+    return (by_group - others).reshape(-1)
 
 
-def _values(policy: Policy, observations: Observations, seed: int) -> Tensor:
-    """Value of each state, float32 of shape (states,)."""
-    return policy.act(observations, torch.Generator(device=policy.device).manual_seed(seed)).values[:, 0]
+def group_relative(returns: Tensor, group: int) -> Tensor:
+    """Each return's distance from its group's mean in standard deviations (Shao et al. 2024, section 4.1.2).
 
-
-def _at_last_pick(reward: np.ndarray, made: Tensor) -> Tensor:
-    """The reward of a whole action, given to the last pick that was made."""
-    rewards = torch.zeros(made.shape)
-    rewards[torch.arange(len(made)), made.sum(1) - 1] = torch.as_tensor(reward, dtype=torch.float32)
-    return rewards
-
-
-def _stack(parts: list[Tensor], picks: int) -> Tensor:
-    """All rows, filled up with zeros to the same number of picks."""
-    return torch.cat([torch.nn.functional.pad(part, (0, picks - part.shape[1])) for part in parts])
+    Args:
+        returns: Returns of groups one after the other, shape (groups * group,).
+        group: Number of episodes of the same first state.
+    """
+    by_group = returns.reshape(-1, group)
+    return ((by_group - by_group.mean(1, keepdim=True)) / (by_group.std(1, keepdim=True) + 1e-4)).reshape(-1)

@@ -10,13 +10,18 @@ _LAST_SHARE = 0.01
 
 
 def learning_rate_schedule(optimizer: Optimizer, settings: StageSettings, steps: int) -> LRScheduler:
-    """Warm-up over the share `settings.warmup` of `steps`, then the schedule that the settings name.
+    """Warm-up over the share `settings.warmup_ratio` of `steps`, then the schedule that the settings name.
 
     `constant` stays, `linear` and `cosine` fall to 0, `exponential` falls to a hundredth by an equal factor each step.
+
+    Args:
+        optimizer: Optimiser whose learning rates are scaled.
+        settings: Settings of the stage.
+        steps: Number of the optimiser's steps in the whole stage.
     """
-    warmup = round(settings.warmup * steps)
-    if settings.schedule != "exponential":
-        name = "constant_with_warmup" if settings.schedule == "constant" else settings.schedule
+    warmup = round(settings.warmup_ratio * steps)
+    if settings.lr_scheduler_type != "exponential":
+        name = "constant_with_warmup" if settings.lr_scheduler_type == "constant" else settings.lr_scheduler_type
         return get_scheduler(name, optimizer, num_warmup_steps=warmup, num_training_steps=steps)
 
     def share(step: int) -> float:

@@ -8,86 +8,96 @@ only while TRPO trains it. Left out: nothing. The critic learns by the learner's
 Every process computes the whole step, so a distributed run gains nothing in the actor's part and stays exact.
 """
 
-import math
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
+from pydantic import Field
 from torch import Tensor
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from core.models.distributions import row_mean
 from core.models.policy import Policy, PolicyOutput
 from core.models.sharding import is_shard
-from core.rl.advantages import generalized_advantages
 from core.rl.algorithm import Metrics, Step
-from core.rl.experience import normalize_advantages
-from core.rl.on_policy import OnPolicy
+from core.rl.on_policy import CriticAlgorithm
 from core.rl.rollout import Rollout
+from core.rl.settings import CriticSettings, MinibatchSettings
 from core.util.errors import SteerError
 
 _SEARCH_STEPS, _SHRINK = 10, 0.8
 
 
-class TRPO(OnPolicy):
+class TRPOSettings(CriticSettings, MinibatchSettings):
+    """Settings of TRPO."""
+
+    algorithm: Literal["trpo"] = "trpo"
+    n_epochs: int = Field(default=2, ge=1, description="Passes of the critic over each rollout.")
+    target_kl: float = Field(
+        default=0.03,
+        gt=0,
+        description="Largest mean KL divergence in nats from the policy before a step.",
+    )
+    cg_max_steps: int = Field(default=10, ge=1, description="Largest number of conjugate-gradient steps.")
+    cg_damping: float = Field(default=0.1, ge=0, description="Number added to the diagonal of the Fisher matrix.")
+    fisher_rows: int = Field(default=128, ge=1, description="Number of rows on which the curvature is measured.")
+
+
+class TRPO(CriticAlgorithm):
     """Collects a rollout in each iteration, takes one natural step of the actor and several of the critic."""
 
-    def updates_per_iteration(self) -> int:
-        rows = self.settings.steps * self.experience.env.num_envs
-        return self.settings.epochs * math.ceil(rows / self.settings.batch_size)
+    settings: TRPOSettings
 
-    def batches(self, policy: Policy, seed: int) -> Iterator[Rollout]:
-        s = self.settings
+    def updates_per_iteration(self) -> int:
+        return self.settings.n_epochs * self.batches_per_epoch(self.settings.batch_size)
+
+    def updates(self, policy: Policy, seed: int, step: Step) -> Iterator[Metrics]:
         if any(is_shard(parameter) for parameter in policy.actor_parameters()):
             raise SteerError("TRPO's second derivatives need whole layers: leave FSDP out, or take PPO")
         policy.allow_second_derivatives()
-        rollout = self.experience.collect(policy, seed)
-        rollout.advantages, rollout.returns = generalized_advantages(rollout, s.gamma, s.gae_lambda)
-        if s.normalize_advantage:
-            rollout.advantages = normalize_advantages(rollout.advantages, rollout.made)
-        yield rollout
+        rollout = self.collect_rollouts(policy, seed)
+        actor_metrics = self.natural_step(policy, rollout.to(policy.device))
+        generator = np.random.default_rng(seed)
+        for _ in range(self.settings.n_epochs):
+            for batch in rollout.minibatches(policy, self.settings.batch_size, generator):
+                yield actor_metrics | step(batch)
 
     def loss(self, policy: Policy, batch: Rollout) -> tuple[Tensor, Metrics]:
         """The critic's loss; the actor's part is `natural_step`."""
         values = policy(batch.observations, batch.actions).values
-        loss = row_mean((values - batch.returns.to(values.device)).square(), batch.made.to(values.device)).mean()
+        loss = row_mean((values - batch.returns).square(), batch.mask).mean()
         return loss, {"value_loss": loss.item()}
-
-    def update(self, policy: Policy, batch: Any, step: Step[Any]) -> Metrics:
-        metrics = self.natural_step(policy, batch)
-        generator = np.random.default_rng(len(batch))
-        for _ in range(self.settings.epochs):
-            for rows in self.experience.batches(batch, policy, generator):
-                metrics |= super().update(policy, rows, step)
-        return metrics
 
     def natural_step(self, policy: Policy, batch: Rollout) -> Metrics:
         """Move the actor to the end of the line search, or leave it where no step improves the surrogate."""
+        s = self.settings
         policy.eval()  # the objective must be the same function at every point of the search
-        parameters, target = policy.actor_parameters(), self.settings.target_kl or 0.01
+        parameters = policy.actor_parameters()
+        # gradient of the surrogate
         before = self._objective(policy(batch.observations, batch.actions), batch)
         gradient = _flat(torch.autograd.grad(before, parameters, allow_unused=True), parameters)
+        # natural direction, and the longest step along it that the bound allows
         fisher = self._fisher_product(policy, batch, parameters)
-        direction = conjugate_gradient(fisher, gradient, self.settings.cg_steps)
-        largest = torch.sqrt(2 * target / direction.dot(fisher(direction)).clamp_min(1e-12))
+        direction = conjugate_gradient(fisher, gradient, s.cg_max_steps)
+        largest = torch.sqrt(2 * s.target_kl / direction.dot(fisher(direction)).clamp_min(1e-12))
+        # line search
         start = parameters_to_vector(parameters).detach().clone()
         with torch.no_grad():
-            old = policy.log_probs_for_kl(batch.observations, batch.actions)
+            old = policy.log_probs_for_kl(batch.observations, batch.actions).to(start.device)
             for attempt in range(_SEARCH_STEPS):
                 vector_to_parameters(start + _SHRINK**attempt * largest * direction, parameters)
                 output = policy(batch.observations, batch.actions)
-                kl = output.distribution.kl(old.to(start.device)).mean()
+                kl = output.distribution.kl(old).mean()
                 gain = self._objective(output, batch) - before
-                if kl <= target and gain > 0:
+                if kl <= s.target_kl and gain > 0:
                     return {"kl_step": kl.item(), "surrogate_gain": gain.item(), "search_steps": attempt + 1.0}
             vector_to_parameters(start, parameters)
         return {"kl_step": 0.0, "surrogate_gain": 0.0, "search_steps": float(_SEARCH_STEPS)}
 
     def _objective(self, output: PolicyOutput, batch: Rollout) -> Tensor:
-        device = output.values.device
-        ratio = (output.distribution.log_prob(batch.actions.to(device)) - batch.log_probs.to(device)).exp()
-        surrogate = row_mean(ratio * batch.advantages.to(device), batch.made.to(device)).mean()
+        ratio = (output.distribution.log_prob(batch.actions) - batch.log_probs).exp()
+        surrogate = row_mean(ratio * batch.advantages, batch.mask).mean()
         loss, _ = self.regularize(-surrogate, output, batch.reference)
         return -loss
 
@@ -97,37 +107,37 @@ class TRPO(OnPolicy):
         # On a part of the rows: curvature needs far fewer than the gradient does.
         rows = np.linspace(0, len(batch) - 1, min(len(batch), self.settings.fisher_rows)).astype(int)
         part = batch.rows(rows)
-        old = policy.log_probs_for_kl(part.observations, part.actions)
-        kl = policy(part.observations, part.actions).distribution.kl(old.to(policy.device)).mean()
+        old = policy.log_probs_for_kl(part.observations, part.actions).to(policy.device)
+        kl = policy(part.observations, part.actions).distribution.kl(old).mean()
         slope = _flat(torch.autograd.grad(kl, parameters, create_graph=True, allow_unused=True), parameters)
 
         def product(vector: Tensor) -> Tensor:
             curved = torch.autograd.grad(slope.dot(vector), parameters, retain_graph=True, allow_unused=True)
-            return _flat(curved, parameters) + self.settings.damping * vector
+            return _flat(curved, parameters) + self.settings.cg_damping * vector
 
         return product
 
 
-def conjugate_gradient(product: Callable[[Tensor], Tensor], target: Tensor, steps: int) -> Tensor:
+def conjugate_gradient(product: Callable[[Tensor], Tensor], target: Tensor, max_steps: int) -> Tensor:
     """Approximate solution x of A x = target for a positive definite A (Hestenes and Stiefel 1952).
 
     Args:
-        product: maps a vector to A times it.
-        target: right-hand side.
-        steps: at most so many; fewer where the residual vanishes.
+        product: Function that maps a vector to A times it.
+        target: Right-hand side.
+        max_steps: Largest number of steps; fewer are taken where the residual vanishes.
     """
     solution, residual = torch.zeros_like(target), target.clone()
     direction, size = residual.clone(), residual.dot(residual)
-    for _ in range(steps):
+    for _ in range(max_steps):
         curved = product(direction)
         length = size / direction.dot(curved)
         solution += length * direction
         residual -= length * curved
-        following = residual.dot(residual)
-        if following < 1e-10 * target.dot(target):
+        next_size = residual.dot(residual)
+        if next_size < 1e-10 * target.dot(target):
             break
-        direction = residual + following / size * direction
-        size = following
+        direction = residual + next_size / size * direction
+        size = next_size
     return solution
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from core.training.run import Run
-from core.training.settings import load_settings
+from core.training.settings import load_settings, read_settings
 from core.training.task import Task
 from core.util.errors import SteerError
 
@@ -47,7 +47,7 @@ def open_task(task_class: type[TaskT], run: Run) -> TaskT:
         raise SteerError(
             f"{task_class.name} has not been trained in {run.folder}; run `steer train {task_class.name}` first"
         )
-    return task_class(load_settings({}, run.settings))
+    return task_class(load_settings(read_settings(run.settings)))
 
 
 def _task_in_file(path: Path) -> type[Task]:

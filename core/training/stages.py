@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, ClassVar
 from core.models.policy import Policy
 from core.rl.a2c import A2C
 from core.rl.algorithm import Algorithm
-from core.rl.all_action import AllAction
+from core.rl.all_action import AllAction, AllActionSettings
 from core.rl.grpo import GRPO
-from core.rl.off_policy import LoggedDecisions, OffPolicy, log_decisions
+from core.rl.off_policy import LoggedDecisions, OffPolicy, OffPolicySettings, log_decisions
 from core.rl.on_policy import OnPolicy
 from core.rl.ppo import PPO
 from core.rl.reinforce import Reinforce
-from core.rl.settings import StageSettings
-from core.rl.supervised import Supervised
+from core.rl.supervised import Supervised, SupervisedSettings
 from core.rl.trpo import TRPO
 from core.util.errors import SteerError
 
@@ -93,11 +92,11 @@ class ReinforcementLearning(Stage):
     def algorithm(self, task: "Task", policy: Policy) -> Algorithm:
         reference = copy.deepcopy(policy).requires_grad_(False).eval()
         settings = task.settings.rl
-        if settings.algorithm == "all_action":
+        if isinstance(settings, AllActionSettings):
             return AllAction(*task.action_values(), settings, reference)
-        if settings.algorithm == "off_policy":
+        if isinstance(settings, OffPolicySettings):
             return OffPolicy(training_log(task, reference), settings, reference)
-        env = task.environment("train", settings.environments, shuffle=True)
+        env = task.environment("train", settings.n_envs, shuffle=True)
         if env is None:
             raise SteerError(
                 f"{task.name} has no environment, and rl.algorithm={settings.algorithm} has to act in one; "
@@ -118,10 +117,11 @@ def training_log(task: "Task", policy: Policy) -> LoggedDecisions:
     env = task.environment("train", shuffle=True)
     if env is None:
         raise SteerError(f"{task.name} has nothing to learn from; implement environment or logged_decisions")
-    return log_decisions(policy, env, steps=task.settings.rl.steps, seed=task.settings.seed)
+    assert isinstance(task.settings.rl, OffPolicySettings)
+    return log_decisions(policy, env, n_steps=task.settings.rl.n_steps, seed=task.settings.seed)
 
 
-def _imitation(task: "Task", settings: StageSettings) -> Algorithm:
+def _imitation(task: "Task", settings: SupervisedSettings) -> Algorithm:
     demonstrations = task.demonstrations("train")
     if demonstrations is None:
         raise SteerError(f"{task.name} has no demonstrations to imitate; implement them, or leave that stage out")

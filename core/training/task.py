@@ -189,7 +189,7 @@ class Task(ABC, Generic[PolicyT]):
 
 def greedy(policy: Policy) -> Act:
     """Take the policy's most probable action."""
-    return policy.decide
+    return policy.predict
 
 
 def _column(value: Any) -> Column:

@@ -24,8 +24,8 @@ from core.util.files import write_text
 DEFAULT_SPACE = (
     "rl.learning_rate=1e-6..3e-4",
     "rl.head_learning_rate=1e-4..1e-2",
-    "rl.kl=0.001..0.3",
-    "rl.entropy=0.0003..0.03",
+    "rl.kl_coef=0.001..0.3",
+    "rl.ent_coef=0.0003..0.03",
 )
 
 OnTrialEnd = Callable[[optuna.Study, optuna.trial.FrozenTrial], None]
@@ -48,7 +48,7 @@ class Range:
         self.choices = values.split("|") if "|" in values else None
         self.low, dots, self.high = values.partition("..")
         if not equals or (self.choices is None and not self._is_interval(dots)):
-            raise SteerError(f"cannot search {text!r}; write for example rl.kl=0.001..0.3 or rl.algorithm=ppo|a2c")
+            raise SteerError(f"cannot search {text!r}; write for example rl.kl_coef=0.001..0.3 or rl.algorithm=ppo|a2c")
 
     def suggest(self, trial: optuna.Trial) -> str:
         """An override with the value to try."""

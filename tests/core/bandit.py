@@ -41,7 +41,7 @@ class Bandit(Task):
             "encoder": {"adapt": "top", "layers": 1},
             "linear": {"iterations": 8, "batch_size": 4, "patience": 8},
             "supervised": {"iterations": 4, "batch_size": 4, "patience": 4},
-            "rl": {"iterations": 4, "batch_size": 8, "environments": 12, "steps": 2},
+            "rl": {"iterations": 4, "batch_size": 8, "n_envs": 12, "n_steps": 2},
         }
     }
 

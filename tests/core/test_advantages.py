@@ -2,39 +2,46 @@ import numpy as np
 import pytest
 import torch
 
-from core.rl.advantages import first_episodes, generalized_advantages, group_relative, leave_one_out
-from core.rl.rollout import Rollout
+from core.rl.rollout import Rollout, first_episodes, generalized_advantages, group_relative, leave_one_out
 from core.util.errors import SteerError
 
 
-def rollout(rewards, values, ends, last, made=None) -> Rollout:
-    """Rewards and values of shape (steps, environments, picks), ends of (steps, environments)."""
+def rollout(rewards, values, dones, last, mask=None, final=None) -> Rollout:
+    """Rewards and values of shape (steps, environments, picks), dones and final values of (steps, environments)."""
     picks = rewards.shape[2]
     flat_rewards, flat_values = rewards.reshape(-1, picks), values.reshape(-1, picks)
-    made = torch.ones_like(flat_rewards, dtype=torch.bool) if made is None else made.reshape(-1, picks)
-    nothing = torch.zeros_like(flat_rewards)
-    states = {"text": ("",) * len(flat_rewards)}
+    rows, nothing = len(flat_rewards), torch.zeros_like(flat_rewards)
     return Rollout(
-        states, nothing.long(), made, nothing, flat_values, flat_rewards, ends.reshape(-1), last, np.zeros(0), nothing,
-        nothing,
-    )  # fmt: skip
+        observations={"text": ("",) * rows},
+        actions=nothing.long(),
+        mask=torch.ones_like(nothing, dtype=torch.bool) if mask is None else mask.reshape(-1, picks),
+        log_probs=nothing,
+        values=flat_values,
+        rewards=flat_rewards,
+        dones=dones.reshape(-1),
+        final_values=torch.zeros(rows) if final is None else final.reshape(-1),
+        last_values=last,
+        episode_returns=np.zeros(0),
+        advantages=nothing,
+        returns=nothing,
+    )
 
 
 def test_advantages_follow_the_definition_step_by_step():
     torch.manual_seed(0)
     steps, environments, gamma, lam = 5, 3, 0.9, 0.8
     rewards, values = torch.randn(steps, environments, 1), torch.randn(steps, environments, 1)
-    ends = torch.rand(steps, environments) < 0.3
+    dones = torch.rand(steps, environments) < 0.3
     last = torch.randn(environments)
-    flat, returns = generalized_advantages(rollout(rewards, values, ends, last), gamma, lam)
+    flat, returns = generalized_advantages(rollout(rewards, values, dones, last), gamma, lam)
     advantages = flat.reshape(steps, environments, 1)
     for e in range(environments):
         for t in range(steps):
             expected, weight = 0.0, 1.0
             for k in range(t, steps):
-                following = last[e] if k == steps - 1 else values[k + 1, e, 0]
-                expected += weight * (rewards[k, e, 0] + gamma * following * (~ends[k, e]) - values[k, e, 0])
-                if ends[k, e]:
+                next_value = last[e] if k == steps - 1 else values[k + 1, e, 0]
+                expected += weight * (rewards[k, e, 0] + gamma * next_value * (~dones[k, e]) - values[k, e, 0])
+                if dones[k, e]:
                     break
                 weight *= gamma * lam
             assert torch.isclose(advantages[t, e, 0], torch.as_tensor(expected), atol=1e-5)
@@ -51,11 +58,11 @@ def test_the_picks_of_a_list_are_steps_in_time():
 def test_the_filling_behind_a_short_text_changes_nothing():
     torch.manual_seed(1)
     rewards, values = torch.randn(2, 1, 2), torch.randn(2, 1, 2)
-    ends, last = torch.tensor([[False], [False]]), torch.randn(1)
-    expected, _ = generalized_advantages(rollout(rewards, values, ends, last), 0.9, 0.7)
+    dones, last = torch.tensor([[False], [False]]), torch.randn(1)
+    expected, _ = generalized_advantages(rollout(rewards, values, dones, last), 0.9, 0.7)
     filling = torch.full((2, 1, 1), 9.0)
-    made = torch.tensor([True, True, False]).expand(2, 1, 3)
-    filled = rollout(torch.cat([rewards, filling], 2), torch.cat([values, filling], 2), ends, last, made)
+    mask = torch.tensor([True, True, False]).expand(2, 1, 3)
+    filled = rollout(torch.cat([rewards, filling], 2), torch.cat([values, filling], 2), dones, last, mask)
     advantages, _ = generalized_advantages(filled, 0.9, 0.7)
     assert torch.allclose(advantages[:, :2], expected)
     assert advantages[:, 2].tolist() == [0, 0]
@@ -64,15 +71,15 @@ def test_the_filling_behind_a_short_text_changes_nothing():
 def test_groups_are_compared_with_themselves_alone():
     returns = torch.tensor([1.0, 2.0, 6.0, 5.0, 5.0, 5.0])
     assert leave_one_out(returns, 3).tolist() == [-3.0, -1.5, 4.5, 0.0, 0.0, 0.0]
-    normalised = group_relative(returns, 3)
-    assert torch.allclose(normalised[:3].std(), torch.tensor(1.0), atol=1e-3)
-    assert normalised[3:].tolist() == [0.0, 0.0, 0.0]
+    normalized = group_relative(returns, 3)
+    assert torch.allclose(normalized[:3].std(), torch.tensor(1.0), atol=1e-3)
+    assert normalized[3:].tolist() == [0.0, 0.0, 0.0]
 
 
 def test_first_episodes_leave_out_what_came_after():
     rewards = torch.tensor([[[1.0], [1.0]], [[2.0], [2.0]], [[4.0], [4.0]]])
-    ends = torch.tensor([[True, False], [False, False], [True, True]])
-    first, environment, returns = first_episodes(rollout(rewards, 0 * rewards, ends, torch.zeros(2)))
+    dones = torch.tensor([[True, False], [False, False], [True, True]])
+    first, environment, returns = first_episodes(rollout(rewards, 0 * rewards, dones, torch.zeros(2)))
     assert environment.tolist() == [0, 1, 1, 1]
     assert returns.tolist() == [1.0, 7.0]
     assert first.rewards[:, 0].tolist() == [1.0, 1.0, 2.0, 4.0]
@@ -80,5 +87,5 @@ def test_first_episodes_leave_out_what_came_after():
 
 def test_an_episode_without_an_end_is_named():
     rewards = torch.ones(2, 1, 1)
-    with pytest.raises(SteerError, match=r"did not end within 2 steps; raise rl\.steps"):
+    with pytest.raises(SteerError, match=r"did not end within 2 steps; raise rl\.n_steps"):
         first_episodes(rollout(rewards, rewards, torch.zeros(2, 1, dtype=torch.bool), torch.zeros(1)))

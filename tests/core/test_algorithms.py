@@ -13,8 +13,8 @@ from core.models.features import FeatureEncoder, RunningStatistics
 from core.models.heads import ChoiceHead
 from core.models.language import TextPolicy
 from core.rl.learner import Learner
-from core.rl.settings import RLSettings
 from core.training.run import Run
+from core.training.settings import load_settings
 from core.training.stages import ON_POLICY
 from core.training.train import train
 from tests.core.bandit import Bandit, settings
@@ -32,17 +32,17 @@ def quiet(*_):
     ("algorithm", "extra"),
     [
         ("ppo", ()),
-        ("a2c", ("rl.steps=6",)),
-        ("trpo", ("rl.target_kl=0.05", "rl.steps=4")),
-        ("reinforce", ("rl.group=4", "rl.steps=1", "rl.environments=48")),
-        ("grpo", ("rl.group=4", "rl.steps=1", "rl.environments=48")),
+        ("a2c", ("rl.n_steps=6",)),
+        ("trpo", ("rl.target_kl=0.05", "rl.n_steps=4")),
+        ("reinforce", ("rl.num_generations=4", "rl.n_steps=1", "rl.n_envs=48")),
+        ("grpo", ("rl.num_generations=4", "rl.n_steps=1", "rl.n_envs=48")),
         ("all_action", ()),
-        ("off_policy", ("rl.steps=6",)),
-        ("off_policy", ("rl.steps=6", "rl.weight_floor=1", "rl.weight_clip=1", "rl.baseline=0")),
+        ("off_policy", ("rl.n_steps=6",)),
+        ("off_policy", ("rl.n_steps=6", "rl.is_weight_min=1", "rl.is_weight_max=1", "rl.baseline=0")),
     ],
 )
 def test_an_untrained_policy_learns_to_choose_from_rewards_alone(tmp_path, algorithm, extra):
-    overrides = (*UNTAUGHT, f"rl.algorithm={algorithm}", "rl.iterations=20", "rl.patience=20", "rl.kl=0", *extra)
+    overrides = (*UNTAUGHT, f"rl.algorithm={algorithm}", "rl.iterations=20", "rl.patience=20", "rl.kl_coef=0", *extra)
     run = Run(tmp_path)
     train(Bandit(settings(*overrides, "rl.head_learning_rate=0.01", "rl.learning_rate=2e-4")), run, quiet, quiet)
     before = run.history("supervised")[0]["validation_reward"]
@@ -79,11 +79,11 @@ def writing(num_envs: int) -> TokenTextEnv:
 
 
 def learn(policy, algorithm, env, validation, folder, **options):
-    options = {"iterations": 20, "patience": 20, "kl": 0, "learning_rate": 3e-3, "warmup": 0, **options}
-    rl = RLSettings(algorithm=algorithm, environments=env.num_envs, **options)
+    options = {"iterations": 20, "patience": 20, "kl_coef": 0, "learning_rate": 3e-3, "warmup_ratio": 0, **options}
+    rl = load_settings({"rl": {"algorithm": algorithm, "n_envs": env.num_envs, **options}}).rl
 
     def validate(trained):
-        return float(play(validation, trained.decide).returns.mean())
+        return float(play(validation, trained.predict).returns.mean())
 
     learner = Learner(
         policy,
@@ -102,9 +102,10 @@ def learn(policy, algorithm, env, validation, folder, **options):
 def test_a_language_model_learns_to_write_what_is_rewarded(tmp_path, algorithm):
     policy = small_writer()
     long = {"iterations": 60, "patience": 60}
-    options = {"trpo": {"target_kl": 0.1, **long}, "a2c": long}.get(algorithm, {})
-    history = learn(policy, algorithm, writing(32), writing(2), tmp_path, steps=1, batch_size=16, **options)
-    assert play(writing(2), policy.decide).returns.mean() > 0.6  # chance is 1/12
+    batches = {"batch_size": 16}
+    options = {"trpo": {"target_kl": 0.1, **long, **batches}, "a2c": long}.get(algorithm, batches)
+    history = learn(policy, algorithm, writing(32), writing(2), tmp_path, n_steps=1, **options)
+    assert play(writing(2), policy.predict).returns.mean() > 0.6  # chance is 1/12
     assert len(history) <= 60
 
 
@@ -137,10 +138,10 @@ def test_a_texts_log_probabilities_are_the_same_alone_and_beside_longer_ones():
 def test_what_was_noted_while_writing_is_what_the_forward_pass_says():
     policy = small_writer().eval()
     observations = {"tokens": (np.array([3, 4]), np.array([7]))}
-    acted = policy.act(observations, torch.Generator().manual_seed(1))
+    acted = policy.sample(observations, torch.Generator().manual_seed(1))
     output = policy(observations, acted.actions)
-    made = acted.made
-    assert torch.allclose(output.distribution.log_prob(acted.actions)[made], acted.log_probs[made], atol=1e-5)
+    mask = acted.mask
+    assert torch.allclose(output.distribution.log_prob(acted.actions)[mask], acted.log_probs[mask], atol=1e-5)
 
 
 def alarms(split_seed: int, num_envs: int) -> StoppingEnv:
@@ -159,16 +160,16 @@ def alarms(split_seed: int, num_envs: int) -> StoppingEnv:
 
 def test_ppo_learns_when_to_act_on_a_stream(tmp_path):
     torch.manual_seed(0)
-    encoder = FeatureEncoder(1, (32,), normalise=True)
+    encoder = FeatureEncoder(1, (32,), normalize=True)
     policy = ActorCritic(encoder, ChoiceHead(32, (2,)), column="features", critic_encoder=FeatureEncoder(1, (32,)))
     validation = alarms(2, 64)
     history = learn(
         policy, "ppo", alarms(1, 32), validation, tmp_path,
-        steps=32, batch_size=128, epochs=4, iterations=25, head_learning_rate=3e-3, normalize_reward=True,
+        n_steps=32, batch_size=128, n_epochs=4, iterations=25, head_learning_rate=3e-3, normalize_reward=True,
     )  # fmt: skip
     always_wait = play(validation, lambda states: np.zeros((64, 1), dtype=np.int64)).returns.mean()
     at_once = play(validation, lambda states: np.ones((64, 1), dtype=np.int64)).returns.mean()
-    learnt = play(validation, policy.decide).returns.mean()
+    learnt = play(validation, policy.predict).returns.mean()
     assert learnt > max(always_wait, at_once) + 0.2
     assert policy.encoder.statistics.running_count > 0
     assert history[-1]["train_return"] > history[0]["train_return"]

@@ -56,7 +56,7 @@ def slate(num_envs: int = 1) -> SlateEnv:
     def judge(rows, picks):
         return (picks == rows[:, None]).astype(np.float32)
 
-    return SlateEnv(states, space, options=4, picks=2, judge=judge, num_envs=num_envs, shuffle=True)
+    return SlateEnv(states, space, options=4, picks=2, reward_fn=judge, num_envs=num_envs, shuffle=True)
 
 
 def stream(num_envs: int = 1) -> StoppingEnv:

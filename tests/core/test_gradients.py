@@ -5,9 +5,8 @@ import pytest
 import torch
 
 from benchmarks.parity.gradients import NO_ENV, REWARDS, START, ThreeLogits, relative_errors, rollout, states
-from core.rl.off_policy import LoggedDecisions, OffPolicy
-from core.rl.ppo import PPO
-from core.rl.settings import RLSettings
+from core.rl.off_policy import LoggedDecisions, OffPolicy, OffPolicySettings
+from core.rl.ppo import PPO, PPOSettings
 from core.rl.trpo import conjugate_gradient
 
 
@@ -33,7 +32,7 @@ def test_the_losses_on_texts_are_trls():
 def test_ppo_stops_pushing_an_action_beyond_the_clip_range():
     policy, batch = ThreeLogits(), rollout(torch.arange(3), torch.ones(3, dtype=torch.float64))
     batch.log_probs = (START.softmax(-1) / 1.5).log()[:, None]  # every ratio is 1.5
-    loss, _ = PPO(NO_ENV, RLSettings(entropy=0, value_weight=0, clip_range=0.2)).loss(policy, batch)
+    loss, _ = PPO(NO_ENV, PPOSettings(ent_coef=0, vf_coef=0, clip_range=0.2)).loss(policy, batch)
     loss.backward()
     assert policy.theta.grad.abs().max() == 0
 
@@ -44,7 +43,7 @@ def test_tapered_off_policy_imitates_what_worked_and_pushes_failures_only_as_far
         states(4), torch.tensor([[0], [1], [1], [2]]), propensities[[0, 1, 1, 2], None].log(), REWARDS[[0, 1, 1, 2]]
     )
     policy = ThreeLogits()
-    tapered = RLSettings(entropy=0, kl=0, weight_floor=1, weight_clip=1, baseline=0)
+    tapered = OffPolicySettings(ent_coef=0, kl_coef=0, is_weight_min=1, is_weight_max=1, baseline=0)
     loss, _ = OffPolicy(log, tapered).loss(policy, log)
     loss.backward()
     probs = START.softmax(-1)

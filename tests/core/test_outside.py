@@ -5,13 +5,12 @@ import pytest
 import torch
 
 from core.envs.gymnasium_env import GymnasiumEnv
+from core.envs.play import play
 from core.models.actor_critic import ActorCritic
 from core.models.features import FeatureEncoder
 from core.models.heads import ChoiceHead
-from core.rl.experience import Experience
 from core.rl.learner import Learner
-from core.rl.ppo import PPO
-from core.rl.settings import RLSettings
+from core.rl.ppo import PPO, PPOSettings
 
 
 @pytest.fixture
@@ -42,11 +41,11 @@ def test_the_last_state_of_an_episode_is_kept_beside_the_first_of_the_next(poles
 def test_returns_of_episodes_are_whole_across_rollouts(poles):
     torch.manual_seed(0)
     policy = ActorCritic(FeatureEncoder(4), ChoiceHead(64, (2,)), column="features")
-    apart = Experience(poles, RLSettings(environments=8, steps=8, kl=0, fresh_episodes=False), None)
-    rollouts = [apart.collect(policy, seed) for seed in range(12)]
+    apart = PPO(poles, PPOSettings(n_envs=8, n_steps=8, kl_coef=0, fresh_episodes=False))
+    rollouts = [apart.collect_rollouts(policy, seed) for seed in range(12)]
     rewards = np.concatenate([rollout.rewards.reshape(8, 8) for rollout in rollouts])
-    ends = np.concatenate([rollout.ends.reshape(8, 8) for rollout in rollouts])
-    lengths = [np.diff(np.flatnonzero(ends[:, slot]), prepend=-1) for slot in range(8)]
+    dones = np.concatenate([rollout.dones.reshape(8, 8) for rollout in rollouts])
+    lengths = [np.diff(np.flatnonzero(dones[:, slot]), prepend=-1) for slot in range(8)]
     assert rewards.sum() == 12 * 64  # one for each step
     told = np.concatenate([rollout.episode_returns for rollout in rollouts])
     assert sorted(told) == sorted(np.concatenate(lengths))
@@ -57,9 +56,10 @@ def test_ppo_learns_to_balance(poles, tmp_path):
     policy = ActorCritic(
         FeatureEncoder(4), ChoiceHead(64, (2,)), column="features", critic_encoder=FeatureEncoder(poles.features)
     )
-    settings = RLSettings(
-        algorithm="ppo", batch_size=64, learning_rate=1e-3, head_learning_rate=1e-3, gamma=0.98, gae_lambda=0.8, kl=0,
-        target_kl=None, environments=8, steps=32, epochs=10, fresh_episodes=False, schedule="constant", warmup=0,
+    settings = PPOSettings(
+        batch_size=64, learning_rate=1e-3, head_learning_rate=1e-3, gamma=0.98, gae_lambda=0.8, kl_coef=0,
+        target_kl=None, n_envs=8, n_steps=32, n_epochs=10, fresh_episodes=False, lr_scheduler_type="constant",
+        warmup_ratio=0,
     )  # fmt: skip
     learner = Learner(
         policy, PPO(poles, settings), settings, validate=lambda _: 0.0, folder=tmp_path, fingerprint="", seed=0,
@@ -73,11 +73,4 @@ def test_ppo_learns_to_balance(poles, tmp_path):
 
 def balanced(policy: ActorCritic) -> float:
     """Mean steps until the pole falls, over 16 episodes."""
-    env = GymnasiumEnv("CartPole-v1", 16)
-    states, _ = env.reset(seed=99)
-    steps, over = np.zeros(16), np.zeros(16, dtype=bool)
-    while not over.all():
-        states, _, ended, cut, _ = env.step(policy.decide(states))
-        steps += ~over
-        over |= ended | cut
-    return float(steps.mean())
+    return float(play(GymnasiumEnv("CartPole-v1", 16), policy.predict, seed=99).steps.mean())

@@ -51,7 +51,7 @@ def test_the_pages_task_is_trained_and_compared(own_task):
 def test_a_search_goes_on_after_a_kill_and_leaves_settings_that_train(own_task):
     runs = own_task.parent / "searched"
     arguments = ["tune", str(own_task), "--runs", str(runs), "--search", "rl.learning_rate=1e-5..1e-3", "--search"]
-    arguments += ["rl.algorithm=ppo|all_action", "--set", "rl.iterations=2", "--set", "rl.environments=12"]
+    arguments += ["rl.algorithm=ppo|a2c", "--set", "rl.iterations=2", "--set", "rl.n_envs=12"]
     process = subprocess.Popen([sys.executable, "-m", "core", *arguments, "--trials", "6"], stdout=subprocess.DEVNULL)
     while process.poll() is None and len(_ended(runs)) < 2:
         time.sleep(0.2)
@@ -82,7 +82,7 @@ def _ended(runs: Path) -> list:
             return []
 
 
-@pytest.mark.parametrize("text", ["rl.kl", "rl.kl=0.1", "rl.kl=0.3..0.1", "rl.kl=low..high"])
+@pytest.mark.parametrize("text", ["rl.kl_coef", "rl.kl_coef=0.1", "rl.kl_coef=0.3..0.1", "rl.kl_coef=low..high"])
 def test_what_is_no_range_is_named(text):
     with pytest.raises(SteerError, match="cannot search"):
         Range(text)

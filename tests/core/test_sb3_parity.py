@@ -9,11 +9,9 @@ from core.envs.gymnasium_env import GymnasiumEnv
 from core.models.actor_critic import ActorCritic
 from core.models.features import FeatureEncoder
 from core.models.heads import ChoiceHead
-from core.rl.a2c import A2C
-from core.rl.advantages import generalized_advantages
+from core.rl.a2c import A2C, A2CSettings
 from core.rl.learner import Learner
-from core.rl.rollout import Rollout
-from core.rl.settings import RLSettings
+from core.rl.rollout import Rollout, generalized_advantages
 
 ENVIRONMENTS, STEPS, ROWS = 8, 8, 64
 
@@ -34,13 +32,14 @@ def as_rollout(theirs: sb3.A2C) -> Rollout:
         for name in ("actions", "log_probs", "values", "rewards")
     }
     # They note where an episode begins, we where it ends.
-    ends = np.concatenate([buffer.episode_starts[1:], theirs._last_episode_starts[None]]).astype(bool)
+    dones = np.concatenate([buffer.episode_starts[1:], theirs._last_episode_starts[None]]).astype(bool)
     last = theirs.policy.predict_values(torch.as_tensor(theirs._last_obs)).detach().reshape(-1)
     zeros = torch.zeros(ROWS, 1)
     return Rollout(
-        {"features": np.array(buffer.observations).reshape(ROWS, 4)}, rows["actions"].long(), zeros == 0,
-        rows["log_probs"], rows["values"], rows["rewards"], torch.as_tensor(ends.reshape(ROWS)), last,
-        np.array([]), zeros, zeros,
+        observations={"features": np.array(buffer.observations).reshape(ROWS, 4)}, actions=rows["actions"].long(),
+        mask=zeros == 0, log_probs=rows["log_probs"], values=rows["values"], rewards=rows["rewards"],
+        dones=torch.as_tensor(dones.reshape(ROWS)), final_values=torch.zeros(ROWS), last_values=last,
+        episode_returns=np.array([]), advantages=zeros, returns=zeros,
     )  # fmt: skip
 
 
@@ -51,9 +50,9 @@ def test_a2c_takes_the_very_steps_that_stable_baselines_takes(tmp_path):
         policy_kwargs={"optimizer_kwargs": {"eps": 1e-8}},
     )  # fmt: skip
     policy = ActorCritic(FeatureEncoder(4), ChoiceHead(64, (2,)), column="features", critic_encoder=FeatureEncoder(4))
-    settings = RLSettings(
-        algorithm="a2c", batch_size=ROWS, learning_rate=1e-3, head_learning_rate=1e-3, weight_decay=0, warmup=0,
-        schedule="constant", clip_norm=0.5, entropy=0, kl=0, value_weight=0.5, environments=ENVIRONMENTS, steps=STEPS,
+    settings = A2CSettings(
+        learning_rate=1e-3, head_learning_rate=1e-3, weight_decay=0, warmup_ratio=0, lr_scheduler_type="constant",
+        max_grad_norm=0.5, ent_coef=0, kl_coef=0, vf_coef=0.5, n_envs=ENVIRONMENTS, n_steps=STEPS,
         normalize_advantage=False,
     )  # fmt: skip
     for name, layer in linears(policy).items():
@@ -68,11 +67,11 @@ def test_a2c_takes_the_very_steps_that_stable_baselines_takes(tmp_path):
     for _ in range(100):
         theirs.collect_rollouts(env, callback, theirs.rollout_buffer, STEPS)
         rollout = as_rollout(theirs)
-        ended += int(rollout.ends.sum())
+        ended += int(rollout.dones.sum())
         rollout.advantages, rollout.returns = generalized_advantages(rollout, theirs.gamma, theirs.gae_lambda)
         torch.testing.assert_close(rollout.returns.reshape(STEPS, -1), torch.as_tensor(theirs.rollout_buffer.returns))
         theirs.train()
-        algorithm.update(policy, rollout, learner.step)
+        learner.step(rollout)
     assert ended > 50
     for name, layer in linears(policy).items():
         other = theirs.policy.get_submodule(name)

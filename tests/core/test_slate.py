@@ -17,7 +17,7 @@ def worth(rows, lists):
 
 def slate(num_envs=EPISODES, *, shuffle=False, **changes) -> SlateEnv:
     states = {"number": np.arange(EPISODES, dtype=np.int64)}
-    arguments = {"options": OPTIONS, "picks": PICKS, "judge": worth, "num_envs": num_envs, "shuffle": shuffle}
+    arguments = {"options": OPTIONS, "picks": PICKS, "reward_fn": worth, "num_envs": num_envs, "shuffle": shuffle}
     return SlateEnv(states, spaces.Dict({"number": spaces.Discrete(EPISODES)}), **(arguments | changes))
 
 

@@ -15,10 +15,10 @@ import pytest
 import torch
 
 from core.evaluation.comparison import Comparison, verdict
+from core.rl.all_action import AllAction, AllActionSettings
 from core.rl.off_policy import LoggedDecisions
-from core.rl.regularizer import Regularizer
 from core.rl.schedule import learning_rate_schedule
-from core.rl.settings import RLSettings, StageSettings
+from core.rl.settings import StageSettings
 from core.training.evaluate import compare, save_comparison, saved_comparison
 from core.training.run import Run, fingerprint, trained_policy
 from core.training.train import train
@@ -170,7 +170,7 @@ def test_a_reward_that_is_not_a_number_names_its_episode(tmp_path):
 def test_a_batch_in_parts_gives_the_step_of_the_whole(tmp_path):
     whole, parts = Run(tmp_path / "whole"), Run(tmp_path / "parts")
     train(Bandit(settings("supervised.batch_size=8")), whole, quiet, quiet)
-    train(Bandit(settings("supervised.batch_size=8", "supervised.micro_batch=3")), parts, quiet, quiet)
+    train(Bandit(settings("supervised.batch_size=8", "supervised.micro_batch_size=3")), parts, quiet, quiet)
     for (loss, reward), (other_loss, other_reward) in zip(_curve(whole)[1], _curve(parts)[1], strict=True):
         assert loss == pytest.approx(other_loss, abs=1e-4)
         assert reward == pytest.approx(other_reward)
@@ -179,7 +179,7 @@ def test_a_batch_in_parts_gives_the_step_of_the_whole(tmp_path):
 @pytest.mark.parametrize("schedule", ["constant", "linear", "cosine", "exponential"])
 def test_every_schedule_warms_up_and_then_does_what_its_name_says(schedule):
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
-    rates = learning_rate_schedule(optimizer, StageSettings(schedule=schedule, warmup=0.1), 100)
+    rates = learning_rate_schedule(optimizer, StageSettings(lr_scheduler_type=schedule, warmup_ratio=0.1), 100)
     seen = []
     for _ in range(101):
         seen.append(rates.get_last_lr()[0])
@@ -193,32 +193,19 @@ def test_every_schedule_warms_up_and_then_does_what_its_name_says(schedule):
 
 
 def test_the_weight_of_the_kl_penalty_follows_its_target_and_survives_a_kill():
-    adaptive = Regularizer(RLSettings(kl=0.1, kl_target=0.05))
-    adaptive.end_iteration({"kl": 0.5})
-    assert adaptive.kl_weight == pytest.approx(0.12)
-    adaptive.end_iteration({"kl": 0.0})
-    assert adaptive.kl_weight == pytest.approx(0.096)
-    adaptive.end_iteration({"kl": 0.055})
-    restored = Regularizer(RLSettings(kl=0.1, kl_target=0.05))
+    policy, steered = Bandit(settings()).policy(), AllActionSettings(kl_coef=0.1, kl_coef_target=0.05)
+    adaptive = exact_gradient(steered)
+    adaptive.end_iteration(policy, {"kl": 0.5})
+    assert adaptive.kl_coef == pytest.approx(0.12)
+    adaptive.end_iteration(policy, {"kl": 0.0})
+    assert adaptive.kl_coef == pytest.approx(0.096)
+    adaptive.end_iteration(policy, {"kl": 0.055})
+    restored = exact_gradient(steered)
     restored.load_state(adaptive.state())
-    assert restored.kl_weight == pytest.approx(0.096 * 1.1)
-    fixed = Regularizer(RLSettings(kl=0.1))
-    fixed.end_iteration({"kl": 0.5})
-    assert fixed.kl_weight == 0.1
-
-
-@pytest.mark.parametrize(
-    ("override", "message"),
-    [
-        ("rl.clip=0.3", r"rl\.clip: Extra inputs are not permitted"),
-        ("rl.algorithm=sarsa", r"rl\.algorithm: .*'ppo'"),
-        ("rl.group=7", "rl: .*must be a multiple of group"),
-        ("supervised.learning_rate=-1", r"supervised\.learning_rate: .*greater than 0"),
-    ],
-)
-def test_wrong_settings_are_named(override, message):
-    with pytest.raises(SteerError, match=message):
-        settings("rl.algorithm=grpo", "rl.environments=16", override)
+    assert restored.kl_coef == pytest.approx(0.096 * 1.1)
+    fixed = exact_gradient(AllActionSettings(kl_coef=0.1))
+    fixed.end_iteration(policy, {"kl": 0.5})
+    assert fixed.kl_coef == 0.1
 
 
 def test_an_empty_text_in_a_batch_is_a_state_like_any_other():
@@ -257,6 +244,11 @@ def test_a_gain_is_claimed_only_when_its_interval_supports_it(finished):
     played = comparison.played
     played["supervised"].returns = played["rl"].returns.copy()
     assert verdict(comparison.gain("supervised")) == "no gain"
+
+
+def exact_gradient(chosen: AllActionSettings) -> AllAction:
+    observations, values = Bandit(settings()).action_values()
+    return AllAction(observations, values, chosen)
 
 
 def _curve(run: Run) -> list[list[tuple[float, float]]]:

@@ -36,21 +36,21 @@ def test_the_log_holds_the_text_that_the_policy_read(task, services, runs):
     log = task.feedback_decisions([corrected(joint(label.topic, label.sentiment), ("earnings", "negative"))])
     run = Run(runs / "finance_monitor")
     policy = trained_policy(open_task(FinanceMonitor, run), run).for_serving()
-    assert policy.decide(log.observations).tolist() == log.actions.tolist()
+    assert policy.predict(log.observations).tolist() == log.actions.tolist()
     assert log.observations["text"] == (service.newsroom.text(COMPANY, HEADLINE),)
 
 
 def test_a_correction_tells_what_every_label_would_have_been_worth(task):
     log = task.feedback_decisions([corrected(joint("deals", "positive"), ("earnings", "negative"))])
     assert log.rewards.tolist() == [-3.0]  # bad news taken for good, and the wrong topic
-    assert log.every[0, joint("earnings", "negative")] == log.every.max() == 1.5
+    assert log.all_action_rewards[0, joint("earnings", "negative")] == log.all_action_rewards.max() == 1.5
     lessons = best_known(log)
     assert lessons.actions.tolist() == [[joint("earnings", "negative")]]
-    assert lessons.rewards.item() == pytest.approx(1.5 - log.every.mean().item())
+    assert lessons.rewards.item() == pytest.approx(1.5 - log.all_action_rewards.mean().item())
     assert torch.equal(lessons.log_propensities, torch.zeros(1, 1))
 
 
 def test_the_newest_of_several_corrections_counts(task):
     log = task.feedback_decisions([corrected(0, ("earnings", "negative"), ("legal", "neutral"))])
-    assert int(log.every.argmax()) == joint("legal", "neutral")
+    assert int(log.all_action_rewards.argmax()) == joint("legal", "neutral")
     assert task.feedback_decisions([corrected(0)]) is None

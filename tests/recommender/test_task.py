@@ -114,15 +114,19 @@ def test_ppo_teaches_the_policy_to_vary_its_lists_when_variety_alone_pays(small,
     torch.manual_seed(0)
     policy, env = task.policy(), task.environment("train", 128, shuffle=True)
     before = play(task.environment("validation"), greedy(policy.eval())).returns.mean()
-    settings = task.settings.rl.model_copy(update={"epochs": 2, "batch_size": 128, "steps": 2})
+    settings = task.settings.rl.model_copy(update={"n_epochs": 2, "batch_size": 128, "n_steps": 2})
     algorithm = PPO(env, settings)
     optimizer = torch.optim.AdamW(list(policy.head.from_features.parameters()), lr=0.02)
+
+    def step(batch):
+        loss, metrics = algorithm.loss(policy, batch)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return metrics
+
     for iteration in range(8):
-        for batch in algorithm.batches(policy, iteration):
-            loss, _ = algorithm.loss(policy, batch)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
+        list(algorithm.updates(policy, iteration, step))
     after = play(task.environment("validation"), greedy(policy.eval())).returns.mean()
     assert after > before + 0.01
 

@@ -21,7 +21,7 @@ from tests.retraining.conftest import judged_music, quiet
 from tests.retraining.wishes import Wishes
 
 OLD_KIND = 0
-SHORT = ["rl.iterations=2", "rl.warmup=0"]
+SHORT = ["rl.iterations=2", "rl.warmup_ratio=0"]
 
 
 def registered(library) -> list[str]:
@@ -75,7 +75,7 @@ def test_the_same_feedback_is_learnt_once(learnt, place):
 
 def test_without_the_replayed_states_the_old_skill_would_be_lost(library, runs, judge_music):
     judge_music()
-    gains = retrain(prepare(Wishes, library, runs, ["rl.kl=0"]), quiet).gains()
+    gains = retrain(prepare(Wishes, library, runs, ["rl.kl_coef=0"]), quiet).gains()
     assert verdict(gains[NEWEST]) == "better"
     assert verdict(gains[TEST]) == "worse"
 

@@ -37,7 +37,7 @@ def test_a_policy_decides_a_backlog_as_it_would_alone(cluster, runs):
     texts = ["Corvane plant on fire", "Corvane profit doubles", "the regulator opens a case"] * 3
     policy = trained_policy(open_task(FinanceMonitor, run), run)
     np.testing.assert_array_equal(
-        decide_in_bulk(texts, FinanceMonitor, run, workers=2), policy.decide({"text": tuple(texts)})
+        decide_in_bulk(texts, FinanceMonitor, run, workers=2), policy.predict({"text": tuple(texts)})
     )
 
 

@@ -19,6 +19,7 @@ from core.platform.store import versions
 from core.platform.store.schema import ModelVersion
 from core.platform.versions.manifest import SETTINGS
 from core.platform.versions.metrics import Metrics
+from core.rl.off_policy import OffPolicySettings
 from core.training.measure import evaluator
 from core.training.run import trained_policy
 from core.training.stages import training_log
@@ -69,6 +70,8 @@ def _begin(job: RetrainingJob) -> None:
 
 def _train(job: RetrainingJob, parts: Slices, policy: ActorCritic, on_iteration: OnIteration) -> None:
     task, policy = job.task, policy.to(processes().device)
+    settings = task.settings.rl
+    assert isinstance(settings, OffPolicySettings)
     reference = copy.deepcopy(policy).requires_grad_(False).eval()
     measure = evaluator(task, "validation")
     held = np.arange(len(parts.held))
@@ -83,7 +86,7 @@ def _train(job: RetrainingJob, parts: Slices, policy: ActorCritic, on_iteration:
         "rl",
         job.plan.fingerprint,
         policy,
-        ReplayOffPolicy(parts.learnt, training_log(task, reference), task.settings.rl, reference),
+        ReplayOffPolicy(parts.learnt, training_log(task, reference), settings, reference),
         validate=validate,
         on_iteration=lambda _, done, total, metrics: on_iteration(done, total, metrics),
     )

@@ -18,17 +18,17 @@ from core.platform.versions.manifest import SETTINGS
 from core.rl.off_policy import LoggedDecisions
 from core.training.feedback import DecisionWithFeedback
 from core.training.run import Run
-from core.training.settings import load_settings
+from core.training.settings import load_settings, read_settings
 from core.training.task import Task
 
 # Tapered off-policy REINFORCE (`core.rl.off_policy`): many passes over few decisions stay stable.
 DEFAULTS = (
     "rl.algorithm=off_policy",
-    "rl.weight_floor=1",
-    "rl.weight_clip=1",
+    "rl.is_weight_min=1",
+    "rl.is_weight_max=1",
     "rl.baseline=0",
-    "rl.entropy=0",
-    "rl.kl=1",
+    "rl.ent_coef=0",
+    "rl.kl_coef=1",
     "rl.iterations=8",
     "rl.patience=3",
 )
@@ -96,13 +96,14 @@ def prepare(task_class: type[Task], library: Library, runs: Path, overrides: Seq
         task_class: Task of the app.
         library: with the versions; without one, the app's trained run becomes the first.
         runs: folder of the runs.
-        overrides: settings such as rl.kl=0.5, over `DEFAULTS` and the version's own.
+        overrides: settings such as rl.kl_coef=0.5, over `DEFAULTS` and the version's own.
 
     Raises:
         SteerError: nothing was trained yet, or a setting is wrong.
     """
     base = library.adopt(task_class, runs, "steer retrain")
-    task = task_class(load_settings({}, library.path(base) / SETTINGS, [*DEFAULTS, *overrides]))
+    version = read_settings(library.path(base) / SETTINGS)
+    task = task_class(load_settings(version, overrides=[*DEFAULTS, *overrides]))
     run = Run(runs / f"{task_class.name}.retrain")
 
     known = Plan.read(run.folder)

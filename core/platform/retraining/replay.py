@@ -13,10 +13,9 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from core.data.batches import shuffled
 from core.models.policy import Policy
-from core.rl.off_policy import LoggedDecisions, OffPolicy
-from core.rl.settings import RLSettings
+from core.rl.algorithm import Metrics, Step
+from core.rl.off_policy import LoggedDecisions, OffPolicy, OffPolicySettings
 
 # ReplayOffPolicy states to one decision with feedback.
 REPLAYED = 4
@@ -26,14 +25,14 @@ class ReplayOffPolicy(OffPolicy):
     """Off-policy learning from feedback, with another draw of replayed states in each iteration.
 
     Args:
-        feedback: what is to be learnt.
-        old: decisions in the states that must not be forgotten; what came of them does not count.
-        settings: see `RLSettings`; `kl` is what holds the old skills.
-        reference: the running version, frozen.
+        feedback: Decisions to learn from.
+        old: Decisions in the states that must not be forgotten; what came of them does not count.
+        settings: Settings of the algorithm; `kl_coef` is what holds the old skills.
+        reference: Running version, frozen.
     """
 
     def __init__(
-        self, feedback: LoggedDecisions, old: LoggedDecisions, settings: RLSettings, reference: Policy
+        self, feedback: LoggedDecisions, old: LoggedDecisions, settings: OffPolicySettings, reference: Policy
     ) -> None:
         lessons = best_known(feedback)
         baseline = float(lessons.rewards.mean()) if settings.baseline is None else settings.baseline
@@ -45,12 +44,12 @@ class ReplayOffPolicy(OffPolicy):
     def updates_per_iteration(self) -> int:
         return math.ceil((self.new + self.drawn) / self.settings.batch_size)
 
-    def batches(self, policy: Policy, seed: int) -> Iterator[LoggedDecisions]:
+    def updates(self, policy: Policy, seed: int, step: Step) -> Iterator[Metrics]:
         generator = np.random.default_rng(seed)
         drawn = self.new + generator.choice(len(self.log) - self.new, self.drawn, replace=False)
-        rows = self.log.rows(np.concatenate([np.arange(self.new), drawn]))
-        for at in shuffled(policy.lengths(rows.observations), self.settings.batch_size, generator):
-            yield rows.rows(at)
+        lessons = self.log.rows(np.concatenate([np.arange(self.new), drawn]))
+        for batch in lessons.minibatches(policy, self.settings.batch_size, generator):
+            yield step(batch)
 
 
 def best_known(log: LoggedDecisions) -> LoggedDecisions:
@@ -58,9 +57,9 @@ def best_known(log: LoggedDecisions) -> LoggedDecisions:
 
     It is paid by how much better it is than a random action.
     """
-    if log.every is None:
+    if log.all_action_rewards is None:
         return log
-    best, actions = log.every.max(1, keepdim=True)
-    return LoggedDecisions(
-        log.observations, actions, torch.zeros(actions.shape), (best - log.every.mean(1, keepdim=True)).squeeze(1)
-    )
+    rewards = log.all_action_rewards
+    best, actions = rewards.max(1, keepdim=True)
+    gains = (best - rewards.mean(1, keepdim=True)).squeeze(1)
+    return LoggedDecisions(log.observations, actions, torch.zeros(actions.shape), gains)

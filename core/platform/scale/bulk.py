@@ -63,7 +63,7 @@ def decide_in_bulk(texts: Sequence[str], task: type[Task], run: Run, workers: in
         from core.training.run import trained_policy
 
         policy = trained_policy(open_task(task, run), run)
-        return lambda chunk: policy.decide({"text": tuple(chunk)})
+        return lambda chunk: policy.predict({"text": tuple(chunk)})
 
     return in_bulk(make, texts, workers)
 
