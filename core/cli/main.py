@@ -114,8 +114,11 @@ def evaluate(name: Name = "all", runs: RunsDir = None, json: Json = None) -> Non
         console.print(f"figures written to {json}")
 
 
-@app.command(epilog="Examples: `steer serve --port 8080`, `steer serve --host 0.0.0.0 --auth --json-logs`")
+@app.command(
+    epilog="Examples: `steer serve --port 8080`, `steer serve my_task.py`, `steer serve --host 0.0.0.0 --auth`"
+)
 def serve(
+    names: Annotated[list[str] | None, typer.Argument(help="apps, or files with a task; all apps if left out")] = None,
     host: Host = "127.0.0.1",
     port: Port = 7860,
     runs: RunsDir = None,
@@ -129,21 +132,20 @@ def serve(
         int, typer.Option(min=1, help="processes behind Ray Serve, which serve the API; needs the extra `ray`")
     ] = 1,
 ) -> None:
-    """Start the web application: pages, API (`/v1/openapi.json`) and tools of every trained app."""
-    from core.platform.apps.spec import installed_apps
+    """Start the web application: pages, API (`/v1/openapi.json`) and tools of trained apps or tasks."""
     from core.platform.http.limits import Limits
+    from core.platform.pages.task_app import find_apps
     from core.platform.server.application import Serving
     from core.platform.server.server import serve as start
     from core.platform.server.server import serve_replicas
 
     pages = not api_only and replicas == 1
     how = Serving(accounts=auth, explore=explore, pages=pages, limits=Limits(requests=rate))
-    folder = (runs or runs_dir()).resolve()
+    folder, apps = (runs or runs_dir()).resolve(), find_apps(names or [])
     if replicas > 1:
-        serve_replicas(installed_apps(), folder, store_url(store, folder), how, host, port, replicas)
+        serve_replicas(apps, folder, store_url(store, folder), how, host, port, replicas)
     else:
-        store_ = open_store_from_options(store, runs)
-        start(installed_apps(), folder, store_, how, host, port, console, json_logs=json_logs)
+        start(apps, folder, open_store_from_options(store, runs), how, host, port, console, json_logs=json_logs)
 
 
 @app.command(epilog="Example: `steer demo --port 8080`")

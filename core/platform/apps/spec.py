@@ -21,7 +21,9 @@ from core.training.task import Task
 class Model(Protocol):
     """One version of an app's policy as the app's service asks it; it decides on an engine and keeps nothing."""
 
-    engine: Engine[Any]
+    @property
+    def engine(self) -> Engine[Any]:
+        """Engine that computes for this version."""
 
 
 EngineT = TypeVar("EngineT")
@@ -41,10 +43,12 @@ class Page(Generic[ServiceT]):
     Attributes:
         build: Lays out the page for a service; called inside a Gradio Blocks context.
         tools: Functions whose names, docstrings and types say what they do.
+        texts: Further texts of the page, besides the app's.
     """
 
     build: Callable[[ServiceT], None]
     tools: Callable[[ServiceT], Sequence[Callable[..., Any]]]
+    texts: tuple[Texts, ...] = ()
 
 
 @dataclass(frozen=True)

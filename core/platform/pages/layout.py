@@ -2,7 +2,7 @@
 
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
@@ -11,6 +11,7 @@ import gradio as gr
 from fastapi import FastAPI
 
 from core.platform.apps.opening import OpenApp
+from core.platform.apps.spec import Page
 from core.platform.apps.texts import LANGUAGES, Texts
 
 TEXTS = Texts(
@@ -61,17 +62,17 @@ def mount_pages(app: FastAPI, apps: Sequence[OpenApp], *, accounts: bool) -> Fas
         apps: Apps in the order of the navigation.
         accounts: Whether visitors have logged in.
     """
-    blocks = _blocks(apps, accounts=accounts)
+    pages = {each.spec.name: each.spec.page() for each in apps}
+    blocks = _blocks(apps, pages, accounts=accounts)
     # Gradio looks where a file that a browser names lies only after `launch`, which mounting leaves out. Without this,
     # whoever sends "a file" in the place of a text has any file of the server copied to where pages load theirs from.
     blocks.has_launched = True
     with warnings.catch_warnings():  # Gradio says of several pages that it switches off what `_options` has off
         warnings.filterwarnings("ignore", message="SSR mode is not supported")
-        return gr.mount_gradio_app(app, blocks, path="", **_options(apps))
+        return gr.mount_gradio_app(app, blocks, path="", **_options(apps, list(pages.values())))
 
 
-def _blocks(apps: Sequence[OpenApp], *, accounts: bool) -> gr.Blocks:
-    pages = {each.spec.name: each.spec.page() for each in apps}
+def _blocks(apps: Sequence[OpenApp], pages: Mapping[str, Page[Any]], *, accounts: bool) -> gr.Blocks:
     with gr.Blocks(title="Steer", analytics_enabled=False) as blocks:
         _navigation(apps, "", accounts=accounts)
         with gr.Column(elem_classes="steer-hero"):
@@ -94,12 +95,12 @@ def _blocks(apps: Sequence[OpenApp], *, accounts: bool) -> gr.Blocks:
     return blocks
 
 
-def _options(apps: Sequence[OpenApp]) -> dict[str, Any]:
+def _options(apps: Sequence[OpenApp], pages: Sequence[Page[Any]]) -> dict[str, Any]:
     """What `gr.mount_gradio_app` needs besides the Blocks."""
     return {
         "theme": gr.themes.Soft(primary_hue="teal", neutral_hue="slate", font=_FONT, font_mono=_MONO),
         "css": CSS,
-        "i18n": _translator(apps),
+        "i18n": _translator(apps, pages),
         "show_error": True,
         "max_file_size": "10mb",
         "run_history": False,
@@ -120,9 +121,9 @@ def _navigation(apps: Sequence[OpenApp], here: str, *, accounts: bool) -> None:
             gr.Button(TEXTS.label("log_out"), size="sm", elem_classes="steer-log-out").click(None, js=_LOG_OUT)
 
 
-def _translator(apps: Sequence[OpenApp]) -> gr.I18n:
+def _translator(apps: Sequence[OpenApp], pages: Sequence[Page[Any]]) -> gr.I18n:
     translations: dict[str, dict[str, str]] = {language: {} for language in LANGUAGES}
-    for texts in (TEXTS, *(each.spec.texts for each in apps)):
+    for texts in (TEXTS, *(each.spec.texts for each in apps), *(texts for page in pages for texts in page.texts)):
         for language, entries in texts.translations().items():
             translations[language] |= entries
     # Browsers ask for regional variants, which the page looks up by their full name.

@@ -1,0 +1,247 @@
+"""Any task as an app: its policy behind an HTTP API with decisions and feedback, and a plain page.
+
+What a task says of JSON (`Task.observation`, `Task.describe_action`) is all that it takes: `steer serve my_task.py`.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+from fastapi import APIRouter, Path, Response
+from pydantic import BaseModel, Field
+
+from core.envs.observations import join
+from core.models.actor_critic import ActorCritic
+from core.platform.apps.spec import AnyApp, AppSpec, Page, installed_apps
+from core.platform.apps.texts import Texts
+from core.platform.auth.access import CurrentPrincipal, Principal
+from core.platform.inference.engine import Engine
+from core.platform.inference.metrics import DECISIONS, FEEDBACK
+from core.platform.store import decisions
+from core.platform.store.database import Store
+from core.platform.versions.live import LiveModel
+from core.rl.explore import Explorer
+from core.training.loader import load_task, open_task
+from core.training.run import Run, trained_policy
+from core.util.errors import NotFoundError, SteerError
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is to be decided: JSON values by name, and how to pick."""
+
+    inputs: Mapping[str, Any]
+    explorer: Explorer
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What the policy does.
+
+    Attributes:
+        action: Identity of the action, as `Task.describe_action` names it.
+        propensity: Probability with which it is taken.
+        confidence: Policy's own probability of its first pick; None for a policy that writes.
+    """
+
+    action: Any
+    propensity: float
+    confidence: float | None
+
+
+class TaskEngine:
+    """Decides by a task's trained policy.
+
+    Args:
+        source: Name of an installed task, or path of the file that holds it.
+        run: Run with the policy.
+
+    Raises:
+        SteerError: The run holds none.
+    """
+
+    def __init__(self, source: str, run: Run) -> None:
+        self.task = open_task(load_task(source), run)
+        self.policy = trained_policy(self.task, run)
+
+    def decide(self, asked: list[Asked]) -> list[Decided]:
+        """The decision about each."""
+        states = join([self._observation(each.inputs) for each in asked])
+        if not isinstance(self.policy, ActorCritic):
+            actions = self.policy.predict(states)
+            return [Decided(self.task.describe_action(action), 1.0, None) for action in actions]
+        logits = self.policy.logits(states).double().numpy()
+        return [self._choose(each.explorer, row, self.policy.picks) for each, row in zip(asked, logits, strict=True)]
+
+    def _choose(self, explorer: Explorer, logits: np.ndarray, picks: int) -> Decided:
+        probs = torch.from_numpy(logits).softmax(0).numpy()
+        if picks > 1:
+            action, propensity = explorer.rank(logits, picks)
+        else:
+            choice, propensity = explorer.choose(probs)
+            action = np.array([choice])
+        return Decided(self.task.describe_action(action), propensity, float(probs[action[0]]))
+
+    def _observation(self, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
+        try:
+            return self.task.observation(inputs)
+        except (KeyError, TypeError, ValueError) as error:
+            raise SteerError(f"{self.task.name} cannot read these inputs: {error!r}") from error
+
+
+@dataclass(frozen=True)
+class OpenTask:
+    """Opens the engine of a task, in whichever process that is."""
+
+    source: str
+
+    def __call__(self, run: Run) -> TaskEngine:
+        """The engine on a run."""
+        return TaskEngine(self.source, run)
+
+
+@dataclass(frozen=True)
+class TaskModel:
+    """One version of a task's policy."""
+
+    run: Run
+    engine: Engine[TaskEngine]
+
+
+class TaskService:
+    """Decides, keeps every decision, and keeps what people think of it.
+
+    Args:
+        name: Name of the task.
+        store: Store of decisions and feedback.
+        models: Model of the version that serves at the moment.
+        explorer: Picks actions by their probability.
+    """
+
+    def __init__(self, name: str, store: Store, models: LiveModel[TaskModel], explorer: Explorer) -> None:
+        self.name, self.store, self.models, self.explorer = name, store, models, explorer
+
+    async def decide(self, principal: Principal, inputs: Mapping[str, Any]) -> tuple[str, Decided]:
+        """A decision and the id under which it is kept.
+
+        Raises:
+            SteerError: The task cannot read the inputs.
+        """
+        model, version = self.models.current
+        decided = await model.engine.answer(TaskEngine.decide, Asked(inputs, self.explorer))
+        state = {"inputs": dict(inputs), "confidence": decided.confidence}
+        decision_id = await self.store.write(
+            lambda session: decisions.keep(
+                session,
+                app=self.name,
+                owner=principal.name,
+                version=version,
+                state=state,
+                action=decided.action if isinstance(decided.action, list) else [decided.action],
+                propensity=decided.propensity,
+            )
+        )
+        DECISIONS.labels(self.name, version, "decision").inc()
+        return decision_id, decided
+
+    async def judge(self, principal: Principal, decision_id: str, value: float, comment: str = "") -> None:
+        """Keep what the principal thinks of a decision.
+
+        Raises:
+            NotFoundError: There is no such decision that they may see.
+        """
+        found = await self.store.read(lambda session: decisions.find(session, self.name, decision_id))
+        if found is None or not principal.may_see(found.owner):
+            raise NotFoundError("There is no such decision of yours.")
+        metadata = {"comment": comment} if comment else {}
+        await self.store.write(lambda session: decisions.judge(session, decision_id, principal.name, value, metadata))
+        FEEDBACK.labels(self.name, "good" if value > 0 else "bad").inc()
+
+
+class DecisionRequest(BaseModel):
+    """A state to decide about."""
+
+    inputs: dict[str, Any] = Field(min_length=1, description="values of the state by name, such as text")
+
+
+class DecisionMade(BaseModel):
+    """What the policy does."""
+
+    id: str = Field(description="id to judge the decision by")
+    action: Any
+    propensity: float
+    confidence: float | None
+
+
+class Opinion(BaseModel):
+    """What somebody thinks of a decision."""
+
+    value: float = Field(ge=-1, le=1, allow_inf_nan=False, description="opinion from -1 (wrong) to 1 (right)")
+    comment: str = Field(default="", max_length=2_000)
+
+
+DecisionId = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="id of a decision")]
+
+
+def find_apps(names: Sequence[str]) -> list[AnyApp]:
+    """The apps of some names, each an installed app's or a file with a task; without names, all installed ones.
+
+    Raises:
+        SteerError: There is no such app or file.
+    """
+    installed = {spec.name: spec for spec in installed_apps()}
+    if not names:
+        return list(installed.values())
+    return [installed.get(name.replace("-", "_")) or task_app(name) for name in names]
+
+
+def task_app(source: str) -> AppSpec[TaskEngine, TaskModel, TaskService]:
+    """The app of a task that has none of its own.
+
+    Args:
+        source: Name of an installed task, or path of the file that holds it.
+
+    Raises:
+        SteerError: There is no such task.
+    """
+    task = load_task(source)
+
+    def routes(service: TaskService) -> APIRouter:
+        router = APIRouter(prefix=f"/{task.name}", tags=[task.title])
+
+        @router.post("/decisions", status_code=201)
+        async def decide(principal: CurrentPrincipal, body: DecisionRequest) -> DecisionMade:
+            """Decide about a state; the decision is kept with its propensity."""
+            decision_id, decided = await service.decide(principal, body.inputs)
+            return DecisionMade(id=decision_id, **vars(decided))
+
+        @router.put("/decisions/{decision_id}/feedback", status_code=204)
+        async def judge(principal: CurrentPrincipal, decision_id: DecisionId, body: Opinion) -> Response:
+            """Say what you think of a decision; a later opinion of yours replaces the earlier one."""
+            await service.judge(principal, decision_id, body.value, body.comment)
+            return Response(status_code=204)
+
+        return router
+
+    def page() -> Page[TaskService]:
+        from core.platform.pages.task_page import TEXTS, build
+
+        return Page(build, lambda service: [], (TEXTS,))
+
+    return AppSpec(
+        name=task.name,
+        path=task.name,
+        texts=Texts(task.name, {"title": (task.title, task.title), "summary": (_summary(task), _summary(task))}),
+        task=task,
+        engine=OpenTask(source),
+        model=TaskModel,
+        service=lambda store, models, explorer: TaskService(task.name, store, models, explorer),
+        api=routes,
+        page=page,
+    )
+
+
+def _summary(task: type) -> str:
+    return (task.__doc__ or "").strip().split("\n\n")[0]
