@@ -87,3 +87,14 @@ def test_evaluation_prints_every_baseline_and_writes_the_figures(runs, tmp_path)
             assert figure["low"] <= figure["value"] <= figure["high"]
         card = Path(runs / app / "README.md").read_text()
         assert "mean reward" in card
+
+
+def test_the_apps_are_found_without_importing_gradio():
+    code = """
+import sys
+from core.platform.pages.task_app import find_apps
+import core.platform.apps.worker, core.platform.server.application
+print([app.name for app in find_apps([])], "gradio" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split("\n")[0] == "['customer_service', 'finance_monitor', 'recommender'] False"
