@@ -182,6 +182,17 @@ def test_several_environments_are_no_single_one():
         SingleEnv(stream(2))
 
 
+def test_a_stream_begins_at_its_first_step_after_a_reset_in_mid_episode():
+    streams = [np.arange(8, dtype=np.float32)[:, None] + 10 * row for row in range(3)]
+    nothing = [np.zeros(8)] * 3
+    env = SingleEnv(StoppingEnv(streams, nothing, nothing, 1, shuffle=False))
+    env.reset(seed=0)
+    for _ in range(4):
+        env.step(0)
+    assert env.reset()[0]["features"].tolist() == [10]
+    assert env.reset()[0]["features"].tolist() == [10]  # no step was made in it
+
+
 def test_a_column_without_a_box_is_named():
     with pytest.raises(SteerError, match="column 'text' is no box"):
         SingleEnv(choice())

@@ -1,0 +1,163 @@
+"""What algorithms learn from: time limits, the scale of rewards, and the order of batches."""
+
+import gymnasium as gym
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from core.envs.gymnasium_env import GymnasiumEnv
+from core.envs.play import play
+from core.envs.single import SingleEnv
+from core.models.actor_critic import ActorCritic
+from core.models.features import FeatureEncoder
+from core.models.heads import ChoiceHead
+from core.models.history import HistoryEncoder, ItemTable
+from core.rl.a2c import A2C, A2CSettings
+from core.rl.ppo import PPO, PPOSettings
+from core.rl.rollout import generalized_advantages, normalize_advantages
+from core.rl.trpo import TRPO, TRPOSettings
+from core.util.errors import SteerError
+from tests.core.test_advantages import rollout as rows_of
+from tests.core.test_algorithms import small_writer
+
+LIMIT = 5
+
+
+class Counting(gym.Env):
+    """Pays 1 for each step and shows how many there were; a time limit cuts it off."""
+
+    observation_space = gym.spaces.Box(0, LIMIT, (1,), np.float32)
+    action_space = gym.spaces.Discrete(2)
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self.steps = 0
+        return np.zeros(1, dtype=np.float32), {}
+
+    def step(self, action):
+        self.steps += 1
+        return np.full(1, self.steps, dtype=np.float32), 1.0, False, False, {}
+
+
+gym.register("Counting-v0", Counting, max_episode_steps=LIMIT)
+
+
+def counting_policy(value: float) -> ActorCritic:
+    """Its critic expects the same of every state."""
+    policy = ActorCritic(FeatureEncoder(1), ChoiceHead(64, (2,)), column="features")
+    nn.init.constant_(policy.critic.bias, value)
+    return policy
+
+
+def collected(value: float, **changes):
+    settings = A2CSettings(
+        n_envs=1, n_steps=LIMIT, gamma=0.9, gae_lambda=1, kl_coef=0, normalize_advantage=False, **changes
+    )
+    algorithm = A2C(GymnasiumEnv("Counting-v0", 1), settings)
+    return algorithm, algorithm.collect_rollouts(counting_policy(value), seed=0)
+
+
+@pytest.mark.parametrize("value", [0.0, 10.0, 100.0])
+def test_a_time_limit_counts_what_the_critic_expects_and_rewards_alone_make_their_scale(value):
+    algorithm, rollout = collected(value, normalize_reward=True)
+    discounted = [1, 1.9, 2.71, 3.439, 4.0951]
+    assert algorithm.reward_scale.running_variance.sqrt().item() == pytest.approx(np.std(discounted))
+    reward = 1 / np.std(discounted)
+    assert rollout.rewards[:, 0].tolist() == pytest.approx([reward] * LIMIT, rel=1e-5)
+    assert rollout.returns[-1, 0].item() == pytest.approx(reward + 0.9 * value, rel=1e-5)
+
+
+def test_only_the_state_in_which_time_ran_out_is_valued():
+    _, rollout = collected(10.0)
+    assert rollout.final_values.tolist() == [0, 0, 0, 0, 10]
+    assert rollout.dones.tolist() == [False] * 4 + [True]
+    assert rollout.last_values.tolist() == [0]
+
+
+def test_a_time_limit_is_credited_to_the_last_pick_that_was_made():
+    rewards = torch.zeros(1, 1, 3)
+    mask, done = torch.tensor([[[True, True, False]]]), torch.ones(1, 1, dtype=torch.bool)
+    cut = rows_of(rewards, torch.zeros(1, 1, 3), done, torch.zeros(1), mask, final=torch.tensor([[8.0]]))
+    advantages, _ = generalized_advantages(cut, 0.5, 1.0)
+    assert advantages.tolist() == [[2.0, 4.0, 0.0]]
+
+
+def test_episodes_that_never_end_within_a_rollout_are_refused_with_a_remedy():
+    algorithm = PPO(GymnasiumEnv("Counting-v0", 2), PPOSettings(n_envs=2, n_steps=LIMIT - 1, kl_coef=0))
+    with pytest.raises(SteerError, match=r"within 4 steps; raise rl\.n_steps .* rl\.fresh_episodes=false"):
+        algorithm.collect_rollouts(counting_policy(0.0), seed=0)
+
+
+def test_a_single_advantage_is_left_as_it_is():
+    one = torch.tensor([[3.0, 7.0]])
+    assert normalize_advantages(one, torch.tensor([[True, False]])).tolist() == [[3.0, 7.0]]
+    two = normalize_advantages(one, torch.tensor([[True, True]]))
+    assert two.mean().item() == pytest.approx(0)
+
+
+def test_trpos_critic_sees_its_rows_in_another_order_in_each_iteration():
+    settings = TRPOSettings(n_envs=8, n_steps=LIMIT, n_epochs=1, batch_size=10, kl_coef=0)
+    algorithm = TRPO(GymnasiumEnv("Counting-v0", 8), settings)
+
+    def order(seed: int) -> list[float]:
+        seen: list[float] = []
+
+        def step(batch):
+            seen.extend(batch.observations["features"][:, 0].tolist())
+            return {}
+
+        list(algorithm.updates(counting_policy(1.0), seed, step))
+        return seen
+
+    first, again, later = order(3), order(3), order(4)
+    assert first == again
+    assert first != later
+    assert sorted(first) == sorted(later)
+
+
+def test_dropout_reaches_attention():
+    items = ItemTable(np.ones((5, 4), dtype=np.float32), 8)
+    policy = ActorCritic(HistoryEncoder(items, 8), ChoiceHead(8, (3,)), column="history")
+    histories = {"history": (np.array([1, 2, 3]), np.array([4]))}
+    policy.set_dropout(0.5)
+    policy.train()
+    assert [part.dropout for part in policy.modules() if isinstance(part, nn.MultiheadAttention)] == [0.5, 0.5]
+    assert not torch.equal(policy(histories).distribution.log_probs, policy(histories).distribution.log_probs)
+    policy.set_dropout(0.0)
+    assert torch.equal(policy(histories).distribution.log_probs, policy(histories).distribution.log_probs)
+
+
+def test_the_value_of_a_state_is_what_acting_in_it_expects():
+    choosing = counting_policy(0.0)
+    nn.init.normal_(choosing.critic.weight)
+    writing = small_writer()
+    nn.init.normal_(writing.critic.weight)
+    states = {"features": np.array([[1.0], [2.0], [3.0]], dtype=np.float32)}
+    prompts = {"tokens": (np.array([3, 4]), np.array([7]), np.array([1, 2, 3, 4]))}
+    for policy, observations in ((choosing, states), (writing, prompts)):
+        acted = policy.sample(observations, torch.Generator().manual_seed(0))
+        value = policy.value(observations)
+        assert value.shape == (3,)
+        torch.testing.assert_close(value, acted.values[:, 0], atol=1e-5, rtol=1e-5)
+        log_prob = policy.log_prob(observations, acted.actions)
+        torch.testing.assert_close(log_prob[acted.mask], acted.log_probs[acted.mask], atol=1e-5, rtol=1e-5)
+
+
+def test_playing_ends_where_a_time_limit_cuts_off():
+    played = play(GymnasiumEnv("Counting-v0", 3), lambda states: np.zeros((3, 1), dtype=np.int64))
+    assert played.returns.tolist() == [LIMIT] * 3
+    assert played.steps.tolist() == [LIMIT] * 3
+
+
+def test_a_single_environment_begins_anew_in_mid_episode_and_shows_the_state_that_was_cut_off():
+    env = SingleEnv(GymnasiumEnv("Counting-v0", 1))
+    env.reset(seed=0)
+    env.step(0)
+    states, _ = env.reset()
+    assert states["features"].tolist() == [0]
+    for _ in range(LIMIT):
+        states, _, terminated, truncated, _ = env.step(0)
+    assert (terminated, truncated) == (False, True)
+    assert states["features"].tolist() == [LIMIT]
+    assert env.reset()[0]["features"].tolist() == [0]
