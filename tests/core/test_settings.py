@@ -36,7 +36,7 @@ OLDER = {
         (["rl.gamma=2"], r"rl\.gamma: .*less than or equal to 1 \(got 2\)"),
         (
             ["rl.algorithm=a2c", "rl.clip_range=0.1"],
-            r"rl\.clip_range belongs to ppo, reinforce, grpo; rl\.algorithm is a2c: remove it, or set rl\.algorithm=ppo",
+            r"rl\.clip_range belongs to ppo, reinforce, grpo; rl\.algorithm is a2c: remove it, or set rl\.algorithm=p",
         ),
         (["rl.num_generations=4"], r"rl\.num_generations belongs to reinforce, grpo; rl\.algorithm is ppo"),
         (["rl.algorithm=a2c", "rl.batch_size=8"], r"rl\.batch_size belongs to ppo, trpo"),
