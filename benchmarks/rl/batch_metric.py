@@ -31,7 +31,7 @@ class BatchReinforce(Algorithm):
 
     def updates(self, policy: Policy, seed: int, step: Step) -> Iterator[Metrics]:
         asked = Asked({"text": self.questions.texts}, torch.as_tensor(self.questions.intents))
-        for batch in asked.minibatches(policy, self.settings.batch_size, np.random.default_rng(seed)):
+        for batch in asked.minibatches(policy, self.settings.batch_size, seed):
             yield step(batch)
 
     def loss(self, policy: Policy, batch: "Asked") -> tuple[Tensor, Metrics]:

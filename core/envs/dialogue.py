@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from gymnasium import spaces
-from gymnasium.vector.utils import batch_space
 
 from core.envs.episodes import EpisodeEnv
 from core.envs.observations import Observations
@@ -57,10 +56,7 @@ class DialogueEnv(EpisodeEnv):
         self.openings, self.utterances, self.respond, self.max_turns = openings, utterances, respond, max_turns
         self.said: list[list[str]] = [[] for _ in range(num_envs)]
         self.taken: list[list[int]] = [[] for _ in range(num_envs)]
-        self.single_observation_space = spaces.Dict({"text": text_space()})
-        self.single_action_space = spaces.Discrete(len(utterances))
-        self.observation_space = batch_space(self.single_observation_space, num_envs)
-        self.action_space = batch_space(self.single_action_space, num_envs)
+        self.set_spaces(spaces.Dict({"text": text_space()}), spaces.Discrete(len(utterances)))
 
     def begin(self, slots: np.ndarray) -> None:
         for slot in slots:

@@ -4,7 +4,9 @@ from abc import abstractmethod
 from typing import Any
 
 import numpy as np
+from gymnasium import Space, spaces
 from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
 
 from core.envs.observations import Observations
 from core.util.errors import SteerError
@@ -86,6 +88,12 @@ class EpisodeEnv(VectorEnv):
 
         `infos["pick_rewards"]` (environments, picks) may split a list's reward over its positions.
         """
+
+    def set_spaces(self, observation: spaces.Dict, action: Space) -> None:
+        """Say what one environment shows, and what can be done in it; `num_envs` of them stand side by side."""
+        self.single_observation_space, self.single_action_space = observation, action
+        self.observation_space = batch_space(observation, self.num_envs)
+        self.action_space = batch_space(action, self.num_envs)
 
     def begin_next(self, slots: np.ndarray) -> None:
         """Start the next episodes of the data set in the environments `slots`, whatever they were in."""

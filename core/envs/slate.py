@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 from gymnasium import spaces
-from gymnasium.vector.utils import batch_space
 
 from core.envs.episodes import EpisodeEnv
 from core.envs.observations import Observations, count, take
@@ -49,10 +48,7 @@ class SlateEnv(EpisodeEnv):
             raise SteerError(f"a list of {picks} different picks cannot be made of {options} options")
         super().__init__(num_envs, count(states), options, shuffle=shuffle)
         self.states, self.picks, self.reward_fn, self.outcomes = states, picks, reward_fn, outcomes
-        self.single_observation_space = space
-        self.single_action_space = spaces.MultiDiscrete([options] * picks)
-        self.observation_space = batch_space(space, num_envs)
-        self.action_space = batch_space(self.single_action_space, num_envs)
+        self.set_spaces(space, spaces.MultiDiscrete([options] * picks))
 
     def begin(self, slots: np.ndarray) -> None:
         """The row says everything."""

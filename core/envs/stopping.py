@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 from gymnasium import spaces
-from gymnasium.vector.utils import batch_space
 
 from core.envs.episodes import EpisodeEnv
 from core.envs.observations import Observations
@@ -46,10 +45,7 @@ class StoppingEnv(EpisodeEnv):
         self.streams, self.act_rewards, self.wait_rewards = streams, act_rewards, wait_rewards
         self.time = np.zeros(num_envs, dtype=np.int64)
         features = spaces.Box(-np.inf, np.inf, (streams[0].shape[1],), np.float32)
-        self.single_observation_space = spaces.Dict({"features": features})
-        self.single_action_space = spaces.Discrete(2)
-        self.observation_space = batch_space(self.single_observation_space, num_envs)
-        self.action_space = batch_space(self.single_action_space, num_envs)
+        self.set_spaces(spaces.Dict({"features": features}), spaces.Discrete(2))
 
     def begin(self, slots: np.ndarray) -> None:
         self.time[slots] = 0

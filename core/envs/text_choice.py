@@ -4,7 +4,6 @@ from typing import Any
 
 import numpy as np
 from gymnasium import spaces
-from gymnasium.vector.utils import batch_space
 
 from core.envs.episodes import EpisodeEnv
 from core.envs.observations import Observations, take
@@ -25,10 +24,7 @@ class TextChoiceEnv(EpisodeEnv):
         super().__init__(num_envs, len(texts), rewards.shape[1], shuffle=shuffle)
         self.states: Observations = {"text": tuple(texts)}
         self.rewards = rewards
-        self.single_observation_space = spaces.Dict({"text": text_space()})
-        self.single_action_space = spaces.Discrete(rewards.shape[1])
-        self.observation_space = batch_space(self.single_observation_space, num_envs)
-        self.action_space = batch_space(self.single_action_space, num_envs)
+        self.set_spaces(spaces.Dict({"text": text_space()}), spaces.Discrete(rewards.shape[1]))
 
     def begin(self, slots: np.ndarray) -> None:
         """The row says everything."""

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 from gymnasium import spaces
-from gymnasium.vector.utils import batch_space
 
 from core.envs.episodes import EpisodeEnv
 from core.envs.observations import Observations
@@ -54,10 +53,7 @@ class TokenTextEnv(EpisodeEnv):
         self.end, self.max_new_tokens, self.reward = end, max_new_tokens, reward
         self.written: list[list[int]] = [[] for _ in range(num_envs)]
         tokens = spaces.Sequence(spaces.Discrete(vocabulary), stack=True)
-        self.single_observation_space = spaces.Dict({"tokens": tokens})
-        self.single_action_space = spaces.Discrete(vocabulary)
-        self.observation_space = batch_space(self.single_observation_space, num_envs)
-        self.action_space = batch_space(self.single_action_space, num_envs)
+        self.set_spaces(spaces.Dict({"tokens": tokens}), spaces.Discrete(vocabulary))
 
     def begin(self, slots: np.ndarray) -> None:
         for slot in slots:

@@ -1,6 +1,6 @@
 """Which part of a pretrained encoder is trained, and the adapters of PEFT (which has no bottleneck adapters)."""
 
-from typing import Any, Literal
+from typing import Any
 
 from peft import (
     AdaLoraConfig,
@@ -13,7 +13,7 @@ from peft import (
     get_peft_model,
 )
 
-Adaptation = Literal["frozen", "top", "full", "lora", "adalora", "ia3", "prefix", "prompt"]
+from core.models.settings import Adaptation
 
 _PROJECTIONS = ["query", "key", "value", "dense"]
 _UNUSED = r".*pooler.*"  # mean pooling leaves the pretrained pooler out

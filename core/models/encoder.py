@@ -12,11 +12,11 @@ from transformers.utils import logging as transformers_logging
 
 from core.data.batches import bucketed
 from core.models.activation_cache import ActivationCache, Shown, split_backbone
-from core.models.adapters import Adaptation, adapted, reallocate_ranks, virtual_tokens
+from core.models.adapters import adapted, reallocate_ranks, virtual_tokens
 from core.models.distributed import on_cpu
 from core.models.embedding_cache import cached_embeddings
 from core.models.precision import autocast, hold_as_computed, is_bf16
-from core.models.settings import EncoderSettings
+from core.models.settings import Adaptation, EncoderSettings
 from core.models.weights import DEFAULT_ENCODER, resolve
 from core.util.files import sha256_of
 from core.util.lru_cache import LRUCache

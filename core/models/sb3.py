@@ -11,8 +11,9 @@ from gymnasium import spaces
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import Tensor
 
-from core.models.adapters import Adaptation, adapted
+from core.models.adapters import adapted
 from core.models.encoder import load_backbone
+from core.models.settings import Adaptation
 from core.models.weights import DEFAULT_ENCODER
 
 

@@ -7,6 +7,8 @@ from pydantic import Field
 from core.models.weights import DEFAULT_ENCODER
 from core.util.section import Section
 
+Adaptation = Literal["frozen", "top", "full", "lora", "adalora", "ia3", "prefix", "prompt"]
+
 
 class EncoderSettings(Section):
     """The pretrained encoder and what of it is trained (see `core.models.encoder.TextEncoder`)."""
@@ -14,7 +16,7 @@ class EncoderSettings(Section):
     name: str = Field(
         default=DEFAULT_ENCODER, description="Name of the weights: pip:NAME, a local folder, or a Hub id."
     )
-    adapt: Literal["frozen", "top", "full", "lora", "adalora", "ia3", "prefix", "prompt"] = Field(
+    adapt: Adaptation = Field(
         default="full", description="What is trained: nothing, the uppermost layers, all of them, or adapters of PEFT."
     )
     layers: int = Field(default=2, ge=0, description="Number of uppermost layers that `top` trains.")

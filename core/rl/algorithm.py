@@ -41,10 +41,21 @@ class Batch:
         """All rows as tensors on a device; policies move the states themselves."""
         return replace(self, **self._each(lambda column: torch.as_tensor(column, device=device)))
 
-    def minibatches(self, policy: Policy, batch_size: int, generator: np.random.Generator) -> Iterator[Self]:
-        """One pass over the rows in a random order, in batches of rows of like length."""
-        for at in shuffled(policy.lengths(self.observations), batch_size, generator):
-            yield self.rows(at)
+    def minibatches(
+        self, policy: Policy, batch_size: int, seed: int | np.random.Generator, n_epochs: int = 1
+    ) -> Iterator[Self]:
+        """Passes over the rows, each in another random order, in batches of rows of like length.
+
+        Args:
+            policy: Policy that says how long a row is.
+            batch_size: Number of rows in each batch; the last one of a pass may be smaller.
+            seed: Seed of the order, or a source of chance to go on from.
+            n_epochs: Number of passes.
+        """
+        generator, lengths = np.random.default_rng(seed), policy.lengths(self.observations)
+        for _ in range(n_epochs):
+            for at in shuffled(lengths, batch_size, generator):
+                yield self.rows(at)
 
     def _each(self, change: Callable[[Any], Any]) -> dict[str, Any]:
         columns = {field.name: getattr(self, field.name) for field in fields(self) if field.metadata != NOT_BY_ROW}

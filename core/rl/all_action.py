@@ -73,7 +73,7 @@ class AllAction(RLAlgorithm):
 
     def updates(self, policy: Any, seed: int, step: Step) -> Iterator[Metrics]:
         self.states.rewards = self.values(policy)
-        for batch in self.states.minibatches(policy, self.settings.batch_size, np.random.default_rng(seed)):
+        for batch in self.states.minibatches(policy, self.settings.batch_size, seed):
             yield step(batch)
 
     def loss(self, policy: Policy, batch: RewardedStates) -> tuple[Tensor, Metrics]:

@@ -8,7 +8,6 @@ section 3.1). The KL penalty is the shared one; on texts that is the paper's per
 from collections.abc import Iterator
 from typing import Literal
 
-import numpy as np
 from pydantic import Field
 from torch import Tensor
 
@@ -44,11 +43,9 @@ class GRPO(GroupAlgorithm):
         return group_relative(returns, self.settings.num_generations)
 
     def updates(self, policy: Policy, seed: int, step: Step) -> Iterator[Metrics]:
-        rollout = self.collect_rollouts(policy, seed)
-        generator = np.random.default_rng(seed)
-        for _ in range(self.settings.n_epochs):
-            for batch in rollout.minibatches(policy, self.settings.batch_size, generator):
-                yield step(batch)
+        s = self.settings
+        for batch in self.collect_rollouts(policy, seed).minibatches(policy, s.batch_size, seed, s.n_epochs):
+            yield step(batch)
 
     def loss(self, policy: Policy, batch: Rollout) -> tuple[Tensor, Metrics]:
         s = self.settings

@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, Self
 
-import numpy as np
 import torch
 from pydantic import Field, model_validator
 from torch import Tensor
@@ -133,7 +132,7 @@ class OffPolicy(RLAlgorithm):
         return math.ceil(len(self.log) / self.settings.batch_size)
 
     def updates(self, policy: Policy, seed: int, step: Step) -> Iterator[Metrics]:
-        for batch in self.log.minibatches(policy, self.settings.batch_size, np.random.default_rng(seed)):
+        for batch in self.log.minibatches(policy, self.settings.batch_size, seed):
             yield step(batch)
 
     def loss(self, policy: Policy, batch: LoggedDecisions) -> tuple[Tensor, Metrics]:

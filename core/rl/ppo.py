@@ -8,7 +8,6 @@ from unlearning what it was taught, and an end to the updates of an iteration on
 from collections.abc import Iterator
 from typing import Literal
 
-import numpy as np
 from pydantic import Field
 from torch import Tensor
 
@@ -48,13 +47,11 @@ class PPO(CriticAlgorithm):
     def updates(self, policy: Policy, seed: int, step: Step) -> Iterator[Metrics]:
         s = self.settings
         rollout = self.collect_rollouts(policy, seed)
-        generator = np.random.default_rng(seed)
-        for _ in range(s.n_epochs):
-            for batch in rollout.minibatches(policy, s.batch_size, generator):
-                metrics = step(batch)
-                yield metrics
-                if s.target_kl is not None and metrics["approx_kl"] > 1.5 * s.target_kl:
-                    return
+        for batch in rollout.minibatches(policy, s.batch_size, seed, s.n_epochs):
+            metrics = step(batch)
+            yield metrics
+            if s.target_kl is not None and metrics["approx_kl"] > 1.5 * s.target_kl:
+                break
 
     def loss(self, policy: Policy, batch: Rollout) -> tuple[Tensor, Metrics]:
         s = self.settings

@@ -8,7 +8,6 @@ when a rollout is divided into several batches; ratios beyond the clip range sto
 from collections.abc import Iterator
 from typing import Literal
 
-import numpy as np
 from pydantic import Field
 from torch import Tensor
 
@@ -46,8 +45,7 @@ class Reinforce(GroupAlgorithm):
         return rollout
 
     def updates(self, policy: Policy, seed: int, step: Step) -> Iterator[Metrics]:
-        rollout = self.collect_rollouts(policy, seed)
-        for batch in rollout.minibatches(policy, self.settings.batch_size, np.random.default_rng(seed)):
+        for batch in self.collect_rollouts(policy, seed).minibatches(policy, self.settings.batch_size, seed):
             yield step(batch)
 
     def loss(self, policy: Policy, batch: Rollout) -> tuple[Tensor, Metrics]:

@@ -43,8 +43,7 @@ class Supervised(Algorithm):
         return math.ceil(len(self.demonstrations) / self.settings.batch_size)
 
     def updates(self, policy: Policy, seed: int, step: Step) -> Iterator[Metrics]:
-        generator = np.random.default_rng(seed)
-        for batch in self.demonstrations.minibatches(policy, self.settings.batch_size, generator):
+        for batch in self.demonstrations.minibatches(policy, self.settings.batch_size, seed):
             yield step(batch)
 
     def loss(self, policy: Policy, batch: Demonstrations) -> tuple[Tensor, Metrics]:

@@ -58,10 +58,8 @@ class TRPO(CriticAlgorithm):
         policy.allow_second_derivatives()
         rollout = self.collect_rollouts(policy, seed)
         actor_metrics = self.natural_step(policy, rollout.to(policy.device))
-        generator = np.random.default_rng(seed)
-        for _ in range(self.settings.n_epochs):
-            for batch in rollout.minibatches(policy, self.settings.batch_size, generator):
-                yield actor_metrics | step(batch)
+        for batch in rollout.minibatches(policy, self.settings.batch_size, seed, self.settings.n_epochs):
+            yield actor_metrics | step(batch)
 
     def loss(self, policy: Policy, batch: Rollout) -> tuple[Tensor, Metrics]:
         """The critic's loss; the actor's part is `natural_step`."""
