@@ -1,8 +1,8 @@
 """The policy that chooses: classes, actions, items, lists."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,22 +12,11 @@ from core.data.batches import bucketed
 from core.envs.observations import Observations, take
 from core.models.distributed import split_across_processes
 from core.models.distributions import Categorical, ChoiceDistribution, PlackettLuce
-from core.models.encoder import TextEncoder
-from core.models.features import FeatureEncoder
 from core.models.policy import Policy, PolicyOutput, PolicyStep, evaluating
+from core.models.state_encoder import StateEncoder
 
 # Small batches compute little padding; a GPU wants large ones.
 _BUCKET_TOKENS = {"cpu": 512, "cuda": 16384}
-
-
-class StateEncoder(Protocol):
-    """What turns a column of the observations into vectors (`TextEncoder`, `HistoryEncoder`, `FeatureEncoder`)."""
-
-    width: int
-
-    def __call__(self, column: Sequence[Any]) -> Tensor: ...
-
-    def lengths(self, column: Sequence[Any]) -> list[int]: ...
 
 
 class ActorCritic(Policy):
@@ -128,17 +117,15 @@ class ActorCritic(Policy):
         ]
 
     def allow_second_derivatives(self) -> None:
-        if isinstance(self.encoder, TextEncoder):
-            self.encoder.allow_second_derivatives()
+        self.encoder.allow_second_derivatives()
 
     def observe(self, observations: Observations) -> None:
         for encoder in (self.encoder, self.critic_encoder):
-            if isinstance(encoder, FeatureEncoder):
+            if encoder is not None:
                 encoder.observe(observations[self.column])
 
     def after_step(self, done: int, total: int) -> None:
-        if isinstance(self.encoder, TextEncoder):
-            self.encoder.after_step(done, total)
+        self.encoder.after_step(done, total)
 
     @property
     def device(self) -> torch.device:
@@ -146,12 +133,10 @@ class ActorCritic(Policy):
 
     def for_serving(self) -> "ActorCritic":
         """This policy, which from now on decides and is trained no more."""
-        if isinstance(self.encoder, TextEncoder):
-            self.encoder.for_serving()
+        self.encoder.for_serving()
         return self
 
     def save(self, folder: Path) -> None:
         """Write the trained tensors and, for text encoders, a `save_pretrained` folder."""
         super().save(folder)
-        if isinstance(self.encoder, TextEncoder):
-            self.encoder.save(folder / "encoder")
+        self.encoder.save(folder / "encoder")

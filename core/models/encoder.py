@@ -17,6 +17,7 @@ from core.models.distributed import on_cpu
 from core.models.embedding_cache import cached_embeddings
 from core.models.precision import autocast, hold_as_computed, is_bf16
 from core.models.settings import Adaptation, EncoderSettings
+from core.models.state_encoder import StateEncoder
 from core.models.weights import DEFAULT_ENCODER, resolve
 from core.util.files import sha256_of
 from core.util.lru_cache import LRUCache
@@ -43,7 +44,7 @@ def load_backbone(name: str) -> Any:
     return AutoModel.from_pretrained(resolve(name), dtype=torch.float32, use_safetensors=True, **options)
 
 
-class TextEncoder(nn.Module):
+class TextEncoder(StateEncoder):
     """Mean-pooled transformer encoder with a token cache.
 
     Args:

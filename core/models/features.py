@@ -6,6 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from core.models.state_encoder import StateEncoder
+
 
 class RunningStatistics(nn.Module):
     """Mean and variance of everything seen so far (Chan et al. 1979, the pairwise update).
@@ -42,7 +44,7 @@ class RunningStatistics(nn.Module):
         return ((values - shift) / (self.running_variance + 1e-8).sqrt()).clamp(-10, 10).to(values.dtype)
 
 
-class FeatureEncoder(nn.Module):
+class FeatureEncoder(StateEncoder):
     """Multi-layer perceptron on a column of float vectors.
 
     Args:

@@ -6,6 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from core.models.state_encoder import StateEncoder
+
 
 class ItemTable(nn.Module):
     """Item vectors: a projection of what the item's text says, plus a learned vector of its own.
@@ -33,7 +35,7 @@ class ItemTable(nn.Module):
         return said + self.dropout(self.own(rows))
 
 
-class HistoryEncoder(nn.Module):
+class HistoryEncoder(StateEncoder):
     """Causal transformer over a history of items; the last position is the state (after SASRec, Kang & McAuley 2018).
 
     Args:
