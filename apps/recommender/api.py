@@ -5,12 +5,11 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, Field
 
-from apps.recommender.service import MAX_WORDS, Event, Film, Recommended, Visitor
-from apps.recommender.visits import Shown, Visits
+from apps.recommender.service import MAX_WORDS, Event, Film, Recommended, RecommenderService, Shown, Visitor
 from core.platform.auth.access import CurrentPrincipal
 from core.platform.http.idempotency import IdempotencyKey
 
-Row = Annotated[int, Field(ge=0, le=2**31 - 1, description="of the film")]
+Row = Annotated[int, Field(ge=0, le=2**31 - 1, description="row of the film")]
 
 
 class FilmLine(BaseModel):
@@ -23,7 +22,7 @@ class FilmLine(BaseModel):
 
     @classmethod
     def of(cls, film: Film) -> "FilmLine":
-        """As the service knows it."""
+        """From what the service knows."""
         return cls(row=film.row, title=film.title, year=film.year, genres=list(film.genres))
 
 
@@ -42,20 +41,22 @@ class ListedFilm(FilmLine):
 
     @classmethod
     def listed(cls, film: Recommended) -> "ListedFilm":
-        """As the service knows it."""
+        """From what the service knows."""
         reason = Reason(kind=film.reason.kind, about=film.reason.about)
         return cls(**vars(FilmLine.of(film.film)), score=film.score, reason=reason)
 
 
 class FilmList(BaseModel):
-    """A list; empty for somebody of whom nothing is known."""
+    """A list; well-loved films of many kinds for somebody of whom nothing is known."""
 
     films: list[ListedFilm]
-    decision: str | None = Field(description="name it when you send what was done with a film of the list")
+    decision: str | None = Field(
+        description="name it when you send what was done with a film of the list; null for a newcomer's list"
+    )
 
     @classmethod
     def of(cls, shown: Shown) -> "FilmList":
-        """As the service knows it."""
+        """From what the service knows."""
         return cls(films=[ListedFilm.listed(film) for film in shown.films], decision=shown.decision)
 
 
@@ -89,27 +90,27 @@ class UserLine(BaseModel):
     genres: list[str]
 
 
-def routes(visits: Visits) -> APIRouter:
+def routes(service: RecommenderService) -> APIRouter:
     """All routes of the app, under `/recommender`."""
     router = APIRouter(prefix="/recommender", tags=["recommender"])
-    router.include_router(_lists(visits))
-    router.include_router(_profile(visits))
+    router.include_router(_lists(service))
+    router.include_router(_profile(service))
     return router
 
 
-def _lists(visits: Visits) -> APIRouter:
+def _lists(service: RecommenderService) -> APIRouter:
     router = APIRouter()
 
     @router.post("/lists")
-    async def show(who: CurrentPrincipal, body: Wish) -> FilmList:
+    async def show(principal: CurrentPrincipal, body: Wish) -> FilmList:
         """Ten films with their reasons."""
         visitor = Visitor(body.user, body.words, tuple(Event(event.kind, event.film) for event in body.events))
-        return FilmList.of(await visits.show(who, await visits.for_profile(who, visitor) if body.profile else visitor))
+        return FilmList.of(await service.show(principal, visitor, with_profile=body.profile))
 
     @router.get("/users")
     def users(limit: Annotated[int, Query(ge=2, le=200)] = 24) -> list[UserLine]:
         """Some users of the shipped data, from those with few likes to those with many."""
-        return [UserLine.model_validate(user, from_attributes=True) for user in visits.service.users(limit)]
+        return [UserLine.model_validate(user, from_attributes=True) for user in service.catalogue.users(limit)]
 
     @router.get("/films")
     def search(
@@ -117,37 +118,37 @@ def _lists(visits: Visits) -> APIRouter:
         limit: Annotated[int, Query(ge=1, le=100)] = 10,
     ) -> list[FilmLine]:
         """Films whose title holds every word, the best known first."""
-        return [FilmLine.of(film) for film in visits.service.search(title, limit)]
+        return [FilmLine.of(film) for film in service.catalogue.search(title, limit)]
 
     @router.get("/films/{row}")
     def film(row: Annotated[int, Path(ge=0, le=2**31 - 1)]) -> FilmLine:
         """One film."""
-        return FilmLine.of(visits.service.film(row))
+        return FilmLine.of(service.catalogue.film(row))
 
     return router
 
 
-def _profile(visits: Visits) -> APIRouter:
+def _profile(service: RecommenderService) -> APIRouter:
     router = APIRouter(prefix="/profile")
 
     @router.get("")
-    async def read(who: CurrentPrincipal) -> list[VisitEvent]:
+    async def read(principal: CurrentPrincipal) -> list[VisitEvent]:
         """Everything that you did, oldest first."""
-        return [VisitEvent(kind=event.kind, film=event.film) for event in (await visits.profile(who)).events]
+        return [VisitEvent(kind=event.kind, film=event.film) for event in (await service.profile(principal)).events]
 
     @router.post("/events", status_code=201)
-    async def note(who: CurrentPrincipal, body: NewEvent, key: IdempotencyKey = None) -> dict[str, str]:
+    async def note(principal: CurrentPrincipal, body: NewEvent, key: IdempotencyKey = None) -> dict[str, str]:
         """Like or hide a film; the key that the event is kept under."""
-        return {"key": await visits.note(who, Event(body.kind, body.film), body.decision, key)}
+        return {"key": await service.note(principal, Event(body.kind, body.film), body.decision, key)}
 
     @router.delete("/events/last")
-    async def take_back(who: CurrentPrincipal) -> dict[str, bool]:
+    async def undo(principal: CurrentPrincipal) -> dict[str, bool]:
         """Undo your last like or hide; whether there was one."""
-        return {"undone": await visits.take_back(who)}
+        return {"undone": await service.undo(principal)}
 
     @router.delete("")
-    async def forget(who: CurrentPrincipal) -> dict[str, int]:
+    async def forget(principal: CurrentPrincipal) -> dict[str, int]:
         """Delete your profile; how many events that were."""
-        return {"forgotten": await visits.forget(who)}
+        return {"forgotten": await service.forget(principal)}
 
     return router

@@ -2,14 +2,14 @@
 
 from apps.recommender.api import routes
 from apps.recommender.engine import RecommenderEngine
-from apps.recommender.service import open_service
+from apps.recommender.model import RecommenderModel
+from apps.recommender.service import RecommenderService
 from apps.recommender.task import Recommender
 from apps.recommender.texts import TEXTS
-from apps.recommender.visits import Visits
 from core.platform.apps.spec import AppSpec, Page
 
 
-def _page() -> Page[Visits]:
+def _page() -> Page[RecommenderService]:
     from apps.recommender.tools import tools
     from apps.recommender.ui import build
 
@@ -22,8 +22,8 @@ app = AppSpec(
     texts=TEXTS,
     task=Recommender,
     engine=RecommenderEngine,
-    model=open_service,
-    service=Visits,
+    model=RecommenderModel,
+    service=RecommenderService,
     api=routes,
     page=_page,
 )

@@ -1,6 +1,7 @@
 """From a history of films to candidates, and what is known about each of them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,21 +13,7 @@ from core.envs.observations import Observations, join
 
 CANDIDATES = 200
 RECENT = 10
-FEATURES = (
-    "retriever",
-    "popularity",
-    "co_occurrence",
-    "genre_affinity",
-    "text_affinity",
-    "year_affinity",
-    "year",
-    "novel_among_best",
-    "place_if_varied",
-    "place_if_very_varied",
-)
-POPULARITY, CO_OCCURRENCE = FEATURES.index("popularity"), FEATURES.index("co_occurrence")
 
-_TRADE_OFFS = (8.0, 24.0)
 _PLACES = 20
 _BATCH = 128
 
@@ -35,8 +22,8 @@ class CandidateBuilder:
     """Makes states for the ranker; every count comes from the retriever's share of the data, so nothing leaks.
 
     Args:
-        data: films and events.
-        retriever: finds candidates.
+        data: Films and events.
+        retriever: Retriever that finds candidates.
     """
 
     def __init__(self, data: MovieLens, retriever: Retriever) -> None:
@@ -50,19 +37,20 @@ class CandidateBuilder:
         self.popularity = likes.sum(axis=1)
         # Shrunk, so that two films that one and the same user liked do not count as inseparable.
         self._likes = likes / np.sqrt(self.popularity + 10.0)[:, None]
-        self._log_popularity = np.log1p(self.popularity) / np.log1p(self.popularity.max())
+        # From 0 (nobody likes it) to 1 (the best-loved film of all).
+        self.log_popularity = np.log1p(self.popularity) / np.log1p(self.popularity.max())
 
     def states(self, histories: Sequence[np.ndarray], seen: Sequence[np.ndarray]) -> Observations:
         """Columns `history`, `candidates` and `features` (see `CandidateHead`), best retrieved first.
 
         Args:
-            histories: films that each user likes, oldest first.
-            seen: films that must not be shown again.
+            histories: Films that each user likes, oldest first.
+            seen: Films that must not be shown again.
         """
         return join(
             [
-                self._batch(histories[at : at + _BATCH], seen[at : at + _BATCH])
-                for at in range(0, len(histories), _BATCH)
+                self._batch(histories[start : start + _BATCH], seen[start : start + _BATCH])
+                for start in range(0, len(histories), _BATCH)
             ]
         )
 
@@ -70,12 +58,19 @@ class CandidateBuilder:
         """States with given candidates.
 
         Args:
-            histories: films that each user likes, oldest first.
-            queries: what the retriever makes of the histories, see `Retriever.queries`.
-            candidates: int64 of shape (states, candidates).
+            histories: Films that each user likes, oldest first.
+            queries: Vectors that the retriever makes of the histories, see `Retriever.queries`.
+            candidates: Films to rank, int64 of shape (states, candidates).
         """
-        features = np.stack(self._features(histories, queries, candidates), axis=2).astype(np.float32)
-        return {"history": tuple(histories), "candidates": candidates, "features": features}
+        pool = _Pool(
+            histories,
+            candidates,
+            retrieved=_standard(np.einsum("nw,ncw->nc", queries, self.retriever.vectors[candidates])),
+            together=_standard(np.take_along_axis(self.co_occurrence(histories), candidates, axis=1)),
+            distances=self.distances.within(candidates),
+        )
+        features = np.stack([feature(self, pool) for feature in FEATURES.values()], axis=2)
+        return {"history": tuple(histories), "candidates": candidates, "features": features.astype(np.float32)}
 
     def co_occurrence(self, histories: Sequence[np.ndarray]) -> np.ndarray:
         """Item-to-item cosine of every film to the most recent films of each history, float32 (histories, items)."""
@@ -88,43 +83,68 @@ class CandidateBuilder:
         together = self._likes[films] @ self._likes[others].T
         return 0.5 * (cosine + together)
 
-    def fame(self, film: int) -> float:
-        """Popularity of a film on a logarithmic scale from 0 (nobody) to 1 (the best-loved of all)."""
-        return float(self._log_popularity[film])
-
     def _batch(self, histories: Sequence[np.ndarray], seen: Sequence[np.ndarray]) -> Observations:
         queries = self.retriever.queries(histories)
         return self.describe(histories, queries, self.retriever.nearest(queries, seen, CANDIDATES))
 
-    def _features(
-        self, histories: Sequence[np.ndarray], queries: np.ndarray, candidates: np.ndarray
-    ) -> list[np.ndarray]:
-        """Features in the order of `FEATURES`, each of shape (states, candidates)."""
-        vectors, texts = self.retriever.vectors, self.retriever.texts
-        retrieved = _standard(np.einsum("nw,ncw->nc", queries, vectors[candidates]))
-        together = _standard(np.take_along_axis(self.co_occurrence(histories), candidates, axis=1))
-        genres = _unit(_recent_mean(self.data.genres, histories))
-        years = _recent_mean(self.data.years[:, None], histories)
-        distances = self.distances.within(candidates)
-        best = np.argsort(-retrieved, axis=1, kind="stable")[:, :RECENT]
-        to_best = np.take_along_axis(distances, best[:, None, :], axis=2).mean(axis=2)
-        relevance = retrieved + together
-        return [
-            retrieved,
-            _standard(self._log_popularity[candidates]),
-            together,
-            _standard(np.einsum("ng,ncg->nc", genres, _unit(self.data.genres[candidates]))),
-            _standard(np.einsum("nw,ncw->nc", _recent_mean(texts, histories), texts[candidates])),
-            -np.abs(self.data.years[candidates] - years) / 10.0,
-            (self.data.years[candidates] - 1990.0) / 10.0,
-            _standard(to_best),
-            *(_places(diverse_lists(relevance, distances, trade_off, _PLACES), relevance) for trade_off in _TRADE_OFFS),
-        ]
+
+@dataclass(frozen=True)
+class _Pool:
+    """Candidates of some states, and what several features are made from.
+
+    Attributes:
+        histories: Films that each user likes, oldest first.
+        candidates: Films to rank, int64 of shape (states, candidates), as all that follow.
+        retrieved: Similarity to the retriever's query.
+        together: How often they are liked together with the recent likes.
+        distances: Distances between the candidates of a state, of shape (states, candidates, candidates).
+    """
+
+    histories: Sequence[np.ndarray]
+    candidates: np.ndarray
+    retrieved: np.ndarray
+    together: np.ndarray
+    distances: np.ndarray
 
 
-def _places(order: np.ndarray, like: np.ndarray) -> np.ndarray:
-    """Discount of each candidate's place in a list, 0 for those that are not in it."""
-    places = np.zeros_like(like)
+# What the ranker sees of each candidate, of shape (states, candidates), in the order of its columns.
+FEATURES: Mapping[str, Callable[[CandidateBuilder, _Pool], np.ndarray]] = {
+    "retriever": lambda films, pool: pool.retrieved,
+    "popularity": lambda films, pool: _standard(films.log_popularity[pool.candidates]),
+    "co_occurrence": lambda films, pool: pool.together,
+    "genre_affinity": lambda films, pool: _genre_affinity(films.data.genres, pool),
+    "text_affinity": lambda films, pool: _text_affinity(films.retriever.texts, pool),
+    "year_affinity": lambda films, pool: _year_affinity(films.data.years, pool),
+    "year": lambda films, pool: (films.data.years[pool.candidates] - 1990.0) / 10.0,
+    "novel_among_best": lambda films, pool: _distance_to_best(pool),
+    "place_if_varied": lambda films, pool: _places(pool, 8.0),
+    "place_if_very_varied": lambda films, pool: _places(pool, 24.0),
+}
+
+
+def _genre_affinity(genres: np.ndarray, pool: _Pool) -> np.ndarray:
+    wanted = _unit(_recent_mean(genres, pool.histories))
+    return _standard(np.einsum("ng,ncg->nc", wanted, _unit(genres[pool.candidates])))
+
+
+def _text_affinity(texts: np.ndarray, pool: _Pool) -> np.ndarray:
+    return _standard(np.einsum("nw,ncw->nc", _recent_mean(texts, pool.histories), texts[pool.candidates]))
+
+
+def _year_affinity(years: np.ndarray, pool: _Pool) -> np.ndarray:
+    return -np.abs(years[pool.candidates] - _recent_mean(years[:, None], pool.histories)) / 10.0
+
+
+def _distance_to_best(pool: _Pool) -> np.ndarray:
+    best = np.argsort(-pool.retrieved, axis=1, kind="stable")[:, :RECENT]
+    return _standard(np.take_along_axis(pool.distances, best[:, None, :], axis=2).mean(axis=2))
+
+
+def _places(pool: _Pool, trade_off: float) -> np.ndarray:
+    """Discount of each candidate's place in a list of maximal marginal relevance, 0 for those that are not in it."""
+    relevance = pool.retrieved + pool.together
+    order = diverse_lists(relevance, pool.distances, trade_off, _PLACES)
+    places = np.zeros_like(relevance)
     discounts = 20.0 / np.log2(np.arange(order.shape[1]) + 2.0)
     np.put_along_axis(places, order, np.broadcast_to(discounts, order.shape).astype(places.dtype), axis=1)
     return places

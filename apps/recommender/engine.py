@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 
 from apps.recommender.candidates import CANDIDATES
 from apps.recommender.task import Recommender
@@ -18,7 +19,13 @@ _WORDS_WEIGHT = 1.5
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a list is made from: films liked, oldest first, films that must not be shown again, and words."""
+    """What a list is made from.
+
+    Attributes:
+        liked: Films that the visitor likes, oldest first.
+        seen: Films that must not be shown again.
+        words: Words that the visitor wrote; may be empty.
+    """
 
     liked: np.ndarray
     seen: np.ndarray
@@ -27,12 +34,19 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Scored:
-    """Candidates of a history with their scores, and the similarity of every film to the words, if there were any."""
+    """Candidates of a visitor.
+
+    Attributes:
+        history: Films that stand for the visitor's taste, oldest first.
+        candidates: Films to choose from.
+        scores: Score of each candidate in nats.
+        similarity: Similarity of every film to the words, if there were any.
+    """
 
     history: np.ndarray
     candidates: np.ndarray
     scores: np.ndarray
-    said: np.ndarray | None
+    similarity: np.ndarray | None
 
 
 class RecommenderEngine:
@@ -48,49 +62,57 @@ class RecommenderEngine:
     def __init__(self, run: Run) -> None:
         task = open_task(Recommender, run)
         assert isinstance(task, Recommender)
-        self.policy, self._maker = trained_policy(task, run), task.maker
+        self.policy, self._builder = trained_policy(task, run), task.builder
         self._encoder = TextEncoder(task.settings.encoder.name, max_length=128)
         self._encoder.for_serving()
 
     def lists(self, wanted: list[Wanted]) -> list[Scored]:
         """The candidates of each, with their scores."""
-        said = self._similarities([each.words for each in wanted])
+        similarities = self._similarities([each.words for each in wanted])
         seen = [each.seen for each in wanted]
         histories = [
-            each.liked if len(each.liked) or similar is None else self._seeds(similar, each.seen)
-            for each, similar in zip(wanted, said, strict=True)
+            each.liked if len(each.liked) or similarity is None else self._seeds(similarity, each.seen)
+            for each, similarity in zip(wanted, similarities, strict=True)
         ]
-        queries = self._maker.retriever.queries(histories)
-        found = self._maker.retriever.nearest(queries, seen, CANDIDATES)
-        candidates = np.stack([_with_nearest(*each) for each in zip(found, seen, said, strict=True)])
-        logits = self.policy.logits(self._maker.describe(histories, queries, candidates)).numpy()
-        return [_scored(*each) for each in zip(histories, candidates, logits, said, strict=True)]
+        queries = self._builder.retriever.queries(histories)
+        found = self._builder.retriever.nearest(queries, seen, CANDIDATES)
+        candidates = np.stack([_with_nearest(*each) for each in zip(found, seen, similarities, strict=True)])
+        scores = self._scores(histories, queries, candidates)
+        return [_scored(*each) for each in zip(histories, candidates, scores, similarities, strict=True)]
+
+    @torch.no_grad()
+    def _scores(self, histories: list[np.ndarray], queries: np.ndarray, candidates: np.ndarray) -> np.ndarray:
+        """The policy's scores, float32 of shape (visitors, candidates); no distribution is needed to rank them."""
+        states = self._builder.describe(histories, queries, candidates)
+        scores: np.ndarray = self.policy.head(self.policy.encoder(histories), states).numpy()
+        return scores
 
     def _similarities(self, words: list[str]) -> list[np.ndarray | None]:
         """Cosine of every film's text to each visitor's words, float32 of shape (items,); None where there are none."""
-        vectors = iter(self._encoder.embed([text for text in words if text]))
-        return [self._maker.retriever.texts @ next(vectors) if text else None for text in words]
+        texts = [text for text in words if text]
+        vectors = iter(self._encoder.embed(texts) if texts else ())
+        return [self._builder.retriever.texts @ next(vectors) if text else None for text in words]
 
-    def _seeds(self, said: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    def _seeds(self, similarity: np.ndarray, seen: np.ndarray) -> np.ndarray:
         """Well-liked films nearest to the words, least near first: they stand in for a history."""
-        fits = np.where(self._maker.popularity >= _SEED_LIKES, said, -1.0)
+        fits = np.where(self._builder.popularity >= _SEED_LIKES, similarity, -1.0)
         fits[seen] = -1.0
         return np.argsort(-fits, kind="stable")[:_SEEDS][::-1].astype(np.int64)
 
 
-def _with_nearest(found: np.ndarray, seen: np.ndarray, said: np.ndarray | None) -> np.ndarray:
+def _with_nearest(found: np.ndarray, seen: np.ndarray, similarity: np.ndarray | None) -> np.ndarray:
     """What the retriever found; with words, half of the candidates are the films nearest to them."""
-    if said is None:
+    if similarity is None:
         return found
-    near = np.argsort(-said, kind="stable")
+    near = np.argsort(-similarity, kind="stable")
     near = near[~np.isin(near, seen)][: CANDIDATES // 2]
     return np.concatenate([near, found[~np.isin(found, near)]])[:CANDIDATES]
 
 
-def _scored(history: np.ndarray, candidates: np.ndarray, logits: np.ndarray, said: np.ndarray | None) -> Scored:
-    if said is not None:
-        logits = logits + _WORDS_WEIGHT * _standard(said[candidates])
-    return Scored(history, candidates, logits, said)
+def _scored(history: np.ndarray, candidates: np.ndarray, scores: np.ndarray, similarity: np.ndarray | None) -> Scored:
+    if similarity is not None:
+        scores = scores + _WORDS_WEIGHT * _standard(similarity[candidates])
+    return Scored(history, candidates, scores, similarity)
 
 
 def _standard(values: np.ndarray) -> np.ndarray:

@@ -6,8 +6,8 @@ import numpy as np
 from gymnasium import spaces
 
 from apps.recommender.candidates import CANDIDATES, FEATURES
-from apps.recommender.rewards import ListReward
-from apps.recommender.splits import Moment
+from apps.recommender.rewards import ListReward, Taste
+from apps.recommender.splits import HistoryCut
 from core.envs.observations import Observations
 from core.envs.slate import SlateEnv
 
@@ -15,7 +15,7 @@ PICKS = 10
 
 
 def recommender_env(
-    moments: Sequence[Moment],
+    cuts: Sequence[HistoryCut],
     states: Observations,
     items: int,
     reward: ListReward,
@@ -23,34 +23,36 @@ def recommender_env(
     *,
     shuffle: bool,
 ) -> SlateEnv:
-    """Lists of `PICKS` out of `CANDIDATES`, judged by what each user went on to like.
+    """Lists of `PICKS` out of `CANDIDATES`, paid by what each user went on to like.
 
     Args:
-        moments: one for each episode.
-        states: of the moments (see `CandidateBuilder.states`).
-        items: films in the catalogue.
-        reward: of a list.
-        num_envs: environments side by side.
-        shuffle: see `EpisodeEnv`.
+        cuts: Cut history of each episode.
+        states: States of the cuts (see `CandidateBuilder.states`).
+        items: Number of films in the catalogue.
+        reward: Reward of a list.
+        num_envs: Number of environments side by side.
+        shuffle: See `EpisodeEnv`.
     """
     candidates = np.asarray(states["candidates"])
 
-    def shown(rows: np.ndarray, columns: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
-        return np.take_along_axis(candidates[rows], columns, axis=1), [moments[row].relevant for row in rows]
+    def shown(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        return np.take_along_axis(candidates[rows], columns, axis=1)
 
-    def judge(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-        return reward(*shown(rows, columns))
+    def pick_rewards(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        taste = Taste.of_likes([cuts[row].relevant for row in rows])
+        rewards: np.ndarray = reward([cuts[row].liked for row in rows], shown(rows, columns), taste)
+        return rewards.astype(np.float32)
 
     def outcomes(rows: np.ndarray, columns: np.ndarray) -> list[str]:
-        lists = zip(*shown(rows, columns), strict=True)
-        return ["hit" if np.isin(films, relevant).any() else "miss" for films, relevant in lists]
+        lists = zip(rows, shown(rows, columns), strict=True)
+        return ["hit" if np.isin(films, cuts[row].relevant).any() else "miss" for row, films in lists]
 
     return SlateEnv(
         states,
         state_space(items),
         options=CANDIDATES,
         picks=PICKS,
-        reward_fn=judge,
+        reward_fn=pick_rewards,
         num_envs=num_envs,
         shuffle=shuffle,
         outcomes=outcomes,

@@ -14,7 +14,7 @@ Kind = Literal["liked", "words", "described", "genre", "popular", "different"]
 
 # Measured over real histories: about the upper third of a list's films lie this near to one that the user liked.
 _ALIKE = 0.45
-_SAID = 0.35
+_DESCRIBED = 0.35
 _KNOWN = 0.6
 _MEMORY = 50
 _EMPTY_WORDS = frozenset(ENGLISH_STOP_WORDS) | {
@@ -38,46 +38,46 @@ class Reason:
         kind: `liked` is near a film that the visitor liked, `words` has a word of the visitor's in it, `described` is
             near what the visitor wrote, `genre` is of a genre that the visitor likes, `popular` with many people,
             `different` is there for variety.
-        about: that film's title, that word or that genre; empty where the kind says all.
+        about: Title of that film, that word or that genre; empty where the kind says all.
     """
 
     kind: Kind
     about: str = ""
 
 
-class Reasons:
+class Explanations:
     """Finds the strongest reason for each film of a list.
 
     Args:
-        maker: holds the films, their vectors and who liked them.
+        builder: Builder that holds the films, their vectors and who liked them.
     """
 
-    def __init__(self, maker: CandidateBuilder) -> None:
-        self.maker, self.items = maker, maker.data.items
+    def __init__(self, builder: CandidateBuilder) -> None:
+        self.builder, self.items = builder, builder.data.items
 
     def explain(
-        self, films: np.ndarray, liked: np.ndarray, words: str = "", said: np.ndarray | None = None
+        self, films: np.ndarray, liked: np.ndarray, words: str = "", similarity: np.ndarray | None = None
     ) -> list[Reason]:
         """One reason for each film.
 
         Args:
-            films: int64 of shape (films,).
-            liked: the visitor's history, oldest first.
-            words: what the visitor wrote, if anything.
-            said: similarity of each film to the words, float32 of shape (films,).
+            films: Films of the list, int64 of shape (films,).
+            liked: Films that the visitor likes, oldest first.
+            words: Words that the visitor wrote, if any.
+            similarity: Similarity of each film to the words, float32 of shape (films,).
         """
         recent = liked[-_MEMORY:]
-        closeness = self.maker.closeness(films, recent)
+        closeness = self.builder.closeness(films, recent)
         favourites = self._favourites(liked)
         reasons = []
-        for at, film in enumerate(films):
+        for i, film in enumerate(films):
             word = self._shared_word(int(film), words) if words else ""
-            nearest = int(closeness[at].argmax()) if len(recent) else -1
+            nearest = int(closeness[i].argmax()) if len(recent) else -1
             if word:
                 reasons.append(Reason("words", word))
-            elif said is not None and said[at] >= _SAID:
+            elif similarity is not None and similarity[i] >= _DESCRIBED:
                 reasons.append(Reason("described"))
-            elif nearest >= 0 and closeness[at, nearest] >= _ALIKE:
+            elif nearest >= 0 and closeness[i, nearest] >= _ALIKE:
                 reasons.append(Reason("liked", self.items[recent[nearest]].title))
             else:
                 reasons.append(self._by_taste(int(film), favourites))
@@ -86,7 +86,7 @@ class Reasons:
     def _by_taste(self, film: int, favourites: Sequence[str]) -> Reason:
         genres = self.items[film].genres
         shared = [genre for genre in favourites if genre in genres]
-        if self.maker.fame(film) >= _KNOWN:
+        if self.builder.log_popularity[film] >= _KNOWN:
             return Reason("popular")
         if shared:
             return Reason("genre", shared[0])

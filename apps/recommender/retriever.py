@@ -16,7 +16,7 @@ from core.models.history import HistoryEncoder, ItemTable
 from core.models.precision import autocast
 from core.retrieval.dense import DenseIndex
 
-Report = Callable[[int, int], None]
+OnEpoch = Callable[[int, int], None]
 
 _BATCH = 256
 
@@ -26,16 +26,16 @@ class RetrieverSettings:
     """How a retriever is built and trained; a change of any of them makes a new one.
 
     Attributes:
-        encoder: name of the text encoder.
-        seed: of everything random.
-        width: of the vectors.
-        window: films of a history that count.
-        epochs: passes over the histories.
-        batch_size: histories in a batch.
-        learning_rate: highest, of a one-cycle schedule.
-        weight_decay: of AdamW.
-        dropout: of the transformer.
-        scale: of the cosines.
+        encoder: Name of the text encoder.
+        seed: Seed of everything random.
+        width: Size of the vectors.
+        window: Number of a history's newest films that count.
+        epochs: Number of passes over the histories.
+        batch_size: Number of histories in a batch.
+        learning_rate: Highest learning rate of a one-cycle schedule.
+        weight_decay: Weight decay of AdamW.
+        dropout: Dropout of the transformer.
+        scale: Factor of the cosines in the logits.
     """
 
     encoder: str
@@ -54,13 +54,12 @@ class Retriever:
     """Film texts, film vectors and the transformer that reads a history of films.
 
     Args:
-        texts: unit-length text embeddings, float32 of shape (items, text width).
-        encoder: trained.
+        texts: Unit-length text embeddings, float32 of shape (items, text width).
+        encoder: Trained transformer.
     """
 
     def __init__(self, texts: np.ndarray, encoder: HistoryEncoder) -> None:
         self.texts, self.encoder = texts, encoder.eval().requires_grad_(False)
-        self.text_index = DenseIndex(texts)
         self.vectors = _unit(encoder.items(torch.arange(len(texts)))).numpy()
         self.index = DenseIndex(self.vectors)
 
@@ -72,13 +71,8 @@ class Retriever:
 
     def nearest(self, queries: np.ndarray, seen: Sequence[np.ndarray], count: int) -> np.ndarray:
         """The `count` films nearest to each query that are not in `seen`, best first, int64 (queries, count)."""
-        return unseen(self.index, queries, seen, count)
-
-
-def unseen(index: DenseIndex, queries: np.ndarray, seen: Sequence[np.ndarray], count: int) -> np.ndarray:
-    """Nearest rows of each query without those in `seen`, best first, int64 of shape (queries, count)."""
-    _, rows = index.search(queries, count + max(len(rows) for rows in seen))
-    return np.stack([row[~np.isin(row, known)][:count] for row, known in zip(rows, seen, strict=True)])
+        _, rows = self.index.search(queries, count + max(len(films) for films in seen))
+        return np.stack([row[~np.isin(row, films)][:count] for row, films in zip(rows, seen, strict=True)])
 
 
 def new_encoder(texts: np.ndarray, settings: RetrieverSettings) -> HistoryEncoder:
@@ -92,15 +86,15 @@ def new_encoder(texts: np.ndarray, settings: RetrieverSettings) -> HistoryEncode
 
 
 def train_encoder(
-    histories: Sequence[np.ndarray], texts: np.ndarray, settings: RetrieverSettings, report: Report
+    histories: Sequence[np.ndarray], texts: np.ndarray, settings: RetrieverSettings, on_epoch: OnEpoch
 ) -> HistoryEncoder:
     """Teach a fresh transformer to tell the next film after every film of every history.
 
     Args:
-        histories: liked films of each user, oldest first.
-        texts: text embeddings, float32 of shape (items, text width).
-        settings: see `RetrieverSettings`.
-        report: told (epoch, epochs) after each.
+        histories: Liked films of each user, oldest first.
+        texts: Text embeddings, float32 of shape (items, text width).
+        settings: Size and training of the transformer.
+        on_epoch: Callback for (epochs done, epochs) after each epoch.
     """
     torch.manual_seed(settings.seed)
     generator = np.random.default_rng(settings.seed)
@@ -119,7 +113,7 @@ def train_encoder(
             nn.utils.clip_grad_norm_(encoder.parameters(), 1.0)
             optimizer.step()
             schedule.step()
-        report(done, settings.epochs)
+        on_epoch(done, settings.epochs)
     return encoder
 
 

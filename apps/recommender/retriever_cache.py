@@ -30,13 +30,13 @@ def open_retriever(
     """The retriever of these data and settings, trained when the cache does not hold it yet.
 
     Args:
-        data: films and events; only the oldest likes are learnt from (see `retriever_histories`).
-        settings: see `RetrieverSettings`.
-        announce: told in a sentence what goes on.
-        folder: of all retrievers; the cache by default.
+        data: Films and events; only the oldest likes are learnt from (see `retriever_histories`).
+        settings: Size and training of the retriever.
+        announce: Callback for a sentence on what goes on.
+        folder: Folder of all retrievers; the cache by default.
 
     Raises:
-        SteerError: the disk is full.
+        SteerError: The disk is full.
     """
     histories = retriever_histories(data)
     home = folder or cache_folder("recommender")

@@ -1,84 +1,100 @@
 """What a list is worth, position by position."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 
 from apps.recommender.diversity import Distances, marginal_distances
-from core.util.errors import SteerError
+from core.rewards.reward import Reward, Term
 
-DEFAULTS = {"relevance": 1.0, "diversity": 0.2, "novelty": 0.05}
+WEIGHTS = {"relevance": 1.0, "diversity": 0.2, "novelty": 0.05, "unexpectedness": 0.0}
+
+_RECENT = 10
 
 
-def weights(settings: Mapping[str, float]) -> dict[str, float]:
-    """The defaults, with what `settings` changes.
+@dataclass(frozen=True)
+class Taste:
+    """What turned out to be right for the users of some lists.
 
-    Raises:
-        SteerError: a name that no part of the reward has.
+    Attributes:
+        liked: Films that each user liked, int64 of shape (films,).
+        hidden: Films that each user did not want to see, int64 of shape (films,).
     """
-    unknown = sorted(set(settings) - set(DEFAULTS))
-    if unknown:
-        raise SteerError(f"unknown reward {unknown[0]!r}; there are {', '.join(DEFAULTS)}")
-    return {**DEFAULTS, **settings}
+
+    liked: Sequence[np.ndarray]
+    hidden: Sequence[np.ndarray]
+
+    @classmethod
+    def of_likes(cls, liked: Sequence[np.ndarray]) -> "Taste":
+        """Of users of whom only their likes are known."""
+        return cls(liked, [np.zeros(0, dtype=np.int64)] * len(liked))
 
 
-class ListReward:
-    """ImportanceWeighted sum of relevance, diversity and novelty, each between 0 and 1 for a whole list.
+# State: films that each user had liked before, oldest first. Action: films of each list in order, int64 of shape
+# (lists, picks). Every term is float32 of that shape, and summed over a row it is the whole list's.
+Histories: TypeAlias = Sequence[np.ndarray]
+ListReward: TypeAlias = Reward[Histories, np.ndarray, Taste]
+
+
+def list_reward(distances: Distances, novelty: np.ndarray, settings: Mapping[str, float]) -> ListReward:
+    """Weighted sum of what a list is worth; relevance, diversity, novelty and unexpectedness lie between 0 and 1.
 
     Args:
-        distances: between films.
-        novelty: of each film, float32 of shape (items,), between 0 (everybody knows it) and 1.
-        settings: weights by name (see `weights`).
+        distances: Distances between films.
+        novelty: How little each film is known, float32 of shape (items,); see `scarcity`.
+        settings: Weights that differ from the defaults, by name.
+
+    Raises:
+        SteerError: A name that no term has.
     """
-
-    def __init__(self, distances: Distances, novelty: np.ndarray, settings: Mapping[str, float]) -> None:
-        self.distances, self.novelty, self.weights = distances, novelty, weights(settings)
-
-    def parts(self, lists: np.ndarray, relevant: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
-        """Each part of the reward at each position, unweighted; summed over positions it is the list's.
-
-        Args:
-            lists: films in order, int64 of shape (lists, picks).
-            relevant: the films that each user went on to like.
-        """
-        picks = lists.shape[1]
-        return {
-            "relevance": ndcg_gains(lists, relevant),
-            "diversity": marginal_distances(self.distances.within(lists)) / (picks - 1),
-            "novelty": self.novelty[lists] / picks,
-        }
-
-    def __call__(self, lists: np.ndarray, relevant: Sequence[np.ndarray]) -> np.ndarray:
-        """Reward of each position, float32 of shape (lists, picks); arguments as in `parts`."""
-        parts = self.parts(lists, relevant)
-        return sum(self.weights[name] * part for name, part in parts.items()).astype(np.float32)  # type: ignore[union-attr]
+    terms: dict[str, Term[Histories, np.ndarray, Taste]] = {
+        # A film that the user did not want costs what it would have earned.
+        "relevance": lambda histories, lists, taste: ndcg_gains(lists, taste.liked) - ndcg_gains(lists, taste.hidden),
+        "diversity": lambda histories, lists, taste: marginal_distances(distances.within(lists)) / (lists.shape[1] - 1),
+        "novelty": lambda histories, lists, taste: novelty[lists] / lists.shape[1],
+        "unexpectedness": lambda histories, lists, taste: _to_history(distances, histories, lists) / lists.shape[1],
+    }
+    return Reward(terms, WEIGHTS).with_weights(settings)
 
 
 def ndcg_gains(lists: np.ndarray, relevant: Sequence[np.ndarray]) -> np.ndarray:
     """Discounted gain of each position over the ideal list's, so that a row sums to NDCG (Järvelin & Kekäläinen 2002).
 
     Args:
-        lists: films in order, int64 of shape (lists, picks).
-        relevant: the right films of each list, at least one.
+        lists: Films in order, int64 of shape (lists, picks).
+        relevant: Right films of each list; without any, nothing is gained.
 
     Returns:
         float32 of shape (lists, picks).
     """
     discounts = 1.0 / np.log2(np.arange(lists.shape[1]) + 2.0)
     hits = np.array([np.isin(row, right) for row, right in zip(lists, relevant, strict=True)])
-    ideal = np.array([discounts[: len(right)].sum() for right in relevant])
+    ideal = np.array([discounts[: max(len(right), 1)].sum() for right in relevant])
     return (hits * discounts / ideal[:, None]).astype(np.float32)
 
 
-def novelty(popularity: np.ndarray, users: int) -> np.ndarray:
+def scarcity(popularity: np.ndarray, users: int) -> np.ndarray:
     """Self-information of a like, scaled to 0..1 (Zhou et al. 2010).
 
     Args:
-        popularity: likes of each film, of shape (items,).
-        users: how many users there are.
+        popularity: Likes of each film, of shape (items,).
+        users: Number of users.
 
     Returns:
         float32 of shape (items,); 1 for a film that one user or nobody likes.
     """
     share = np.maximum(popularity, 1) / users
     return (np.log(share) / np.log(1 / users)).astype(np.float32)
+
+
+def _to_history(distances: Distances, histories: Histories, lists: np.ndarray) -> np.ndarray:
+    """Mean distance of each film to what its user liked last, 0 where that is nothing (Murakami et al. 2008)."""
+    means = np.zeros(lists.shape, dtype=np.float32)
+    for row, history in enumerate(histories):
+        recent = history[-_RECENT:]
+        if len(recent):
+            both = distances.within(np.concatenate([recent, lists[row]])[None])[0]
+            means[row] = both[len(recent) :, : len(recent)].mean(axis=1)
+    return means

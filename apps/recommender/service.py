@@ -1,248 +1,215 @@
-"""What the page and the API ask of the recommender: a list with reasons for a visitor."""
+"""The recommender's one facade: lists that are logged with their propensity, and profiles that are kept."""
 
-import unicodedata
-from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from functools import partial
+from uuid import uuid4
 
-import numpy as np
-
-from apps.recommender.data import SOURCE, Item
-from apps.recommender.engine import RecommenderEngine, Wanted
+from apps.recommender import tables
+from apps.recommender.catalogue import MAX_WORDS, Catalogue, UserSummary, checked_words
+from apps.recommender.data import Film
 from apps.recommender.environment import PICKS
-from apps.recommender.explanations import Reason, Reasons
-from apps.recommender.task import Recommender
-from core.platform.inference.engine import Engine
+from apps.recommender.logs import shown_films
+from apps.recommender.model import Event, Kind, Ranked, Recommended, RecommenderModel, Visitor
+from core.platform.auth.access import Principal
+from core.platform.inference.drift import WATCH
+from core.platform.inference.metrics import DECISIONS, FEEDBACK
+from core.platform.store import decisions
+from core.platform.store.database import Session, Store
+from core.platform.versions.live import LiveModel
 from core.rl.explore import Explorer
-from core.training.loader import open_task
-from core.training.run import Run
-from core.training.task import Task
-from core.util.errors import SteerError
-from core.util.text_input import check_text
+from core.util.errors import NotFoundError
 
-Kind = Literal["like", "hide"]
+__all__ = [
+    "LIST_LENGTH", "MAX_WORDS", "Event", "Film", "Kind", "Recommended", "RecommenderService", "Shown", "UserSummary",
+    "Visitor", "checked_words",
+]  # fmt: skip
 
+APP = "recommender"
 LIST_LENGTH = PICKS
-MAX_WORDS = 500
-SHOWN_USERS = 24
+
+_VALUES: dict[Kind, float] = {"like": 1.0, "hide": -1.0}
+_KINDS: dict[str, Kind] = {"like": "like", "hide": "hide"}
 
 
 @dataclass(frozen=True)
-class Film:
-    """A film as it is shown; `row` stands for it in a visitor's events."""
-
-    row: int
-    title: str
-    year: int
-    genres: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Recommended:
-    """A film of the list.
+class Shown:
+    """A list that was shown.
 
     Attributes:
-        film: what is recommended.
-        score: how strongly, relative to the first of the list, between 0 and 1.
-        reason: why.
+        visitor: Visitor whom it is for.
+        films: Films, best first.
+        likes: Films that the visitor likes, newest first.
+        decision: Id to name when something is done with a film of the list; None where the policy was not asked.
     """
 
-    film: Film
-    score: float
-    reason: Reason
-
-
-@dataclass(frozen=True)
-class Ranked:
-    """A list, and what was decided, for learning.
-
-    Attributes:
-        films: best first.
-        state: history and candidates, from which the observation can be made again, and whether words had a say.
-        action: numbers of the candidates on the list, in its order.
-        propensity: probability with which this visitor is shown that very list.
-    """
-
+    visitor: Visitor
     films: list[Recommended]
-    state: dict[str, Any]
-    action: list[int]
-    propensity: float
-
-
-@dataclass(frozen=True)
-class Event:
-    """What a visitor did with a film."""
-
-    kind: Kind
-    film: int
-
-
-@dataclass(frozen=True)
-class Visitor:
-    """All that is known of a visitor; the page keeps it, the service never does.
-
-    Attributes:
-        user: number of a known user, whose history counts; None for somebody new.
-        words: what the visitor wrote about their taste.
-        events: likes and hides of this visit, oldest first.
-    """
-
-    user: int | None = None
-    words: str = ""
-    events: tuple[Event, ...] = ()
-
-    def with_event(self, kind: Kind, film: int) -> "Visitor":
-        """The visitor after one more like or hide."""
-        return replace(self, events=(*self.events, Event(kind, film)))
-
-    def undone(self) -> "Visitor":
-        """The visitor before their last like or hide."""
-        return replace(self, events=self.events[:-1])
-
-
-@dataclass(frozen=True)
-class UserSummary:
-    """A known user: how many films they like, and of which genres most of all."""
-
-    user: int
-    likes: int
-    genres: tuple[str, ...]
+    likes: Sequence[Film]
+    decision: str | None
 
 
 class RecommenderService:
-    """Lists for many visitors at once; keeps nothing of them.
+    """Shows lists, and keeps what people do with the films.
 
     Args:
-        task: with the settings that the policy was trained with.
-        engine: that computes, see `apps.recommender.engine`.
+        store: Store that keeps events and shown lists.
+        live: Model of the version that serves at the moment.
+        explorer: Picks lists by their probability.
     """
 
-    def __init__(self, task: Task, engine: Engine[RecommenderEngine]) -> None:
-        assert isinstance(task, Recommender)
-        self.data, self.maker, self.engine = task.data, task.maker, engine
-        self.reasons = Reasons(self.maker)
-        self.terms = SOURCE.licence
-        self._titles = [_plain(item.title) for item in self.data.items]
+    def __init__(self, store: Store, live: LiveModel[RecommenderModel], explorer: Explorer) -> None:
+        self.store, self.live, self.explorer = store, live, explorer
+        self.catalogue: Catalogue = live.current[0].catalogue
+        self._keep_films()
 
-    def users(self, count: int = SHOWN_USERS) -> list[UserSummary]:
-        """Some users, from those with few likes to those with many."""
-        known = sorted(self.data.users, key=lambda user: (len(self.data.users[user].likes), user))
-        picked = {known[at] for at in np.linspace(0, len(known) - 1, count).astype(int)}
-        return [self.summary(user) for user in sorted(picked)]
-
-    def summary(self, user: int) -> UserSummary:
-        """What a known user likes.
-
-        Raises:
-            SteerError: nobody has that number.
-        """
-        liked = self._likes_of(user)
-        genres = Counter(genre for film in liked for genre in self.data.items[film].genres)
-        return UserSummary(user, len(liked), tuple(genre for genre, _ in genres.most_common(3)))
-
-    async def recommend(self, visitor: Visitor) -> list[Recommended]:
-        """Ten films with reasons; none for a visitor of whom nothing is known yet.
-
-        Raises:
-            SteerError: unknown user or film, words that are too long or no text, or too many requests wait.
-        """
-        ranked = await self.rank(visitor)
-        return ranked.films if ranked else []
-
-    async def rank(self, visitor: Visitor, explorer: Explorer | None = None) -> Ranked | None:
-        """Ten films with reasons and their propensity; None for a visitor of whom nothing is known yet.
+    async def show(self, principal: Principal, visitor: Visitor, *, with_profile: bool = False) -> Shown:
+        """A list for a visitor, logged with its propensity.
 
         Args:
-            visitor: whom the list is for.
-            explorer: picks the list by its probability; without one, the best is taken.
+            principal: Person who asks.
+            visitor: Visitor whom the list is for.
+            with_profile: Whether what the principal did before counts, too.
 
         Raises:
-            SteerError: see `recommend`.
+            SteerError: Unknown user or film, or words that are too long or no text.
         """
-        words = checked(visitor.words) if visitor.words else ""
-        liked, seen = self._liked(visitor), self._seen(visitor)
-        if not words and not len(liked):
+        if with_profile:
+            profile = await self.profile(principal)
+            visitor = replace(visitor, events=(*profile.events, *visitor.events))
+        model, version = self.live.current
+        ranked = await model.rank(visitor, self.explorer)
+        likes = [self.catalogue.data.items[film] for film in reversed(ranked.liked)]
+        return Shown(visitor, ranked.films, likes, await self._log(principal, version, ranked))
+
+    async def profile(self, principal: Principal) -> Visitor:
+        """The principal as a visitor, with everything that they did so far."""
+        return await self.store.read(partial(self._profile, principal.name))
+
+    async def note(
+        self, principal: Principal, event: Event, decision: str | None = None, key: str | None = None
+    ) -> str:
+        """Keep what the principal did with a film.
+
+        Args:
+            principal: Person who did it.
+            event: Like or hide.
+            decision: Id of the list that showed the film.
+            key: Key of the sender's choice; what is sent again with the same key counts once.
+
+        Returns:
+            The key that it is kept under.
+
+        Raises:
+            NotFoundError: No such list was shown to the principal, or not with this film.
+            SteerError: There is no such film.
+        """
+        key = key or uuid4().hex
+        if await self.store.write(partial(self._keep, principal, event, decision, key)):
+            _count(event)
+        return key
+
+    async def react(self, principal: Principal, event: Event, decision: str | None = None, words: str = "") -> Shown:
+        """Keep what the principal did with a film, and show the list that follows from it.
+
+        Args:
+            principal: Person who did it.
+            event: Like or hide.
+            decision: Id of the list that showed the film.
+            words: Further words on their taste.
+
+        Raises:
+            SteerError: See `note` and `show`.
+        """
+
+        def kept(session: Session) -> Visitor:
+            self._keep(principal, event, decision, uuid4().hex, session)
+            return self._profile(principal.name, session)
+
+        profile = await self.store.write(kept)
+        _count(event)
+        return await self.show(principal, replace(profile, words=words))
+
+    async def undo(self, principal: Principal) -> bool:
+        """Undo the principal's last like or hide; whether there was one."""
+        return await self.store.write(partial(_undo, principal.name))
+
+    async def forget(self, principal: Principal) -> int:
+        """Delete the principal's profile and their opinions of lists; how many likes and hides that were."""
+        return await self.store.write(partial(_forget, principal.name))
+
+    async def _log(self, principal: Principal, version: str, ranked: Ranked) -> str | None:
+        choice = ranked.choice
+        if choice is None:
             return None
-        found = await self.engine.answer(RecommenderEngine.lists, Wanted(liked, seen, words))
-        order, propensity = (explorer or Explorer()).rank(found.scores.astype(np.float64), PICKS)
-        films = found.candidates[order]
-        reasons = self.reasons.explain(films, liked, words, None if found.said is None else found.said[films])
-        scores = np.exp(found.scores[order] - found.scores.max())
-        listed = [
-            Recommended(self.film(int(row)), float(score), reason)
-            for row, score, reason in zip(films, scores, reasons, strict=True)
-        ]
-        state = {"history": found.history.tolist(), "candidates": found.candidates.tolist(), "words": bool(words)}
-        return Ranked(listed, state, order.tolist(), propensity)
-
-    def history(self, visitor: Visitor, count: int = 12) -> tuple[list[Film], int]:
-        """The visitor's most recent likes, newest first, and the number of all."""
-        liked = self._liked(visitor)
-        return [self.film(int(row)) for row in liked[::-1][:count]], len(liked)
-
-    def search(self, title: str, count: int = 6) -> list[Film]:
-        """Films whose title holds every word of `title`, the best known first.
-
-        Raises:
-            SteerError: `title` is empty, too long or no text.
-        """
-        wanted = _plain(checked(title)).split()
-        found = [row for row, plain in enumerate(self._titles) if all(word in plain for word in wanted)]
-        begins = " ".join(wanted)
-        found.sort(key=lambda row: (not self._titles[row].startswith(begins), -self.maker.popularity[row], row))
-        return [self.film(row) for row in found[:count]]
-
-    def film(self, row: int) -> Film:
-        """The film of a row.
-
-        Raises:
-            SteerError: there is no such row.
-        """
-        if not 0 <= row < len(self.data.items):
-            raise SteerError(f"There is no film number {row}; there are films 0 to {len(self.data.items) - 1}.")
-        item: Item = self.data.items[row]
-        return Film(row, item.title, item.year, item.genres)
-
-    def _likes_of(self, user: int) -> np.ndarray:
-        events = self.data.users.get(user)
-        if events is None:
-            raise SteerError(
-                f"There is no user {user}; known users are {min(self.data.users)} to {max(self.data.users)}."
+        sure = 1 - ranked.films[1].score  # how far the first film stands out
+        decision = await self.store.write(
+            lambda session: decisions.keep(
+                session,
+                app=APP,
+                owner=principal.name,
+                version=version,
+                state={**choice.state, "confidence": sure},
+                action=choice.action,
+                propensity=choice.propensity,
             )
-        return events.items[events.likes]
+        )
+        DECISIONS.labels(APP, version, "list").inc()
+        WATCH.note(APP, "inputs", sure)
+        return decision
 
-    def _liked(self, visitor: Visitor) -> np.ndarray:
-        """Likes of the user's past, then those of this visit, oldest first; a film hidden since no longer counts."""
-        past = self._likes_of(visitor.user).tolist() if visitor.user is not None else []
-        hidden = {event.film for event in visitor.events if event.kind == "hide"}
-        now = dict.fromkeys(self.film(event.film).row for event in visitor.events if event.kind == "like")
-        liked = [*(film for film in past if film not in now), *now]
-        return np.array([film for film in liked if film not in hidden], dtype=np.int64)
+    def _keep(self, principal: Principal, event: Event, decision: str | None, key: str, session: Session) -> bool:
+        """Note an event within a transaction; whether it was new."""
+        film = self.catalogue.film(event.film)
+        if decision is not None:
+            _check_shown(session, principal, decision, film)
+        row = {"app": APP, "owner": principal.name, "key": key, "kind": event.kind, "item": str(film.row)}
+        is_new = tables.add_event(session, {**row, "decision_id": decision})
+        if is_new and decision is not None:
+            decisions.judge(session, decision, principal.name, _VALUES[event.kind], {}, subject=str(film.row))
+        return is_new
 
-    def _seen(self, visitor: Visitor) -> np.ndarray:
-        past = self.data.users[visitor.user].items.tolist() if visitor.user is not None else []
-        return np.array(past + [self.film(event.film).row for event in visitor.events], dtype=np.int64)
+    def _profile(self, owner: str, session: Session) -> Visitor:
+        """What an owner did; films that the catalogue no longer holds are left out."""
+        kept = [Event(_KINDS[event.kind], int(event.item)) for event in tables.events(session, APP, owner)]
+        return Visitor(events=tuple(event for event in kept if event.film < len(self.catalogue.data.items)))
 
-
-def open_service(run: Run, engine: Engine[RecommenderEngine]) -> RecommenderService:
-    """The service of the recommender that `run` holds.
-
-    Raises:
-        SteerError: it holds none.
-    """
-    return RecommenderService(open_task(Recommender, run), engine)
-
-
-def checked(words: str) -> str:
-    """What a visitor typed, on one line and without invisible characters.
-
-    Raises:
-        SteerError: it is empty, too long, or mostly not text.
-    """
-    return " ".join(check_text(words, most=MAX_WORDS, what="a few words").split())
+    def _keep_films(self) -> None:
+        rows = [
+            {"key": str(film.row), "title": film.title, "attributes": {"year": film.year, "genres": list(film.genres)}}
+            for film in self.catalogue.data.items
+        ]
+        with self.store.transaction() as session:
+            tables.put_items(session, APP, rows)
 
 
-def _plain(text: str) -> str:
-    """Lower case, without accents and punctuation, so that `amelie` finds Amélie."""
-    letters = unicodedata.normalize("NFKD", text.casefold())
-    return " ".join("".join(c if c.isalnum() else " " for c in letters if not unicodedata.combining(c)).split())
+def _check_shown(session: Session, principal: Principal, decision: str, film: Film) -> None:
+    found = decisions.find(session, APP, decision)
+    if found is None or not principal.may_see(found.owner):
+        raise NotFoundError("There is no such list of yours.")
+    if film.row not in shown_films(found.state, found.action):
+        raise NotFoundError(f"That list did not show “{film.title}”; name the list that did, or none.")
+
+
+def _undo(owner: str, session: Session) -> bool:
+    event = tables.take_back_event(session, APP, owner)
+    if event is not None and event.decision_id is not None:
+        before = tables.last_event(session, owner, event.decision_id, event.item)
+        if before is None:
+            decisions.withdraw(session, event.decision_id, owner, event.item)
+        else:
+            value = _VALUES[_KINDS[before.kind]]
+            decisions.judge(session, event.decision_id, owner, value, {}, subject=event.item)
+    return event is not None
+
+
+def _forget(owner: str, session: Session) -> int:
+    for event in tables.events(session, APP, owner):
+        if event.decision_id is not None:
+            decisions.withdraw(session, event.decision_id, owner, event.item)
+    return tables.forget(session, APP, owner)
+
+
+def _count(event: Event) -> None:
+    FEEDBACK.labels(APP, "good" if event.kind == "like" else "bad").inc()
+    WATCH.note(APP, "outcomes", _VALUES[event.kind])

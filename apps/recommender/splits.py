@@ -14,14 +14,14 @@ _MOST_WINDOWS = 12
 
 
 @dataclass(frozen=True)
-class Moment:
-    """A user at one moment.
+class HistoryCut:
+    """A user's history, cut at one moment.
 
     Attributes:
-        user: MovieLens' number.
-        liked: items liked before the moment, oldest first, int64.
-        seen: all items rated before the moment, int64.
-        relevant: the `NEXT` items that the user liked from this moment on, int64.
+        user: Number of the user in MovieLens.
+        liked: Items liked before the cut, oldest first, int64.
+        seen: All items rated before the cut, int64.
+        relevant: The `NEXT` items that the user liked from the cut on, int64.
     """
 
     user: int
@@ -30,17 +30,17 @@ class Moment:
     relevant: np.ndarray
 
 
-def moments(data: MovieLens, split: Split) -> list[Moment]:
-    """The moments of a split.
+def history_cuts(data: MovieLens, split: Split) -> list[HistoryCut]:
+    """The cuts of a split.
 
     The last five likes of a user are the test, the five before them the validation; the newer part of the rest gives
-    windows of five likes for training a ranker. What a moment knows is everything before its first target.
+    windows of five likes for training a ranker. What is known at a cut is everything before its first target.
     """
-    return [_moment(user, events, first) for user, events in data.users.items() for first in _targets(events, split)]
+    return [_cut(user, events, first) for user, events in data.users.items() for first in _targets(events, split)]
 
 
 def retriever_histories(data: MovieLens) -> list[np.ndarray]:
-    """Each user's oldest likes, before any moment of any split: what a retriever may learn from."""
+    """Each user's oldest likes, before any cut of any split: what a retriever may learn from."""
     return [events.items[events.likes[: _first_window(events)]] for events in data.users.values()]
 
 
@@ -55,7 +55,7 @@ def _first_window(events: Events) -> int:
 
 
 def _targets(events: Events, split: Split) -> list[int]:
-    """Which like is the first target of each moment."""
+    """Which like is the first target of each cut."""
     likes = len(events.likes)
     if not _is_split(events):
         return []
@@ -63,14 +63,14 @@ def _targets(events: Events, split: Split) -> list[int]:
         return [likes - NEXT]
     if split == "validation":
         return [likes - 2 * NEXT]
-    # The newest windows look most like the moments to come, and a cap keeps heavy users from drowning the others.
+    # The newest windows look most like the cuts to come, and a cap keeps heavy users from drowning the others.
     windows = range(likes - 3 * NEXT, max(_first_window(events), 1) - 1, -NEXT)
     return list(windows)[:_MOST_WINDOWS]
 
 
-def _moment(user: int, events: Events, first: int) -> Moment:
+def _cut(user: int, events: Events, first: int) -> HistoryCut:
     likes = events.likes
-    return Moment(
+    return HistoryCut(
         user,
         events.items[likes[:first]],
         events.items[: likes[first]],

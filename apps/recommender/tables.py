@@ -56,11 +56,15 @@ def events(session: Session, app: str, owner: str) -> list[Event]:
     return list(session.scalars(select(Event).where(Event.app == app, Event.owner == owner).order_by(Event.id)))
 
 
-def take_back_event(session: Session, app: str, owner: str, key: str | None = None) -> Event | None:
-    """Remove an owner's event of a key, or their last one, and return it."""
+def last_event(session: Session, owner: str, decision: str, item: str) -> Event | None:
+    """What an owner did last with an item of a list."""
+    wanted = select(Event).where(Event.owner == owner, Event.decision_id == decision, Event.item == item)
+    return session.scalar(wanted.order_by(Event.id.desc()).limit(1))
+
+
+def take_back_event(session: Session, app: str, owner: str) -> Event | None:
+    """Remove an owner's last event, and return it."""
     wanted = select(Event).where(Event.app == app, Event.owner == owner)
-    if key is not None:
-        wanted = wanted.where(Event.key == key)
     found = session.scalar(wanted.order_by(Event.id.desc()).limit(1))
     if found is not None:
         session.delete(found)

@@ -8,15 +8,15 @@ from typing import ClassVar
 
 import numpy as np
 
-from apps.recommender.candidates import CO_OCCURRENCE, FEATURES, POPULARITY, CandidateBuilder
+from apps.recommender.candidates import FEATURES, CandidateBuilder
 from apps.recommender.data import MovieLens, load_movielens
 from apps.recommender.diversity import diverse_lists
 from apps.recommender.environment import PICKS, recommender_env
-from apps.recommender.learning import feedback_decisions
+from apps.recommender.logs import feedback_decisions
 from apps.recommender.retriever import RetrieverSettings
 from apps.recommender.retriever_cache import open_retriever
-from apps.recommender.rewards import ListReward, novelty
-from apps.recommender.splits import Moment, moments
+from apps.recommender.rewards import ListReward, list_reward, scarcity
+from apps.recommender.splits import history_cuts
 from core.envs.observations import Observations, take
 from core.envs.play import Act, play
 from core.envs.slate import SlateEnv
@@ -72,7 +72,7 @@ class Recommender(Task):
         return self.data.fingerprint
 
     @cached_property
-    def maker(self) -> CandidateBuilder:
+    def builder(self) -> CandidateBuilder:
         """The first stage, trained on first use and shared by every environment and policy."""
         settings = RetrieverSettings(self.settings.encoder.name, self.settings.seed)
         return CandidateBuilder(self.data, open_retriever(self.data, settings, lambda text: print(f"  {text}")))
@@ -80,27 +80,27 @@ class Recommender(Task):
     @cached_property
     def reward(self) -> ListReward:
         """What a list is worth."""
-        scarcity = novelty(self.maker.popularity, len(self.data.users))
-        return ListReward(self.maker.distances, scarcity, self.settings.rewards)
+        novelty = scarcity(self.builder.popularity, len(self.data.users))
+        return list_reward(self.builder.distances, novelty, self.settings.rewards)
 
     def policy(self, *, frozen: bool = False) -> ActorCritic:
-        encoder = copy.deepcopy(self.maker.retriever.encoder).requires_grad_(not frozen)
+        encoder = copy.deepcopy(self.builder.retriever.encoder).requires_grad_(not frozen)
         head = CandidateHead(encoder.width, encoder.items, features=len(FEATURES))
         return ActorCritic(encoder, head, column="history", picks=PICKS)
 
     def environment(self, split: Split, num_envs: int | None = None, *, shuffle: bool = False) -> SlateEnv:
-        users = moments(self.data, split)
+        cuts = history_cuts(self.data, split)
         return recommender_env(
-            users, self._states_of(split), len(self.data.items), self.reward, num_envs or len(users), shuffle=shuffle
+            cuts, self._states_of(split), len(self.data.items), self.reward, num_envs or len(cuts), shuffle=shuffle
         )
 
     def demonstrations(self, split: Split) -> Demonstrations:
         """Each film that the user went on to like is an equally good first pick.
 
-        Training leaves out the moments whose candidates hold none of them.
+        Training leaves out the cuts whose candidates hold none of them.
         """
         states = self._states_of(split)
-        relevant = [moment.relevant for moment in moments(self.data, split)]
+        relevant = [cut.relevant for cut in history_cuts(self.data, split)]
         right = np.array([np.isin(row, films) for row, films in zip(states["candidates"], relevant, strict=True)])
         targets = (right / np.maximum(right.sum(axis=1, keepdims=True), 1)).astype(np.float32)
         rows = np.flatnonzero(right.any(axis=1)) if split == "train" else np.arange(len(right))
@@ -118,25 +118,26 @@ class Recommender(Task):
         return self._varied(policy, _TRADE_OFFS[int(np.argmax(rewards))])
 
     def feedback_decisions(self, judged: Sequence[DecisionWithFeedback]) -> LoggedDecisions | None:
-        return feedback_decisions(judged, self.maker, self.reward)
+        return feedback_decisions(judged, self.builder, self.reward)
 
     def rules(self) -> dict[str, Act]:
-        return {"popularity": _best_by(POPULARITY), "item_to_item": _best_by(CO_OCCURRENCE)}
+        return {"popularity": _best_by("popularity"), "item_to_item": _best_by("co_occurrence")}
 
     def _varied(self, policy: ActorCritic, trade_off: float) -> Act:
         def act(states: Observations) -> np.ndarray:
-            distances = self.maker.distances.within(np.asarray(states["candidates"]))
+            distances = self.builder.distances.within(np.asarray(states["candidates"]))
             return diverse_lists(policy.logits(states).numpy(), distances, trade_off, PICKS)
 
         return act
 
     def _states_of(self, split: Split) -> Observations:
         if split not in self._states:
-            users: list[Moment] = moments(self.data, split)
-            self._states[split] = self.maker.states([user.liked for user in users], [user.seen for user in users])
+            cuts = history_cuts(self.data, split)
+            self._states[split] = self.builder.states([cut.liked for cut in cuts], [cut.seen for cut in cuts])
         return self._states[split]
 
 
-def _best_by(feature: int) -> Act:
+def _best_by(feature: str) -> Act:
     """The candidates with the highest value of one feature."""
-    return lambda states: np.argsort(-np.asarray(states["features"])[:, :, feature], axis=1, kind="stable")[:, :PICKS]
+    column = list(FEATURES).index(feature)
+    return lambda states: np.argsort(-np.asarray(states["features"])[:, :, column], axis=1, kind="stable")[:, :PICKS]

@@ -1,12 +1,17 @@
-"""The page on which a visitor gets ten films and changes the list by liking and hiding."""
+"""The page on which a visitor gets ten films and changes the list by liking and hiding.
+
+It opens on the visitor's own list, from the profile in the store. A user of the shipped data can be tried out in a
+demo view, where nothing is kept. The address names what is shown: `?words=...`, `?visitor=...`.
+"""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from html import escape
 from typing import Any
 
 import gradio as gr
+from gradio.context import Context
 
 from apps.recommender.cards import CSS, card, history_strip, status
 from apps.recommender.service import (
@@ -14,134 +19,182 @@ from apps.recommender.service import (
     Event,
     Kind,
     RecommenderService,
+    Shown,
     UserSummary,
     Visitor,
-    checked,
+    checked_words,
 )
 from apps.recommender.texts import TEXTS
-from apps.recommender.visits import Visits
 from core.platform.pages.requests import page_principal, shown_errors
 
 FOUND = 6
 EXAMPLES = ("a quiet film about space", "funny and warm, for children", "dark crime thriller")
 
+# What is typed and not sent yet outlives a reload of the tab; what is shown stands in the address.
+_DRAFTS = "() => JSON.parse(sessionStorage.getItem('rec-drafts') || '[\"\", \"\"]')"
+_KEEP_DRAFTS = "(words, title) => { sessionStorage.setItem('rec-drafts', JSON.stringify([words, title])) }"
+_KEEP_ADDRESS = """(user, words, title) => {
+  sessionStorage.setItem('rec-drafts', JSON.stringify([words, title]));
+  const address = new URL(location);
+  for (const [name, value] of [['visitor', user], ['words', words]])
+    if (value) address.searchParams.set(name, value); else address.searchParams.delete(name);
+  history.replaceState(history.state, '', address);
+}"""
+
 
 @dataclass(frozen=True)
-class Visit:
-    """What the page knows of a visitor.
+class View:
+    """What a tab shows.
 
     Attributes:
-        visitor: whom the list is for.
-        films: rows of the films on the list.
-        decision: the list's id in the log.
-        noted: ids in the store of the visitor's events, in their order.
+        demo: User of the shipped data who is tried out, with what was done in their place; None on the own list.
+        words: Words that the visitor wrote about their taste.
+        films: Rows of the films on the list.
+        decision: Id of the list in the log.
     """
 
-    visitor: Visitor = field(default_factory=Visitor)
+    demo: Visitor | None = None
+    words: str = ""
     films: tuple[int, ...] = ()
     decision: str | None = None
-    noted: tuple[str, ...] = ()
 
 
-def build(visits: Visits) -> None:
-    """Lay out the page; which list it shows is known to the visitor's own session alone."""
-    visit, found = gr.State(Visit()), gr.State([])
-    service = visits.service
+def build(service: RecommenderService) -> None:
+    """Lay out the page; likes and hides stand in the store, and what a tab shows is known to that tab alone."""
+    view, found = gr.State(View()), gr.State([])
     gr.HTML(f"<style>{CSS}</style>", apply_default_css=False)
     with gr.Row(elem_classes="rec-start"):
-        user = _user_picker(service)
         taste, examples = _taste_box()
         title, finds = _search_box()
     with gr.Row():
         with gr.Column(scale=4, min_width=320):
-            with gr.Column(elem_classes="rec-empty", elem_id="rec-empty") as empty:
-                gr.Markdown(TEXTS.label("empty_title"))
-                gr.Markdown(TEXTS.label("empty"))
-            headline = gr.HTML(elem_id="rec-status", apply_default_css=False)
+            with gr.Row(elem_classes="rec-head"):
+                headline = gr.HTML(elem_id="rec-status", apply_default_css=False)
+                back = gr.Button(TEXTS.label("back"), size="sm", visible=False, elem_id="rec-back")
             grid, cards, likes, hides = _grid()
         with gr.Column(scale=1, min_width=230):
             history = gr.HTML(elem_id="rec-history", apply_default_css=False)
-            with gr.Row():
+            with gr.Row(elem_classes="rec-profile"):
                 undo = gr.Button(TEXTS.label("undo"), size="sm", interactive=False, elem_id="rec-undo")
-                restart = gr.Button(TEXTS.label("restart"), size="sm", elem_id="rec-restart")
+                forget = gr.Button(TEXTS.label("forget"), size="sm", interactive=False, elem_id="rec-forget")
+            with gr.Column(visible=False, elem_classes="rec-confirm") as confirm:
+                question = gr.Markdown(elem_id="rec-question")
+                with gr.Row():
+                    sure = gr.Button(TEXTS.label("forget_sure"), size="sm", variant="stop", elem_id="rec-forget-sure")
+                    keep = gr.Button(TEXTS.label("forget_not"), size="sm", elem_id="rec-forget-not")
+            with gr.Accordion(TEXTS.label("demo"), open=False, elem_id="rec-demo"):
+                user = _user_picker(service)
     gr.Markdown(TEXTS.label("terms"), elem_classes="rec-terms")
-    gr.HTML(f'<p class="rec-terms" id="rec-terms">{escape(service.terms)}</p>', apply_default_css=False)
+    gr.HTML(f'<p class="rec-terms" id="rec-terms">{escape(service.catalogue.terms)}</p>', apply_default_css=False)
 
-    view = [visit, empty, headline, grid, history, undo, *cards]
-    show = partial(_view, visits)
+    shown_view = [view, headline, back, grid, history, undo, forget, confirm, *cards]
 
-    async def choose(typed: str | None, request: gr.Request) -> list[Any]:
-        if not typed:
-            return [*await show(Visitor(), (), request), ""]
-        return [*await show(Visitor(user=_user_number(typed, request)), (), request), ""]
-
-    async def describe(words: str, now: Visit, request: gr.Request) -> list[Any]:
+    async def show(now: View, request: gr.Request, note: str = "") -> list[Any]:
+        visitor = now.demo or Visitor(words=now.words)
         with shown_errors():
-            words = checked(words)
-        goes_on = now.visitor.user is None
-        events = now.visitor.events if goes_on else ()
-        return [*await show(Visitor(words=words, events=events), now.noted if goes_on else (), request), None, words]
+            shown = await service.show(page_principal(request), visitor, with_profile=now.demo is None)
+        return _values(shown, note, request)
 
-    async def react(now: Visit, event: Event, decision: str | None, request: gr.Request) -> list[Any]:
+    async def open_page(words: str, title: str, request: gr.Request) -> list[Any]:
+        try:
+            now = _addressed(request)
+            values = await show(now, request)
+        except gr.Error as error:  # an address may say anything
+            gr.Warning(error.message)
+            now = View()
+            values = await show(now, request)
+        return [*values, now.demo and str(now.demo.user), words or now.words, title]
+
+    async def try_out(typed: str | None, request: gr.Request) -> list[Any]:
+        demo = Visitor(user=_user_number(typed, request)) if typed else None
+        return [*await show(View(demo), request), ""]
+
+    async def describe(words: str, request: gr.Request) -> list[Any]:
         with shown_errors():
-            noted = await visits.note(page_principal(request), event, decision)
-        return await show(now.visitor.with_event(event.kind, event.film), (*now.noted, noted), request)
+            words = checked_words(words)
+        return [*await show(View(words=words), request), None, words]
 
-    def on_list(kind: Kind, at: int) -> Callable[..., Awaitable[list[Any]]]:
-        async def reacted(now: Visit, request: gr.Request) -> list[Any]:
-            return await react(now, Event(kind, now.films[at]), now.decision, request)
+    async def react(now: View, event: Event, decision: str | None, request: gr.Request) -> list[Any]:
+        note = TEXTS.say(f"after_{event.kind}", request, title=service.catalogue.film(event.film).title)
+        if now.demo is not None:
+            return await show(View(now.demo.with_event(event.kind, event.film)), request, note)
+        with shown_errors():
+            shown = await service.react(page_principal(request), event, decision, now.words)
+        return _values(shown, note, request)
+
+    def on_list(kind: Kind, place: int) -> Callable[..., Awaitable[list[Any]]]:
+        async def reacted(now: View, request: gr.Request) -> list[Any]:
+            return await react(now, Event(kind, now.films[place]), now.decision, request)
 
         return reacted
 
-    def on_found(at: int) -> Callable[..., Awaitable[list[Any]]]:
-        async def reacted(now: Visit, films: list[int], request: gr.Request) -> list[Any]:
-            return await react(now, Event("like", films[at]), None, request)
+    def on_found(place: int) -> Callable[..., Awaitable[list[Any]]]:
+        async def reacted(now: View, films: list[int], request: gr.Request) -> list[Any]:
+            return await react(now, Event("like", films[place]), None, request)
 
         return reacted
 
-    async def take_back(now: Visit, request: gr.Request) -> list[Any]:
-        if now.noted:
-            with shown_errors():
-                await visits.take_back(page_principal(request), now.noted[-1])
-        return await show(now.visitor.undone(), now.noted[:-1], request)
+    async def take_back(now: View, request: gr.Request) -> list[Any]:
+        if now.demo is not None:
+            return await show(View(now.demo.undone()), request)
+        with shown_errors():
+            await service.undo(page_principal(request))
+        return await show(now, request, TEXTS.say("after_undo", request))
 
     def search(words: str, request: gr.Request) -> list[Any]:
         with shown_errors():
-            films = visits.service.search(words, FOUND)
+            films = service.catalogue.search(words, FOUND)
         if not films:
             gr.Info(escape(TEXTS.say("none_found", request, title=words)))
         labels = [f"+ {film.title} ({film.year})" for film in films] + [""] * (FOUND - len(films))
         return [[film.row for film in films], *(gr.Button(label, visible=bool(label)) for label in labels)]
 
-    async def start_over(request: gr.Request) -> list[Any]:
+    async def go_back(request: gr.Request) -> list[Any]:
         hidden = [gr.Button(visible=False) for _ in finds]
-        return [*await show(Visitor(), (), request), None, "", "", [], *hidden]
+        return [*await show(View(), request), None, "", "", [], *hidden]
+
+    async def ask(request: gr.Request) -> list[Any]:
+        with shown_errors():
+            profile = await service.profile(page_principal(request))
+        return [gr.Column(visible=True), TEXTS.say("forget_ask", request, count=len(profile.events))]
+
+    async def forget_all(now: View, request: gr.Request) -> list[Any]:
+        with shown_errors():
+            await service.forget(page_principal(request))
+        return await show(now, request, TEXTS.say("after_forget", request))
 
     quiet: dict[str, Any] = {"show_progress": "minimal", "api_visibility": "private"}
-    user.input(choose, user, [*view, taste], **quiet)
-    taste.submit(describe, [taste, visit], [*view, user, taste], **quiet)
+    keep_address: dict[str, Any] = {"fn": None, "inputs": [user, taste, title], "js": _KEEP_ADDRESS}
+    blocks = Context.root_block
+    assert blocks is not None  # the layout builds pages inside one
+    blocks.load(open_page, [taste, title], [*shown_view, user, taste, title], js=_DRAFTS, **quiet)
+    gr.on([taste.input, title.input], None, [taste, title], js=_KEEP_DRAFTS)
+    user.input(try_out, user, [*shown_view, taste], **quiet).success(**keep_address)
+    taste.submit(describe, taste, [*shown_view, user, taste], **quiet).success(**keep_address)
     for example in examples:
-        example.click(describe, [example, visit], [*view, user, taste], **quiet)
+        example.click(describe, example, [*shown_view, user, taste], **quiet).success(**keep_address)
+    back.click(go_back, None, [*shown_view, user, taste, title, found, *finds], **quiet).success(**keep_address)
     title.submit(search, title, [found, *finds], **quiet)
-    for at, find in enumerate(finds):
-        find.click(on_found(at), [visit, found], view, **quiet)
-    for at in range(LIST_LENGTH):
-        likes[at].click(on_list("like", at), visit, view, **quiet)
-        hides[at].click(on_list("hide", at), visit, view, **quiet)
-    undo.click(take_back, visit, view, **quiet)
-    restart.click(start_over, None, [*view, user, taste, title, found, *finds], **quiet)
+    for place, find in enumerate(finds):
+        find.click(on_found(place), [view, found], shown_view, **quiet)
+    for place in range(LIST_LENGTH):
+        likes[place].click(on_list("like", place), view, shown_view, **quiet)
+        hides[place].click(on_list("hide", place), view, shown_view, **quiet)
+    undo.click(take_back, view, shown_view, **quiet)
+    forget.click(ask, None, [confirm, question], **quiet)
+    sure.click(forget_all, view, shown_view, **quiet)
+    keep.click(lambda: gr.Column(visible=False), None, confirm, **quiet)
 
 
 def _user_picker(service: RecommenderService) -> gr.Dropdown:
-    with gr.Column(min_width=250):
-        return gr.Dropdown(
-            [(_user_label(summary), str(summary.user)) for summary in service.users()],
-            label=TEXTS.label("user"),
-            info=TEXTS.label("user_hint"),
-            value=None,
-            allow_custom_value=True,
-            elem_id="rec-user",
-        )
+    return gr.Dropdown(
+        [(_user_label(summary), str(summary.user)) for summary in service.catalogue.users()],
+        label=TEXTS.label("user"),
+        info=TEXTS.label("user_hint"),
+        value=None,
+        allow_custom_value=True,
+        elem_id="rec-user",
+    )
 
 
 def _taste_box() -> tuple[gr.Textbox, list[gr.Button]]:
@@ -154,7 +207,7 @@ def _taste_box() -> tuple[gr.Textbox, list[gr.Button]]:
             elem_id="rec-taste",
         )
         with gr.Row(elem_classes="rec-chips"):
-            return box, [gr.Button(text, size="sm", elem_id=f"rec-example-{at}") for at, text in enumerate(EXAMPLES)]
+            return box, [gr.Button(text, size="sm", elem_id=f"rec-example-{i}") for i, text in enumerate(EXAMPLES)]
 
 
 def _search_box() -> tuple[gr.Textbox, list[gr.Button]]:
@@ -167,51 +220,63 @@ def _search_box() -> tuple[gr.Textbox, list[gr.Button]]:
             elem_id="rec-search",
         )
         with gr.Row(elem_classes="rec-chips"):
-            return box, [gr.Button(size="sm", visible=False, elem_id=f"rec-found-{at}") for at in range(FOUND)]
+            return box, [gr.Button(size="sm", visible=False, elem_id=f"rec-found-{i}") for i in range(FOUND)]
 
 
 def _grid() -> tuple[gr.Row, list[gr.HTML], list[gr.Button], list[gr.Button]]:
     cards, likes, hides = [], [], []
     with gr.Row(visible=False, elem_classes="rec-grid", elem_id="rec-grid") as grid:
-        for at in range(LIST_LENGTH):
+        for i in range(LIST_LENGTH):
             with gr.Column(elem_classes="rec-card", min_width=150):
-                cards.append(gr.HTML(elem_id=f"rec-card-{at}", apply_default_css=False))
+                cards.append(gr.HTML(elem_id=f"rec-card-{i}", apply_default_css=False))
                 with gr.Row(elem_classes="rec-actions"):
-                    likes.append(gr.Button(TEXTS.label("like"), size="sm", variant="primary", elem_id=f"rec-like-{at}"))
-                    hides.append(gr.Button(TEXTS.label("hide"), size="sm", elem_id=f"rec-hide-{at}"))
+                    likes.append(gr.Button(TEXTS.label("like"), size="sm", elem_id=f"rec-like-{i}"))
+                    hides.append(gr.Button(TEXTS.label("hide"), size="sm", elem_id=f"rec-hide-{i}"))
     return grid, cards, likes, hides
 
 
-async def _view(visits: Visits, visitor: Visitor, noted: tuple[str, ...], request: gr.Request) -> list[Any]:
-    """Values of the page's state and view: visit, empty state, headline, grid, history, undo, cards."""
+def _values(shown: Shown, note: str, request: gr.Request) -> list[Any]:
+    """Values of the page's view: state, headline, way back, grid, history, undo, forget, question, cards."""
     say = partial(TEXTS.say, request=request)
-    with shown_errors():
-        shown = await visits.show(page_principal(request), visitor)
-        likes, total = visits.service.history(visitor)
-    films = shown.films
-    new = sum(event.kind == "like" for event in visitor.events)
+    visitor, films = shown.visitor, tuple(film.film.row for film in shown.films)
+    is_demo = visitor.user is not None
+    whose = say("history_of", user=visitor.user) if is_demo else say("history")
+    liked = {event.film for event in visitor.events if event.kind == "like"}
+    hidden = {event.film for event in visitor.events} - {film.row for film in shown.likes}
     return [
-        Visit(visitor, tuple(film.film.row for film in films), shown.decision, noted),
-        gr.Column(visible=not films),
-        status(_headline(visitor, say), _change(visits.service, visitor, say)) if films else "",
-        gr.Row(visible=bool(films)),
-        history_strip(likes, total, new, len(visitor.events) - new, say) if films else "",
+        View(visitor if is_demo else None, visitor.words, films, shown.decision),
+        status(_headline(shown, say), note or _hint(shown, say), is_demo=is_demo, say=say),
+        gr.Button(visible=is_demo or bool(visitor.words)),
+        gr.Row(visible=True),
+        history_strip(whose, shown.likes, liked if is_demo else frozenset(), len(hidden), say),
         gr.Button(interactive=bool(visitor.events)),
-        *([card(film, say) for film in films] or [""] * LIST_LENGTH),
+        gr.Button(interactive=bool(visitor.events), visible=not is_demo),
+        gr.Column(visible=False),
+        *(card(film, say) for film in shown.films),
     ]
 
 
-def _headline(visitor: Visitor, say: Any) -> str:
-    if visitor.user is not None:
-        return say("for_user", user=visitor.user)
-    return say("for_words", words=visitor.words) if visitor.words else say("for_likes")
+def _headline(shown: Shown, say: Any) -> str:
+    if shown.visitor.user is not None:
+        return say("for_user", user=shown.visitor.user)
+    if shown.visitor.words:
+        return say("for_words", words=shown.visitor.words)
+    return say("for_likes") if shown.likes else say("for_newcomer")
 
 
-def _change(service: RecommenderService, visitor: Visitor, say: Any) -> str:
-    if not visitor.events:
-        return ""
-    last = visitor.events[-1]
-    return say(f"after_{last.kind}", title=service.film(last.film).title)
+def _hint(shown: Shown, say: Any) -> str:
+    if shown.visitor.user is not None:
+        return say("demo_hint")
+    return "" if shown.likes or shown.visitor.words else say("newcomer_hint")
+
+
+def _addressed(request: gr.Request) -> View:
+    """What the page's address asks for."""
+    query = request.query_params
+    if visitor := query.get("visitor"):
+        return View(Visitor(user=_user_number(visitor, request)))
+    with shown_errors():
+        return View(words=checked_words(query["words"])) if query.get("words") else View()
 
 
 def _user_number(typed: str, request: gr.Request) -> int:

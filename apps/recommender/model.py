@@ -1,0 +1,174 @@
+"""One version of the recommender as the service asks it: a list with reasons for a visitor."""
+
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from apps.recommender.catalogue import Catalogue, checked_words
+from apps.recommender.data import Film
+from apps.recommender.diversity import diverse_lists
+from apps.recommender.engine import RecommenderEngine, Scored, Wanted
+from apps.recommender.environment import PICKS
+from apps.recommender.explanations import Explanations, Reason
+from apps.recommender.task import Recommender
+from core.platform.inference.engine import Engine
+from core.rl.explore import Explorer
+from core.training.loader import open_task
+from core.training.run import Run
+
+Kind = Literal["like", "hide"]
+
+# A newcomer's list is drawn from so many of the best-loved films; a distance of 1 is worth so much popularity.
+_BEST_LOVED = 100
+_NEWCOMER_TRADE_OFF = 0.5
+
+
+@dataclass(frozen=True)
+class Event:
+    """What a visitor did with a film."""
+
+    kind: Kind
+    film: int
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """All that is known of a visitor.
+
+    Attributes:
+        user: Number of a user of the shipped data, whose past counts; None for somebody else.
+        words: Words that the visitor wrote about their taste.
+        events: Likes and hides, oldest first; the last word about a film counts.
+    """
+
+    user: int | None = None
+    words: str = ""
+    events: tuple[Event, ...] = ()
+
+    def with_event(self, kind: Kind, film: int) -> "Visitor":
+        """The visitor after one more like or hide."""
+        return replace(self, events=(*self.events, Event(kind, film)))
+
+    def undone(self) -> "Visitor":
+        """The visitor before their last like or hide."""
+        return replace(self, events=self.events[:-1])
+
+
+@dataclass(frozen=True)
+class Recommended:
+    """A film of the list.
+
+    Attributes:
+        film: Film that is recommended.
+        score: How strongly it is, relative to the first of the list, between 0 and 1.
+        reason: Why it is.
+    """
+
+    film: Film
+    score: float
+    reason: Reason
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the policy decided, by the keys of films, for learning.
+
+    Attributes:
+        state: History and candidates, from which the observation can be made again, and whether words had a say.
+        action: Films of the list in its order.
+        propensity: Probability with which this visitor is shown that very list.
+    """
+
+    state: dict[str, Any]
+    action: list[str]
+    propensity: float
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """A list.
+
+    Attributes:
+        films: Films, best first.
+        liked: Films that the visitor likes, oldest first, int64.
+        choice: What the policy decided; None where it was not asked, as nothing is known of the visitor.
+    """
+
+    films: list[Recommended]
+    liked: np.ndarray
+    choice: Choice | None
+
+
+class RecommenderModel:
+    """Lists for many visitors at once; keeps nothing of them.
+
+    Args:
+        run: Run that holds the trained policy.
+        engine: Engine of the same run.
+
+    Raises:
+        SteerError: The run holds no policy.
+    """
+
+    def __init__(self, run: Run, engine: Engine[RecommenderEngine]) -> None:
+        task = open_task(Recommender, run)
+        assert isinstance(task, Recommender)
+        self.engine, self._builder = engine, task.builder
+        self.catalogue = Catalogue(task.data, self._builder.popularity)
+        self._explanations = Explanations(self._builder)
+
+    async def rank(self, visitor: Visitor, explorer: Explorer) -> Ranked:
+        """Ten films with reasons; for a visitor of whom nothing is known, well-loved films of many kinds.
+
+        Args:
+            visitor: Visitor whom the list is for.
+            explorer: Picks the list by its probability.
+
+        Raises:
+            SteerError: Unknown user or film, words that are too long or no text, or too many requests wait.
+        """
+        words = checked_words(visitor.words) if visitor.words else ""
+        liked, seen = self._liked_and_seen(visitor)
+        if not words and not len(liked):
+            return self._for_newcomer(liked, seen)
+        scored = await self.engine.answer(RecommenderEngine.lists, Wanted(liked, seen, words))
+        order, propensity = explorer.rank(scored.scores.astype(np.float64), PICKS)
+        films = scored.candidates[order]
+        similarity = None if scored.similarity is None else scored.similarity[films]
+        reasons = self._explanations.explain(films, liked, words, similarity)
+        strengths = np.exp(scored.scores[order] - scored.scores.max())
+        choice = Choice(_state(scored, words), _keys(films), propensity)
+        return Ranked(self._listed(films, strengths, reasons), liked, choice)
+
+    def _for_newcomer(self, liked: np.ndarray, seen: np.ndarray) -> Ranked:
+        popularity = self._builder.log_popularity.copy()
+        popularity[seen] = 0.0
+        loved = np.argsort(-popularity, kind="stable")[None, :_BEST_LOVED]
+        distances = self._builder.distances.within(loved)
+        films = loved[0, diverse_lists(popularity[loved], distances, _NEWCOMER_TRADE_OFF, PICKS)[0]]
+        strengths = popularity[films] / popularity[films].max()
+        return Ranked(self._listed(films, strengths, [Reason("popular")] * PICKS), liked, None)
+
+    def _liked_and_seen(self, visitor: Visitor) -> tuple[np.ndarray, np.ndarray]:
+        """Likes of the user's past, then those since, oldest first; and the films that must not be shown."""
+        past, seen = self.catalogue.past(visitor.user) if visitor.user is not None else ([], [])
+        last: dict[int, Kind] = {}
+        for event in visitor.events:
+            film = self.catalogue.film(event.film).row
+            last.pop(film, None)  # the newest stands at the end
+            last[film] = event.kind
+        liked = [film for film in past if film not in last] + [film for film, kind in last.items() if kind == "like"]
+        return np.array(liked, dtype=np.int64), np.array([*seen, *last], dtype=np.int64)
+
+    def _listed(self, films: np.ndarray, strengths: np.ndarray, reasons: list[Reason]) -> list[Recommended]:
+        rows = zip(films, strengths, reasons, strict=True)
+        return [Recommended(self.catalogue.data.items[film], float(score), reason) for film, score, reason in rows]
+
+
+def _state(scored: Scored, words: str) -> dict[str, Any]:
+    return {"history": _keys(scored.history), "candidates": _keys(scored.candidates), "words": bool(words)}
+
+
+def _keys(films: np.ndarray) -> list[str]:
+    return [str(film) for film in films]
