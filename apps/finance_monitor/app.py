@@ -1,16 +1,16 @@
 """The app as the platform sees it."""
 
 from apps.finance_monitor.api import routes
-from apps.finance_monitor.desk import NewsDesk
-from apps.finance_monitor.engine import FinanceEngine
-from apps.finance_monitor.service import open_service
+from apps.finance_monitor.engine import NewsEngine
+from apps.finance_monitor.follow import follow, take
+from apps.finance_monitor.model import NewsModel
+from apps.finance_monitor.service import APP, MonitorService
 from apps.finance_monitor.task import FinanceMonitor
 from apps.finance_monitor.texts import TEXTS
-from apps.finance_monitor.work import take
 from core.platform.apps.spec import AppSpec, Page
 
 
-def _page() -> Page[NewsDesk]:
+def _page() -> Page[MonitorService]:
     from apps.finance_monitor.tools import tools
     from apps.finance_monitor.ui import build
 
@@ -18,14 +18,15 @@ def _page() -> Page[NewsDesk]:
 
 
 app = AppSpec(
-    name=FinanceMonitor.name,
+    name=APP,
     path="news",
     texts=TEXTS,
     task=FinanceMonitor,
-    engine=FinanceEngine,
-    model=open_service,
-    service=NewsDesk,
+    engine=NewsEngine,
+    model=NewsModel,
+    service=MonitorService,
     api=routes,
     page=_page,
     take=take,
+    jobs={"feed": follow},
 )

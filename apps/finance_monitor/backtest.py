@@ -15,10 +15,10 @@ from rich.console import Console
 from rich.table import Table
 
 from apps.finance_monitor.alerts import THRESHOLD
-from apps.finance_monitor.data import NEGATIVE, SENTIMENTS, Episode, NewsData
-from apps.finance_monitor.engine import FinanceEngine
-from apps.finance_monitor.monitor import Monitor
-from apps.finance_monitor.service import FinanceService, open_service
+from apps.finance_monitor.data import Episode, NewsData
+from apps.finance_monitor.engine import NewsEngine
+from apps.finance_monitor.model import NewsModel
+from apps.finance_monitor.replay import PinnedModel, Replay, history
 from apps.finance_monitor.task import FinanceMonitor
 from core.platform.inference.engine import Engine
 from core.training.run import Run
@@ -35,10 +35,12 @@ class Outcome:
     """What a detector did on one split.
 
     Attributes:
-        found, surges: surges alerted, of how many.
-        delay_hours, delay_headlines: medians over the found ones; None when there are none.
-        decoys: decoys that fired.
-        false_per_week: alerts outside surges, a week.
+        found: Surges that were alerted.
+        surges: All surges of the split.
+        delay_hours: Median time from a surge's start to its alert, over the found ones; None where there are none.
+        delay_headlines: The same in headlines of the surge.
+        decoys: Decoys that fired.
+        false_per_week: Alerts outside surges, per week.
     """
 
     found: int
@@ -49,36 +51,31 @@ class Outcome:
     false_per_week: float
 
 
-def backtest(service: FinanceService, split: Split, threshold: float = THRESHOLD) -> dict[str, Outcome]:
+def backtest(model: NewsModel, split: Split, threshold: float = THRESHOLD) -> dict[str, Outcome]:
     """Outcomes of the surge detector, of a plain count, and of a dummy that alerts at every negative headline."""
-    items = service.history()
-    labels = service.labels(items)
-    monitor = Monitor(threshold)
-    monitor.take(items, labels, service.vectors(items))
-    bad = [
-        (item.company, item.time)
-        for item, label in zip(items, labels, strict=True)
-        if label.sentiment == SENTIMENTS[NEGATIVE]
-    ]
+    items = history(model.news)
+    replay = Replay(PinnedModel((model, "backtest")), items, model.news.news[-1].time, threshold=threshold)
+    bad = [(item.company, item.time) for item in reversed(replay.service.items(len(items), sentiment="negative"))]
     fired = {
-        "surge detector on stories": [(alert.company, alert.opened) for alert in monitor.alerts],
+        "surge detector on stories": [(alert.company, alert.opened) for alert in replay.service.alerts(len(items))],
         "five negative headlines in 24 h": _counts(bad, 5),
         "every negative headline": bad,
     }
-    return {name: score(service.newsroom, split, alerts) for name, alerts in fired.items()}
+    replay.close()
+    return {name: score(model.news, split, alerts) for name, alerts in fired.items()}
 
 
-def score(newsroom: NewsData, split: Split, alerts: list[Fired]) -> Outcome:
+def score(data: NewsData, split: Split, alerts: list[Fired]) -> Outcome:
     """Compare alerts (company, time) with the episodes of a split."""
-    news = newsroom.of(split)
+    news = data.of(split)
     begin, end = news[0].time, news[-1].time
     alerts = [alert for alert in alerts if begin <= alert[1] <= end]
-    surges = [episode for episode in newsroom.episodes if episode.split == split and episode.kind == "surge"]
-    decoys = [episode for episode in newsroom.episodes if episode.split == split and episode.kind != "surge"]
+    surges = [episode for episode in data.episodes if episode.split == split and episode.kind == "surge"]
+    decoys = [episode for episode in data.episodes if episode.split == split and episode.kind != "surge"]
     first = {surge.id: min((time for _, time in _within(alerts, surge)), default=None) for surge in surges}
     found = [(surge, time) for surge in surges if (time := first[surge.id]) is not None]
     true = sum(len(_within(alerts, surge)) for surge in surges)
-    headlines = [sum(item.episode == surge.id and item.time <= time for item in newsroom.news) for surge, time in found]
+    headlines = [sum(item.episode == surge.id and item.time <= time for item in data.news) for surge, time in found]
     return Outcome(
         len(found),
         len(surges),
@@ -121,7 +118,7 @@ def main(
 ) -> None:
     """Run the shipped news through the monitor and print delays and false alarms."""
     run = Run((runs or runs_dir()) / FinanceMonitor.name)
-    outcomes = backtest(open_service(run, Engine.local(FinanceEngine(run))), split, threshold)  # type: ignore[arg-type]
+    outcomes = backtest(NewsModel(run, Engine.local(NewsEngine(run))), split, threshold)  # type: ignore[arg-type]
     table = Table("detector", "surges found", "median delay", "headlines", "decoys fired", "false alarms a week")
     for name, o in outcomes.items():
         delay = "-" if o.delay_hours is None else f"{o.delay_hours:.1f} h"

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
@@ -13,14 +13,14 @@ from core.util.files import sha256_of
 
 DATA = Path(__file__).parent / "example"
 
-TOPICS = ("earnings", "deals", "legal", "products", "management", "operations", "markets", "workforce")
-SENTIMENTS = ("negative", "neutral", "positive")
-NEGATIVE = SENTIMENTS.index("negative")
-
-UNNAMED = "The company"
-
 Topic = Literal["earnings", "deals", "legal", "products", "management", "operations", "markets", "workforce"]
 Sentiment = Literal["negative", "neutral", "positive"]
+TOPICS: tuple[Topic, ...] = get_args(Topic)
+SENTIMENTS: tuple[Sentiment, ...] = get_args(Sentiment)
+# Labels by their identity, "topic/sentiment", in the order of the policy's joint choice.
+LABELS = tuple(f"{topic}/{sentiment}" for topic in TOPICS for sentiment in SENTIMENTS)
+
+UNNAMED = "The company"
 
 
 class _Row(BaseModel):
@@ -49,6 +49,11 @@ class News(_Row):
     split: Split
     episode: str | None = None
 
+    @property
+    def label(self) -> str:
+        """Identity of its label, one of `LABELS`."""
+        return f"{self.topic}/{self.sentiment}"
+
 
 class Episode(_Row):
     """A planted surge of bad news, or a decoy that must not alert."""
@@ -74,6 +79,11 @@ class NewsData:
     def of(self, split: Split) -> list[News]:
         """The news of one split."""
         return [item for item in self.news if item.split == split]
+
+    def name(self, company: str) -> str:
+        """What people call a company of that id; a company that is not on the watchlist goes by its id."""
+        known = self.companies.get(company)
+        return known.name if known else company
 
     def text(self, company: str, headline: str) -> str:
         """What the policy reads: whose news it is, then the headline.

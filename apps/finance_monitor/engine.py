@@ -1,18 +1,35 @@
 """What computes for the monitor: labels by the policy, and vectors that tell stories apart."""
 
+from dataclasses import dataclass
 from itertools import chain, islice
 
 import numpy as np
 
-from apps.finance_monitor.data import SENTIMENTS, TOPICS
-from apps.finance_monitor.monitor import Label
+from apps.finance_monitor.data import SENTIMENTS, TOPICS, Sentiment, Topic
 from apps.finance_monitor.task import FinanceMonitor
 from core.models.encoder import TextEncoder
 from core.training.loader import open_task
 from core.training.run import Run, trained_policy
 
 
-class FinanceEngine:
+@dataclass(frozen=True)
+class Label:
+    """What the policy makes of a headline.
+
+    Attributes:
+        topic: Topic of the most probable joint label.
+        sentiment: Sentiment of it.
+        probabilities: Probability of each sentiment, whatever the topic.
+        topic_probability: Probability of the topic, whatever the sentiment.
+    """
+
+    topic: Topic
+    sentiment: Sentiment
+    probabilities: dict[Sentiment, float]
+    topic_probability: float
+
+
+class NewsEngine:
     """Reads the headlines of many requests at once, by the trained policy.
 
     Args:
@@ -42,5 +59,5 @@ class FinanceEngine:
 
 def _label(joint: np.ndarray) -> Label:
     topic, sentiment = np.unravel_index(joint.argmax(), joint.shape)
-    negative, neutral, positive = joint.sum(axis=0).tolist()
-    return Label(TOPICS[topic], SENTIMENTS[sentiment], (negative, neutral, positive), float(joint.sum(axis=1)[topic]))
+    probabilities = dict(zip(SENTIMENTS, joint.sum(axis=0).tolist(), strict=True))
+    return Label(TOPICS[topic], SENTIMENTS[sentiment], probabilities, float(joint.sum(axis=1)[topic]))

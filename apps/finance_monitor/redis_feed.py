@@ -6,7 +6,7 @@ from apps.finance_monitor.feed import Item, item_of
 from core.platform.queues.connection import split_address
 from core.platform.queues.stream import Malformed, Stream
 
-_A_POLL = 10_000
+_AT_ONCE = 10_000
 
 
 @dataclass
@@ -17,12 +17,12 @@ class RedisFeed:
     agency's own id of the item, so that an item that is sent again counts once.
 
     Attributes:
-        address: redis://HOST:PORT/NUMBER/NAME.
-        rejected: what was wrong with which entry.
+        address: Address of the stream, redis://HOST:PORT/NUMBER/NAME.
+        rejected: What was wrong with which entry, at the last poll.
 
     Raises:
-        UnavailableError: the server does not answer.
-        SteerError: the address is wrong, or the extra `redis` is not installed.
+        UnavailableError: The server does not answer.
+        SteerError: The address is wrong, or the extra `redis` is not installed.
     """
 
     address: str
@@ -33,18 +33,19 @@ class RedisFeed:
         self._stream = Stream(*split_address(self.address))
 
     def poll(self) -> list[Item]:
-        """New items, at most `_A_POLL` at once; malformed entries are noted in `rejected` and left out.
+        """New items, at most `_AT_ONCE`; malformed entries are noted in `rejected` and left out.
 
         Raises:
-            UnavailableError: the server does not answer; the next poll goes on where this one was.
+            UnavailableError: The server does not answer; the next poll goes on where this one was.
         """
         items = []
-        for entry in self._stream.read(self._last, _A_POLL):
+        self.rejected = []
+        for entry in self._stream.read(self._last, _AT_ONCE):
             self._last = entry.id
             try:
                 if isinstance(entry, Malformed):
                     raise ValueError(entry.reason)
-                items.append(item_of(entry.payload))
+                items.append(item_of(entry.payload, entry.key))
             except ValueError as error:
                 self.rejected.append(f"entry {entry.id}: {error}")
         return items

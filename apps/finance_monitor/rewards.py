@@ -1,47 +1,63 @@
 """What a label is worth: missing bad news costs most, crying wolf a little."""
 
-from collections.abc import Mapping
-
-import numpy as np
-
-from apps.finance_monitor.data import SENTIMENTS, TOPICS
-from core.util.errors import SteerError
-
-DEFAULTS = {
-    "right_sentiment": 1.0,
-    "right_topic": 0.5,
-    "negative_as_neutral": -2.0,
-    "negative_as_positive": -3.0,
-    "false_negative": -1.0,
-    "other_confusion": -0.5,
-}
+from core.rewards.reward import Reward
 
 
-def weights(settings: Mapping[str, float]) -> dict[str, float]:
-    """The defaults, with what `settings` changes.
-
-    Raises:
-        SteerError: a name that is not a reward.
-    """
-    unknown = sorted(set(settings) - set(DEFAULTS))
-    if unknown:
-        raise SteerError(f"unknown reward {unknown[0]!r}; there are {', '.join(DEFAULTS)}")
-    return {**DEFAULTS, **settings}
+# Labels and truths are identities such as "legal/negative". No term looks at the headline: the state is None.
+def _right_sentiment(state: None, label: str, truth: str) -> bool:
+    return _sentiment(label) == _sentiment(truth)
 
 
-def joint_table(weight: Mapping[str, float]) -> np.ndarray:
-    """Reward of each joint label when another is right, float32 of shape (topics x sentiments, the same).
+def _right_topic(state: None, label: str, truth: str) -> bool:
+    return _topic(label) == _topic(truth)
 
-    Joint label `a` stands for topic `a // 3` and sentiment `a % 3`.
-    """
-    right, false, other = weight["right_sentiment"], weight["false_negative"], weight["other_confusion"]
-    sentiment = np.array(
-        [  # columns: labelled negative, neutral, positive
-            [right, weight["negative_as_neutral"], weight["negative_as_positive"]],
-            [false, right, other],
-            [false, other, right],
-        ]
-    )
-    topic = weight["right_topic"] * np.eye(len(TOPICS))
-    everywhere = np.ones((len(TOPICS), len(TOPICS)))
-    return (np.kron(everywhere, sentiment) + np.kron(topic, np.ones((len(SENTIMENTS),) * 2))).astype(np.float32)
+
+def _negative_as_neutral(state: None, label: str, truth: str) -> bool:
+    return (_sentiment(truth), _sentiment(label)) == ("negative", "neutral")
+
+
+def _negative_as_positive(state: None, label: str, truth: str) -> bool:
+    return (_sentiment(truth), _sentiment(label)) == ("negative", "positive")
+
+
+def _false_negative(state: None, label: str, truth: str) -> bool:
+    return _sentiment(label) == "negative" != _sentiment(truth)
+
+
+def _other_confusion(state: None, label: str, truth: str) -> bool:
+    return {_sentiment(label), _sentiment(truth)} == {"neutral", "positive"}
+
+
+def _flagged(state: None, label: str, truth: str) -> bool:
+    """A person's time: whatever is called bad news is read by somebody, right or wrong."""
+    return _sentiment(label) == "negative"
+
+
+REWARD: Reward[None, str, str] = Reward(
+    terms={
+        "right_sentiment": _right_sentiment,
+        "right_topic": _right_topic,
+        "negative_as_neutral": _negative_as_neutral,
+        "negative_as_positive": _negative_as_positive,
+        "false_negative": _false_negative,
+        "other_confusion": _other_confusion,
+        "flagged": _flagged,
+    },
+    weights={
+        "right_sentiment": 1.0,
+        "right_topic": 0.5,
+        "negative_as_neutral": -2.0,
+        "negative_as_positive": -3.0,
+        "false_negative": -1.0,
+        "other_confusion": -0.5,
+        "flagged": 0.0,
+    },
+)
+
+
+def _topic(label: str) -> str:
+    return label.partition("/")[0]
+
+
+def _sentiment(label: str) -> str:
+    return label.partition("/")[2]

@@ -1,212 +1,308 @@
-"""What the page, the API and the backtest ask of the finance monitor."""
+"""The monitor: news that are pushed are kept, read and watched, and alerts have a history.
 
-import os
+Page, API, tools, queue, followed feed, replay and backtest all call this one service. What it knows follows from the
+stored news alone, in the order of their arrival. So a monitor that was killed knows the same again, and several of them
+on one store open the same alerts.
+"""
+
 import threading
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from itertools import chain
-from pathlib import Path
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar
 
-import numpy as np
+from prometheus_client import Counter
 
-from apps.finance_monitor.data import TOPICS, UNNAMED, Company
-from apps.finance_monitor.engine import FinanceEngine
-from apps.finance_monitor.feed import Feed, FeedFile, Item
-from apps.finance_monitor.monitor import Label, Monitor
-from apps.finance_monitor.redis_feed import RedisFeed
-from apps.finance_monitor.task import FinanceMonitor
-from core.platform.inference.engine import Engine
-from core.platform.queues.connection import is_address
-from core.training.loader import open_task
-from core.training.run import Run
-from core.training.task import Task
-from core.util.errors import SteerError
-from core.util.lru_cache import LRUCache
-from core.util.text_input import check_text
+from apps.finance_monitor import alerts, tables
+from apps.finance_monitor.alerts import THRESHOLD
+from apps.finance_monitor.data import SENTIMENTS, TOPICS, Company, Sentiment, Topic
+from apps.finance_monitor.engine import Label
+from apps.finance_monitor.feed import MAX_HEADLINE, Item
+from apps.finance_monitor.model import NewsModel, Read
+from apps.finance_monitor.monitor import Monitor, Watch
+from apps.finance_monitor.records import AlertHistory, AlertLine, Change, StoredItem, Taken
+from core.platform.auth.access import Principal
+from core.platform.inference.drift import WATCH
+from core.platform.inference.metrics import DECISIONS, FEEDBACK
+from core.platform.store import decisions
+from core.platform.store.database import Store
+from core.rl.explore import Explorer
+from core.util.errors import NotFoundError
 
-MAX_HEADLINE = 500
-FEED_VARIABLE = "STEER_FINANCE_FEED"
-_REMEMBERED = 5_000
-# A user with a thousand headlines lets others in after so many.
-_TEXTS_PER_REQUEST = 32
+__all__ = [
+    "MAX_HEADLINE", "SENTIMENTS", "TOPICS", "AlertHistory", "AlertLine", "Company", "Item", "Label", "MonitorService",
+    "Principal", "Sentiment", "StoredItem", "Taken", "Topic", "Watch",
+]  # fmt: skip
 
-Result = TypeVar("Result")
+APP = "finance_monitor"
+ALERTS = Counter("steer_alerts_total", "Alerts that were opened")
+_AT_ONCE = 256
+# Longer than what the detector takes for the usual rate remembers.
+_PAST = timedelta(days=84)
+# However many pages ask, the store is asked no more often what is new.
+_LOOK_SECONDS = 0.4
+
+Found = TypeVar("Found")
 
 
-class Session:
-    """One viewer's clock over a source of news; nothing of it is shared with another viewer.
+class CurrentModel(Protocol):
+    """Says which version serves."""
+
+    @property
+    def current(self) -> tuple[NewsModel, str]:
+        """The model and the name of its version."""
+
+
+class MonitorService:
+    """Keeps news, their labels, and alerts.
 
     Args:
-        service: labels the news.
-        items: the news to replay, in order of time; empty when a feed is followed.
-        start: where the clock begins; earlier news is taken in at once, as the past that a usual rate needs.
-        feed: followed instead of replayed when given.
+        store: Store that keeps them.
+        live: Model of the version that serves at the moment.
+        explorer: Has no use here: a wrong label on purpose would alarm people.
+        threshold: Threshold of the surge detector.
+        is_live: Whether metrics and drift count what this monitor does; a replay's does not count.
     """
 
     def __init__(
-        self, service: "FinanceService", items: Sequence[Item], start: datetime, feed: Feed | None = None
+        self,
+        store: Store,
+        live: CurrentModel,
+        explorer: Explorer,
+        *,
+        threshold: float = THRESHOLD,
+        is_live: bool = True,
     ) -> None:
-        self.service, self.now, self.feed = service, start, feed
-        self.monitor = Monitor()
-        self._items, self._next = list(items), 0
+        del explorer
+        self.store, self.live, self._threshold, self.is_live = store, live, threshold, is_live
         self._lock = threading.Lock()
-        self.advance(timedelta(0))
+        self._look = threading.Lock()
+        self._looked, self._revision = 0.0, (0, 0)
+        self._start_over()
+        with store.reading() as session:
+            latest = tables.latest_time(session)
+        self._since = latest - _PAST if latest else None
+        self.catch_up()
 
-    @property
-    def finished(self) -> bool:
-        """Whether a replay has shown everything."""
-        return self.feed is None and self._next >= len(self._items)
-
-    def advance(self, span: timedelta) -> int:
-        """Let the clock run by `span` and take in what was published (or, from a feed, what has arrived).
-
-        Returns:
-            How many items were taken in.
-        """
-        with self._lock:
-            if self.feed is not None:
-                self._items += sorted(self.feed.poll(), key=lambda item: item.time)
-                self.now = max([self.now, *(item.time for item in self._items[self._next :])])
-            else:
-                self.now += span
-            begin = self._next
-            while self._next < len(self._items) and self._items[self._next].time <= self.now:
-                self._next += 1
-            new = self._items[begin : self._next]
-            if new:
-                self.monitor.take(new, self.service.labels(new), self.service.vectors(new))
-            self.monitor.pass_time(self.now)
-            return len(new)
-
-    @property
-    def size(self) -> int:
-        """Items known so far, shown or not."""
-        return len(self._items)
-
-    @property
-    def companies(self) -> list[str]:
-        """The watchlist, then whatever other companies the news was about."""
-        watched = list(self.service.newsroom.companies)
-        return list(dict.fromkeys([*watched, *(seen.item.company for seen in self.monitor.seen)]))
-
-    def acknowledge_all(self) -> None:
-        """Mark every open alert as seen by a person."""
-        with self._lock:
-            for alert in self.monitor.alerts:
-                if alert.state == "open":
-                    alert.state = "acknowledged"
-
-
-class FinanceService:
-    """Labels headlines and remembers the labels, which depend on nothing but the text.
-
-    Args:
-        task: with the settings that the policy was trained with.
-        engine: that computes, see `apps.finance_monitor.engine`.
-    """
-
-    def __init__(self, task: Task, engine: Engine[FinanceEngine]) -> None:
-        assert isinstance(task, FinanceMonitor)
-        self.newsroom, self.engine = task.newsroom, engine
-        self._known: LRUCache[str, Label] = LRUCache(_REMEMBERED)
+    # Reading headlines
 
     @property
     def companies(self) -> list[Company]:
         """The watchlist."""
-        return list(self.newsroom.companies.values())
+        return list(self._model.news.companies.values())
 
     def name(self, company: str) -> str:
         """What people call a company."""
-        known = self.newsroom.companies.get(company)
-        return known.name if known else company
+        return self._model.news.name(company)
 
-    def history(self) -> list[Item]:
-        """The shipped news, in order of time, without its labels."""
-        return [Item(time=news.time, company=news.company, headline=news.headline) for news in self.newsroom.news]
+    def read(self, typed: Sequence[Read]) -> list[Label]:
+        """Label headlines, each with the company that it is about (or an empty text); nothing is kept.
 
-    def replay(self, start: datetime) -> Session:
-        """A viewer's replay of the shipped news, or of the feed that `STEER_FINANCE_FEED` names, followed live.
-
-        A feed is a file, or a stream in Redis: redis://HOST:PORT/NUMBER/NAME.
+        Raises:
+            SteerError: One is empty, too long, or not text.
         """
-        source = os.environ.get(FEED_VARIABLE)
-        if source:
-            return Session(self, [], start, RedisFeed(source) if is_address(source) else FeedFile(Path(source)))
-        return Session(self, self.history(), start)
+        return self._model.read(typed)
+
+    # News
+
+    def push(self, items: Sequence[Item]) -> Taken:
+        """Take in a delivery; it is on disk when this returns."""
+        rows = {item.key: item.model_dump() for item in items}
+        with self.store.transaction() as session:
+            new = len(tables.add(session, list(rows.values())))
+        return Taken(new=new, alerts=self.catch_up())
+
+    def catch_up(self) -> list[AlertLine]:
+        """Read whatever arrived since the last time, here or elsewhere; alerts that were opened or raised."""
+        raised: dict[int, AlertLine] = {}
+        with self._lock:
+            try:
+                while news := self._next():
+                    raised |= {alert.id: alert for alert in self._read(news)}
+                    self._seen = news[-1].id
+            except BaseException:  # the monitor may have counted what is not noted: let it read everything again
+                self._start_over()
+                raise
+            finally:
+                self._looked = 0.0
+        return list(raised.values())
+
+    def pass_time(self, now: datetime) -> None:
+        """Let the clock run though nothing was published, which resolves alerts that have gone quiet."""
+        with self._lock:
+            self._monitor.pass_time(now)
+            self._keep_alerts([])
+            self._looked = 0.0
+
+    def revision(self) -> tuple[int, int]:
+        """Another value whenever a page would show something else; cheap, and takes in what came from elsewhere."""
+        with self._look:
+            if time.monotonic() - self._looked >= _LOOK_SECONDS:
+                newest, change = self._stored_revision()
+                if newest > self._seen:
+                    self.catch_up()
+                    newest, change = self._stored_revision()
+                self._looked, self._revision = time.monotonic(), (self._seen, change)
+            return self._revision
+
+    def items(
+        self, limit: int, company: str | None = None, topic: str | None = None, sentiment: str | None = None
+    ) -> list[StoredItem]:
+        """The newest items with their labels, the newest first; of one company, topic or sentiment, or of all."""
+        with self.store.reading() as session:
+            found = tables.newest(session, company, limit, topic, sentiment)
+        return [
+            StoredItem(
+                id=item.id,
+                time=item.time,
+                company=item.company,
+                headline=item.headline,
+                topic=score.topic if score else None,
+                sentiment=score.sentiment if score else None,
+                is_copy=item.id in self._monitor.copies,
+            )
+            for item, score in found
+        ]
+
+    def correct(self, principal: Principal, item_id: int, topic: Topic, sentiment: Sentiment) -> None:
+        """Keep what a person says an item is about; the next version learns from it.
+
+        Raises:
+            NotFoundError: There is no item of that number, or it has not been read yet.
+        """
+        with self.store.transaction() as session:
+            item = _known(tables.item(session, item_id), "item")
+            score = _known(tables.score(session, item_id), "label of that item")
+            confidence = max(score.probabilities.values())
+            decision = decisions.keep(
+                session,
+                app=APP,
+                owner=principal.name,
+                version=score.version,
+                state={"company": item.company, "headline": item.headline, "confidence": confidence},
+                action=[f"{score.topic}/{score.sentiment}"],
+                propensity=1.0,
+            )
+            value = 1.0 if (score.topic, score.sentiment) == (topic, sentiment) else -1.0
+            decisions.judge(session, decision, principal.name, value, {"topic": topic, "sentiment": sentiment})
+        if self.is_live:
+            FEEDBACK.labels(APP, "good" if value > 0 else "bad").inc()
+            WATCH.note(APP, "outcomes", value)
+
+    # What is watched
 
     @property
-    def topics(self) -> list[str]:
-        """What news can be about."""
-        return list(TOPICS)
+    def now(self) -> datetime | None:
+        """The present as the monitor sees it, see `Clock`; None before the first item."""
+        return self._monitor.clock.now
 
-    def replay_file(self, path: Path) -> tuple[Session, list[str]]:
-        """A viewer's replay of an uploaded JSON Lines file, and what was wrong with which of its lines.
+    def watchlist(self) -> list[Watch]:
+        """A line for each company, those with alerts and bad news first."""
+        self.catch_up()
+        with self._lock:
+            return self._monitor.watchlist(list(self._model.news.companies)) if len(self._monitor) else []
 
-        Raises:
-            SteerError: the file holds no usable line.
-        """
-        feed = FeedFile(path)
-        with path.open("ab") as stream:
-            stream.write(b"\n")  # a last line without its end counts too
-        items = sorted(feed.poll(), key=lambda item: item.time)
-        if not items:
-            reasons = "; ".join(feed.rejected[:3]) or "it is empty"
-            raise SteerError(
-                f"no usable headline in {path.name}: {reasons}. Each line must be a JSON object such as "
-                '{"time": "2025-03-03T09:00:00Z", "company": "Corvane", "headline": "..."}'
-            )
-        return Session(self, items, items[0].time), feed.rejected
+    def trend(self, company: str | None, topic: str | None, days: int) -> dict[Sentiment, list[int]]:
+        """New stories of each sentiment on each of the last days, oldest first."""
+        self.catch_up()
+        with self._lock:
+            return self._monitor.daily(company, topic, days)
 
-    def read(self, company: str, headline: str) -> Label:
-        """Label one typed headline.
+    # Alerts
 
-        Raises:
-            SteerError: it is empty, too long, or not text.
-        """
-        return self.read_all([(company, headline)])[0]
+    def alerts(self, limit: int) -> list[AlertLine]:
+        """The newest alerts, the newest first."""
+        with self.store.reading() as session:
+            return [AlertLine.model_validate(alert) for alert in tables.alerts(session, limit)]
 
-    def read_all(self, lines: Sequence[tuple[str, str]]) -> list[Label]:
-        """Label typed headlines, each with the company that it is about (or an empty text).
+    def alert(self, alert_id: int) -> AlertHistory:
+        """An alert and its history.
 
         Raises:
-            SteerError: one is empty, too long, or not text.
+            NotFoundError: There is none of that number.
         """
-        now = datetime.now().astimezone()
-        return self.labels(
-            [
-                Item(
-                    time=now,
-                    company=company or UNNAMED,
-                    headline=check_text(text, most=MAX_HEADLINE, what="a headline"),
-                )
-                for company, text in lines
-            ]
-        )
+        with self.store.reading() as session:
+            found = _known(tables.alert(session, alert_id), "alert")
+            history = [Change.model_validate(change) for change in tables.history(session, found)]
+        return AlertHistory(**vars(AlertLine.model_validate(found)), history=history)
 
-    def labels(self, items: Sequence[Item]) -> list[Label]:
-        """Topic and sentiment of each item."""
-        texts = [self.newsroom.text(item.company, item.headline) for item in items]
-        return self._known.get(texts, lambda new: chain.from_iterable(self._asked(FinanceEngine.labels, new)))
+    def acknowledge(self, principal: Principal, alert_id: int, note: str) -> AlertLine:
+        """Note that a person has seen an alert; one that is resolved stays so.
 
-    def vectors(self, items: Sequence[Item]) -> np.ndarray:
-        """Unit-length embeddings of the headlines, float32 of shape (items, width)."""
-        return np.concatenate(list(self._asked(FinanceEngine.vectors, [item.headline for item in items])))
+        Raises:
+            NotFoundError: There is none of that number.
+        """
+        with self.store.transaction() as session:
+            found = _known(tables.alert(session, alert_id), "alert")
+            if found.state == "open":
+                tables.change_alert(session, found, "acknowledged", principal.name, note)
+        self._looked = 0.0
+        return AlertLine.model_validate(found)
 
-    def _asked(
-        self, method: Callable[[FinanceEngine, list[list[str]]], Sequence[Result]], texts: Sequence[str]
-    ) -> Iterator[Result]:
-        return (self.engine.ask(method, portion) for portion in _portions(texts))
+    # Helpers
+
+    @property
+    def _model(self) -> NewsModel:
+        return self.live.current[0]
+
+    def _start_over(self) -> None:
+        self._monitor, self._seen = Monitor(self._threshold), 0
+        self._kept: dict[str, dict[str, Any]] = {}
+
+    def _stored_revision(self) -> tuple[int, int]:
+        with self.store.reading() as session:
+            return tables.revision(session)
+
+    def _next(self) -> list[tables.News]:
+        with self.store.reading() as session:
+            return tables.behind(session, self._seen, _AT_ONCE, self._since)
+
+    def _read(self, news: Sequence[tables.News]) -> list[AlertLine]:
+        """Label news, watch them, and keep what came of it; alerts that were opened or raised."""
+        model, version = self.live.current
+        labels = model.labels([(item.company, item.headline) for item in news])
+        self._monitor.take(news, labels, model.vectors([item.headline for item in news]))
+        if self.is_live:
+            for label in labels:
+                DECISIONS.labels(APP, version, label.sentiment).inc()
+                WATCH.note(APP, "inputs", max(label.probabilities.values()))
+        return self._keep_alerts([_score(item, label, version) for item, label in zip(news, labels, strict=True)])
+
+    def _keep_alerts(self, scores: Sequence[dict[str, Any]]) -> list[AlertLine]:
+        """Keep scores, and those alerts that have changed; which of them are new or more severe."""
+        rows = [row for row in map(_row, self._monitor.alerts) if self._kept.get(row["key"]) != row]
+        with self.store.transaction() as session:
+            tables.put_scores(session, scores)
+            kept = [tables.keep_alert(session, row, "monitor") for row in rows]
+        if self.is_live:
+            ALERTS.inc(sum(before == "" for _, before in kept))
+        self._kept |= {row["key"]: row for row in rows}
+        return [AlertLine.model_validate(alert) for alert, before in kept if alert.severity != before]
 
 
-def open_service(run: Run, engine: Engine[FinanceEngine]) -> FinanceService:
-    """The service of the monitor that `run` holds.
-
-    Raises:
-        SteerError: it holds none.
-    """
-    return FinanceService(open_task(FinanceMonitor, run), engine)
+def _known(found: Found | None, what: str) -> Found:
+    if found is None:
+        raise NotFoundError(f"There is no such {what}.")
+    return found
 
 
-def _portions(texts: Sequence[str]) -> Iterator[list[str]]:
-    return (list(texts[at : at + _TEXTS_PER_REQUEST]) for at in range(0, max(1, len(texts)), _TEXTS_PER_REQUEST))
+def _score(item: tables.News, label: Label, version: str) -> dict[str, Any]:
+    return {
+        "news_id": item.id,
+        "version": version,
+        "topic": label.topic,
+        "sentiment": label.sentiment,
+        "probabilities": label.probabilities,
+    }
+
+
+def _row(alert: alerts.Alert) -> dict[str, Any]:
+    causes = [{"time": c.time.isoformat(), "headline": c.headline, "negative": c.negative} for c in alert.causes]
+    return {
+        "key": f"{alert.company}@{alert.opened.isoformat()}",
+        "company": alert.company,
+        "opened": alert.opened,
+        "state": alert.state,
+        "severity": alert.severity,
+        "reason": {"usual": alert.usual, "hours": alert.hours, "causes": causes},
+    }

@@ -5,12 +5,15 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ForeignKey, String, Text, func, select, text
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 
 from core.platform.store.schema import KEY, NAME, Table, now
 from core.platform.store.upsert import put, put_once
 
 _AT_ONCE = 200
+# In the order in which an alert goes through them; "" is one that is not kept yet.
+_STATES = ("", "open", "acknowledged", "resolved")
+_SEVERITIES = ("", "raised", "severe")
 
 
 class News(Table):
@@ -84,17 +87,18 @@ def put_scores(session: Session, scores: Sequence[Mapping[str, Any]]) -> None:
         put(session, Score, scores[at : at + _AT_ONCE], ["news_id", "version"])
 
 
-def newest(session: Session, company: str | None, count: int) -> list[tuple[News, Score | None]]:
-    """The newest items with their latest score, the newest first."""
-    wanted = select(News).order_by(News.time.desc(), News.id.desc()).limit(count)
-    if company is not None:
-        wanted = wanted.where(News.company == company)
-    items = list(session.scalars(wanted))
-    scores = session.scalars(
-        select(Score).where(Score.news_id.in_([item.id for item in items])).order_by(Score.version)
-    )
-    latest = {score.news_id: score for score in scores}
-    return [(item, latest.get(item.id)) for item in items]
+def newest(
+    session: Session, company: str | None, count: int, topic: str | None = None, sentiment: str | None = None
+) -> list[tuple[News, Score | None]]:
+    """The newest items with their latest score, the newest first; those of a company, a topic, a sentiment, or all."""
+    other = aliased(Score)
+    version = select(func.max(other.version)).where(other.news_id == News.id).correlate(News).scalar_subquery()
+    wanted = select(News, Score).outerjoin(Score, (Score.news_id == News.id) & (Score.version == version))
+    for column, value in ((News.company, company), (Score.topic, topic), (Score.sentiment, sentiment)):
+        if value is not None:
+            wanted = wanted.where(column == value)
+    found = session.execute(wanted.order_by(News.time.desc(), News.id.desc()).limit(count))
+    return [(item, score) for item, score in found.tuples()]
 
 
 def behind(session: Session, number: int, count: int, since: datetime | None = None) -> list[News]:
@@ -108,6 +112,12 @@ def behind(session: Session, number: int, count: int, since: datetime | None = N
     """
     wanted = select(News).where(News.id > number).order_by(News.id).limit(count)
     return list(session.scalars(wanted if since is None else wanted.where(News.time >= since)))
+
+
+def revision(session: Session) -> tuple[int, int]:
+    """Numbers of the newest item and of the newest step of an alert's history; 0 where there is none."""
+    news, changes = (session.scalar(select(func.max(number))) for number in (News.id, AlertChange.id))
+    return news or 0, changes or 0
 
 
 def latest_time(session: Session) -> datetime | None:
@@ -126,22 +136,28 @@ def score(session: Session, number: int) -> Score | None:
     return session.scalar(wanted.order_by(Score.version.desc()).limit(1))
 
 
-def keep_alert(session: Session, alert: Mapping[str, Any], who: str) -> Alert:
+def keep_alert(session: Session, alert: Mapping[str, Any], who: str) -> tuple[Alert, str]:
     """Keep an alert (`key`, `company`, `opened`, `state`, `severity`, `reason`), and a line of history if it changed.
 
-    An acknowledgement is a person's: an alert that is found open again stays acknowledged.
+    Whoever reads the news again, from their beginning, finds alerts as they once were: so neither state nor severity
+    goes back, and what a person has acknowledged stays so until it is resolved.
+
+    Returns:
+        The alert as it is kept, and its severity before, "" where it is new.
     """
     before = session.scalar(select(Alert).where(Alert.key == alert["key"]).with_for_update())
-    values = dict(alert)
-    if before is not None and before.state == "acknowledged" and values["state"] == "open":
-        values["state"] = "acknowledged"
-    changed = before is None or before.state != values["state"]
+    state, severity = (before.state, before.severity) if before else ("", "")
+    values = {
+        **alert,
+        "state": max(state, alert["state"], key=_STATES.index),
+        "severity": max(severity, alert["severity"], key=_SEVERITIES.index),
+    }
     put(session, Alert, [values], ["key"])
     fresh = select(Alert).where(Alert.key == alert["key"]).execution_options(populate_existing=True)
     kept = session.scalars(fresh).one()
-    if changed:
+    if kept.state != state:
         session.add(AlertChange(alert_id=kept.id, state=kept.state, who=who))
-    return kept
+    return kept, severity
 
 
 def alerts(session: Session, count: int) -> list[Alert]:

@@ -1,17 +1,17 @@
 """Labelling a headline as a task: topic and sentiment in one decision, under unequal costs."""
 
+from collections import Counter
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
+import torch
 
-from apps.finance_monitor.data import DATA, NEGATIVE, SENTIMENTS, TOPICS, load_news_data
-from apps.finance_monitor.learning import feedback_decisions
-from apps.finance_monitor.rewards import joint_table, weights
-from core.envs.episodes import EpisodeEnv
+from apps.finance_monitor.data import DATA, LABELS, SENTIMENTS, TOPICS, load_news_data
+from apps.finance_monitor.environment import NewsEnv
+from apps.finance_monitor.rewards import REWARD
 from core.envs.observations import Observations, count
 from core.envs.play import Act
-from core.envs.text_choice import TextChoiceEnv
 from core.models.actor_critic import ActorCritic
 from core.models.encoder import TextEncoder
 from core.models.heads import ChoiceHead
@@ -47,43 +47,63 @@ class FinanceMonitor(Task):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
-        self.table = joint_table(weights(settings.rewards))
-        self.newsroom = load_news_data()
+        self.reward = REWARD.with_weights(settings.rewards)
+        self.table = self.reward.table(None, LABELS, LABELS)
+        self.news = load_news_data()
 
     def data_fingerprint(self) -> str:
-        return self.newsroom.fingerprint
+        return self.news.fingerprint
 
     def policy(self, *, frozen: bool = False) -> ActorCritic:
         encoder = TextEncoder.of(self.settings.encoder, frozen=frozen)
         return ActorCritic(encoder, ChoiceHead(encoder.width, (len(TOPICS), len(SENTIMENTS))))
 
-    def environment(self, split: Split, num_envs: int | None = None, *, shuffle: bool = False) -> EpisodeEnv:
-        observations, rewards = self.all_rewards(split)
-        return TextChoiceEnv(list(observations["text"]), rewards, num_envs or len(rewards), shuffle=shuffle)
+    def environment(self, split: Split, num_envs: int | None = None, *, shuffle: bool = False) -> NewsEnv:
+        return NewsEnv(self.news, split, self.reward, num_envs, shuffle=shuffle)
 
     def demonstrations(self, split: Split) -> Demonstrations:
-        observations, _ = self.all_rewards(split)
-        return Demonstrations(observations, np.eye(len(self.table), dtype=np.float32)[self._labels(split)])
+        right = [LABELS.index(item.label) for item in self.news.of(split)]
+        return Demonstrations(self.environment(split).states, np.eye(len(LABELS), dtype=np.float32)[right])
 
     def all_rewards(self, split: Split) -> tuple[Observations, np.ndarray]:
-        texts = tuple(self.newsroom.text(item.company, item.headline) for item in self.newsroom.of(split))
-        return {"text": texts}, self.table[self._labels(split)]
+        env = self.environment(split)
+        return env.states, env.rewards
 
     def reward_table(self, states: Observations) -> np.ndarray:
         return self.table
 
     def feedback_decisions(self, judged: Sequence[DecisionWithFeedback]) -> LoggedDecisions | None:
-        return feedback_decisions(judged, self.newsroom, self.table)
+        """See `Task.feedback_decisions`; a right label tells every label's reward, and the newest opinion counts."""
+        known = [(each.decision, said, right) for each in judged if (said := _said(each)) and (right := _right(each))]
+        if not known:
+            return None
+        actions = torch.tensor([[LABELS.index(said)] for _, said, _ in known])
+        every = torch.from_numpy(self.table[[LABELS.index(right) for _, _, right in known]])
+        texts = (self.news.text(decision.state["company"], decision.state["headline"]) for decision, _, _ in known)
+        return LoggedDecisions(
+            {"text": tuple(texts)},
+            actions,
+            torch.tensor([[decision.propensity] for decision, _, _ in known]).log(),
+            every.gather(1, actions).squeeze(1),
+            all_action_rewards=every,
+        )
 
     def rules(self) -> dict[str, Act]:
-        topic = int(np.bincount(self._labels("train") // len(SENTIMENTS)).argmax())
-        always = topic * len(SENTIMENTS) + NEGATIVE
+        topic = Counter(item.topic for item in self.news.of("train")).most_common(1)[0][0]
+        always = LABELS.index(f"{topic}/negative")
         return {"always_negative": lambda states: np.full((count(states), 1), always)}
 
-    def _labels(self, split: Split) -> np.ndarray:
-        return np.array(
-            [
-                TOPICS.index(item.topic) * len(SENTIMENTS) + SENTIMENTS.index(item.sentiment)
-                for item in self.newsroom.of(split)
-            ]
-        )
+
+def _said(judged: DecisionWithFeedback) -> str | None:
+    """The label that was shown; before labels had names they were logged by their place in `LABELS`."""
+    (action,) = judged.decision.action
+    return _known(LABELS[action] if isinstance(action, int) and 0 <= action < len(LABELS) else action)
+
+
+def _right(judged: DecisionWithFeedback) -> str | None:
+    """The label that people say is right, None where nobody does."""
+    return _known("{topic}/{sentiment}".format(**judged.feedback[-1].about)) if judged.feedback else None
+
+
+def _known(label: Any) -> str | None:
+    return label if label in LABELS else None

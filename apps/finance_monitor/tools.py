@@ -3,11 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
-from apps.finance_monitor.data import SENTIMENTS
-from apps.finance_monitor.desk import NewsDesk
+from apps.finance_monitor.service import MonitorService
 
 
-def tools(desk: NewsDesk) -> list[Callable[..., Any]]:
+def tools(service: MonitorService) -> list[Callable[..., Any]]:
     """`read_headline` and `news_alerts`."""
 
     def read_headline(headline: str, company: str = "") -> dict[str, Any]:
@@ -20,9 +19,8 @@ def tools(desk: NewsDesk) -> list[Callable[..., Any]]:
         Returns:
             Topic, sentiment, and the probability of each sentiment.
         """
-        label = desk.service.read(company, headline)
-        probabilities = dict(zip(SENTIMENTS, label.sentiments, strict=True))
-        return {"topic": label.topic, "sentiment": label.sentiment, "probabilities": probabilities}
+        (label,) = service.read([(company, headline)])
+        return {"topic": label.topic, "sentiment": label.sentiment, "probabilities": label.probabilities}
 
     def news_alerts(count: float = 10) -> list[dict[str, Any]]:
         """List the newest surges of bad news about companies, with the reason for each.
@@ -35,13 +33,13 @@ def tools(desk: NewsDesk) -> list[Callable[..., Any]]:
         """
         return [
             {
-                "company": desk.service.name(alert.company),
+                "company": service.name(alert.company),
                 "opened": alert.opened.isoformat(),
                 "state": alert.state,
                 "severity": alert.severity,
-                "headlines": [cause["headline"] for cause in alert.reason["causes"]],
+                "headlines": [cause.headline for cause in alert.reason.causes],
             }
-            for alert in desk.alerts(max(1, min(int(count), 100)))
+            for alert in service.alerts(max(1, min(int(count), 100)))
         ]
 
     return [read_headline, news_alerts]

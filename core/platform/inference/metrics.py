@@ -21,5 +21,4 @@ ENGINE_STARTS = Counter(
 )
 DECISIONS = Counter("steer_decisions_total", "Decisions of policies", ["app", "version", "action"])
 FEEDBACK = Counter("steer_feedback_total", "Opinions about decisions", ["app", "opinion"])
-ALERTS = Counter("steer_alerts_total", "Alerts that were opened")
 DRIFT = Gauge("steer_drift_timestamp_seconds", "When a detector last found that a signal changed", ["app", "signal"])

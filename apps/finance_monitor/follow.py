@@ -1,0 +1,60 @@
+"""News from outside: a feed that each server follows, and entries of a queue that workers share."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from threading import Event
+
+import structlog
+
+from apps.finance_monitor.feed import Feed, FeedFile, Item, item_of
+from apps.finance_monitor.redis_feed import RedisFeed
+from apps.finance_monitor.service import MonitorService
+from core.platform.queues.connection import is_address
+from core.platform.queues.stream import Entry
+from core.util.errors import SteerError
+
+FEED_VARIABLE = "STEER_FINANCE_FEED"
+_PAUSE, _LONGEST_PAUSE = 0.5, 60.0
+
+
+def follow(service: MonitorService, stop: Event) -> None:
+    """Push what the feed brings that `STEER_FINANCE_FEED` names, a file or a stream in Redis, until told to stop.
+
+    Every server may follow the same feed: an item's key counts once. Whatever fails is tried again, ever more slowly.
+    """
+    source = os.environ.get(FEED_VARIABLE)
+    if not source:
+        return
+    log = structlog.get_logger().bind(feed=Path(source).name)
+    feed: Feed | None = None
+    waiting: list[Item] = []
+    pause = 0.0
+    while not stop.wait(pause):
+        try:
+            feed = feed or (RedisFeed(source) if is_address(source) else FeedFile(Path(source)))
+            if not waiting:
+                waiting = feed.poll()
+                for reason in feed.rejected:
+                    log.warning("left out of the feed", reason=reason)
+            if waiting:
+                service.push(waiting)
+                waiting = []
+            pause = _PAUSE
+        except Exception as error:  # the thread must outlive whatever a feed, a model or the store can raise
+            pause = min(max(2 * pause, _PAUSE), _LONGEST_PAUSE)
+            unexpected = None if isinstance(error, SteerError) else error  # a SteerError says all in its message
+            log.error("the feed waits", reason=str(error), again_in=pause, exc_info=unexpected)
+
+
+def take(service: MonitorService, entries: Sequence[Entry]) -> list[tuple[Entry, str]]:
+    """Push the news of some entries of a queue; those that are no news, and why."""
+    refused, items = [], []
+    for entry in entries:
+        try:
+            items.append(item_of(entry.payload, entry.key))
+        except ValueError as error:
+            refused.append((entry, str(error)))
+    if items:
+        service.push(items)
+    return refused

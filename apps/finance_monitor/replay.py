@@ -1,0 +1,140 @@
+"""History that passes again: a monitor of one's own over a scratch store, to which a clock pushes the items."""
+
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from apps.finance_monitor.alerts import THRESHOLD
+from apps.finance_monitor.data import NewsData
+from apps.finance_monitor.feed import FeedFile, Item
+from apps.finance_monitor.model import NewsModel
+from apps.finance_monitor.service import CurrentModel, MonitorService
+from core.platform.store.database import open_store, sqlite_url
+from core.rl.explore import Explorer
+from core.util.errors import SteerError
+
+_MOST = 16
+_IDLE_SECONDS = 15 * 60
+_UPLOAD = 50_000_000
+
+
+@dataclass(frozen=True)
+class PinnedModel:
+    """One model and the name of its version, whatever is promoted meanwhile."""
+
+    current: tuple[NewsModel, str]
+
+
+class Replay:
+    """Some items, pushed as its clock passes their times.
+
+    Args:
+        live: Model of the version that labels them.
+        items: Items, in any order.
+        start: Moment at which the clock begins; earlier items are pushed at once, as the past that a usual rate needs.
+        threshold: Threshold of the surge detector.
+    """
+
+    def __init__(
+        self, live: CurrentModel, items: Sequence[Item], start: datetime, *, threshold: float = THRESHOLD
+    ) -> None:
+        self._left = sorted(items, key=lambda item: item.time)[::-1]
+        self._folder = TemporaryDirectory(prefix="steer-replay-", ignore_cleanup_errors=True)
+        self._store = open_store(sqlite_url(Path(self._folder.name) / "replay.db"))
+        self.service = MonitorService(self._store, live, Explorer(), threshold=threshold, is_live=False)
+        self.now, self.used = start, time.monotonic()
+        self._lock = threading.Lock()
+        self.is_closed = False
+        self.advance(timedelta(0))
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether everything has been pushed."""
+        return not self._left
+
+    def advance(self, span: timedelta) -> None:
+        """Let the clock run by so much."""
+        with self._lock:
+            if self.is_closed:
+                return
+            self.now, self.used = self.now + span, time.monotonic()
+            due = []
+            while self._left and self._left[-1].time <= self.now:
+                due.append(self._left.pop())
+            if due:
+                self.service.push(due)
+            self.service.pass_time(self.now)
+
+    def close(self) -> None:
+        """Delete the scratch store."""
+        with self._lock:
+            self.is_closed = True
+            self._store.close()
+            self._folder.cleanup()
+
+
+class Replays:
+    """The replays of a server's visitors: a limited number, each closed when it is left or idle.
+
+    Args:
+        service: Monitor beside which they run; its model labels them, and its store knows nothing of them.
+    """
+
+    def __init__(self, service: MonitorService) -> None:
+        self._live = service.live
+        self._open: list[Replay] = []
+        self._lock = threading.Lock()
+
+    def start_history(self, start: datetime) -> Replay:
+        """A replay of the shipped news.
+
+        Raises:
+            SteerError: There are too many replays.
+        """
+        return self._start(history(self._live.current[0].news), start)
+
+    def start_upload(self, file: Path) -> tuple[Replay, int, list[str]]:
+        """A replay of a JSON Lines file from its first item on; how many items it has, and what was wrong with others.
+
+        Raises:
+            SteerError: The file holds no usable line, or there are too many replays.
+        """
+        with file.open("ab") as stream:
+            stream.write(b"\n")  # a last line without its end counts too
+        feed = FeedFile(file, at_once=_UPLOAD)
+        items = feed.poll()
+        if not items:
+            reasons = "; ".join(feed.rejected[:3]) or "it is empty"
+            raise SteerError(
+                f"no usable headline in {file.name}: {reasons}. Each line must be a JSON object such as "
+                '{"time": "2025-03-03T09:00:00Z", "company": "Corvane", "headline": "..."}'
+            )
+        return self._start(items, min(item.time for item in items)), len(items), feed.rejected
+
+    def leave(self, replay: Replay | None) -> None:
+        """Close a replay that nobody looks at any more."""
+        with self._lock:
+            if replay in self._open:
+                self._leave(replay)
+
+    def _start(self, items: Sequence[Item], start: datetime) -> Replay:
+        with self._lock:
+            for replay in [old for old in self._open if time.monotonic() - old.used > _IDLE_SECONDS]:
+                self._leave(replay)
+            if len(self._open) >= _MOST:
+                raise SteerError(f"{_MOST} visitors replay news already; please try again in some minutes.")
+            self._open.append(replay := Replay(self._live, items, start))
+        return replay
+
+    def _leave(self, replay: Replay) -> None:
+        self._open.remove(replay)
+        replay.close()
+
+
+def history(news: NewsData) -> list[Item]:
+    """The shipped news, without its labels."""
+    return [Item(key=item.id, time=item.time, company=item.company, headline=item.headline) for item in news.news]

@@ -1,0 +1,62 @@
+// Times grow old, lists keep still under a reader, and the address names what the page shows.
+() => {
+  const page = document.getElementById('fin-page');
+  if (!page || page.dataset.isWatched) return;
+  page.dataset.isWatched = 'yes';
+  const ages = new Intl.RelativeTimeFormat(navigator.language, {style: 'narrow'});
+  const units = [['day', 86400], ['hour', 3600], ['minute', 60], ['second', 1]];
+
+  function age() {
+    const shown = Date.parse(page.querySelector('[data-now]')?.dataset.now) || Date.now();
+    for (const time of page.querySelectorAll('time[datetime]')) {
+      const now = 'wall' in time.dataset ? Date.now() : shown;
+      const seconds = Math.min(0, (Date.parse(time.dateTime) - now) / 1000);
+      const [unit, size] = units.find(([, size]) => -seconds >= size) ?? units[3];
+      const text = ages.format(Math.trunc(seconds / size) || 0, unit);
+      if (time.textContent !== text) time.textContent = text;
+    }
+  }
+
+  // Where each list stands: the row at its top edge, how far below the edge it is, and which row has the focus.
+  const places = new Map();
+  const rows = (list) => [...list.querySelectorAll('[data-key]')];
+  const edge = (list) => list.getBoundingClientRect().top + (list.querySelector('h4')?.offsetHeight ?? 0);
+  function note(list) {
+    const top = rows(list).find((row) => row.getBoundingClientRect().bottom > edge(list) + 1);
+    if (list.scrollTop < 1) delete list.dataset.fresh;
+    places.set(list, {key: top?.dataset.key, below: top ? top.getBoundingClientRect().top - edge(list) : 0});
+  }
+  function keepStill(list) {
+    const place = places.get(list);
+    const top = rows(list).find((row) => row.dataset.key === place?.key);
+    const isRead = list.scrollTop > 0 || list.matches(':hover') || list.matches(':focus-within');
+    if (top && isRead) {
+      list.scrollTop += top.getBoundingClientRect().top - edge(list) - place.below;
+      const above = rows(list).indexOf(top);
+      if (list.scrollTop > 0 && list.dataset.first !== rows(list)[0].dataset.key) list.dataset.fresh = 'yes';
+      list.querySelector('.fin-more')?.setAttribute('data-count', above);
+    }
+    if (list.dataset.focused && document.activeElement === document.body)
+      rows(list).find((row) => row.dataset.key === list.dataset.focused)?.focus({preventScroll: true});
+    if (list.scrollTop < 1) list.dataset.first = rows(list)[0]?.dataset.key ?? '';
+    note(list);
+  }
+
+  function name() {
+    const shown = JSON.parse(page.querySelector('[data-shows]')?.dataset.shows ?? '{}');
+    const address = new URL(location.href);
+    for (const [key, value] of Object.entries(shown))
+      value ? address.searchParams.set(key, value) : address.searchParams.delete(key);
+    if (address.href !== location.href) history.replaceState(history.state, '', address);
+  }
+
+  for (const list of page.querySelectorAll('.fin-list')) {
+    list.addEventListener('scroll', () => note(list), {passive: true});
+    list.addEventListener('focusin', (event) => { list.dataset.focused = event.target.dataset.key ?? ''; });
+    list.addEventListener('focusout', (event) => { if (event.relatedTarget) list.dataset.focused = ''; });
+    new MutationObserver(() => keepStill(list)).observe(list, {childList: true, subtree: true});
+  }
+  new MutationObserver(() => { age(); name(); }).observe(page, {childList: true, subtree: true});
+  setInterval(age, 1000);
+  age();
+}
