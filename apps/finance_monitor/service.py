@@ -178,7 +178,7 @@ class FinanceService:
                 Item(
                     time=now,
                     company=company or UNNAMED,
-                    headline=check_text(text, most=MAX_HEADLINE, what="a headline"),
+                    headline=check_text(text, max_length=MAX_HEADLINE, what="a headline"),
                 )
                 for company, text in lines
             ]
