@@ -61,7 +61,7 @@ def run_once(
     """Retrain an app if there is a reason to.
 
     Raises:
-        SteerError: another process is at it, nothing was trained yet, a setting is wrong, or training failed.
+        SteerError: Another process is at it, nothing was trained yet, a setting is wrong, or training failed.
     """
     runs.mkdir(parents=True, exist_ok=True)
     try:
