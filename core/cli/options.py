@@ -30,7 +30,7 @@ def open_store_from_options(url: str | None, runs: Path | None) -> Store:
     """The store at `store_url`.
 
     Raises:
-        SteerError: it cannot be opened.
+        SteerError: It cannot be opened.
     """
     return open_store(store_url(url, runs))
 

@@ -57,7 +57,7 @@ def interval(text: str) -> timedelta:
     """A span of time such as 30m, 24h or 7d.
 
     Raises:
-        SteerError: it is something else.
+        SteerError: It is something else.
     """
     found = re.fullmatch(r"([1-9]\d{0,5})([smhd])", text.strip())
     if found is None:

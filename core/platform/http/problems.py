@@ -27,9 +27,7 @@ class Problem(BaseModel):
     detail: str
     request_id: str | None = Field(default=None, description="Id of the request, to find it in the server's log.")
     errors: list[dict[str, str]] | None = Field(default=None, description="Fields that are wrong, and how.")
-    error: dict[str, str | None] | None = Field(
-        default=None, description="The same for OpenAI's clients."
-    )
+    error: dict[str, str | None] | None = Field(default=None, description="The same for OpenAI's clients.")
 
 
 # What every route may answer besides its success, for the OpenAPI document.
