@@ -22,7 +22,7 @@ app = typer.Typer(no_args_is_help=True, help="The store: what it holds, its back
 
 @app.command(epilog="Example: `steer store backup steer-2026-03-01.zip`")
 def backup(
-    file: Annotated[Path, typer.Argument(help="to write; what was there before is replaced")],
+    file: Annotated[Path, typer.Argument(help="File to write; what was there before is replaced.")],
     store: StoreUrl = None,
     runs: RunsDir = None,
 ) -> None:
@@ -35,9 +35,9 @@ def backup(
 
 @app.command(epilog="Example: `steer store restore steer-2026-03-01.zip --store postgresql://steer@db/steer`")
 def restore(
-    file: Annotated[Path, typer.Argument(help="as `steer store backup` wrote it, on either engine")],
-    replace: Annotated[bool, typer.Option("--replace", help="remove what the store holds now")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="do not ask before removing anything")] = False,
+    file: Annotated[Path, typer.Argument(help="Backup that `steer store backup` wrote, on either engine.")],
+    replace: Annotated[bool, typer.Option("--replace", help="Remove what the store holds now.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before removing anything.")] = False,
     store: StoreUrl = None,
     runs: RunsDir = None,
 ) -> None:
