@@ -37,7 +37,7 @@ _FIFTH = 5
 
 @dataclass(frozen=True)
 class RetrainingJob:
-    """What is to be learnt, and where.
+    """What a retraining learns from, and where.
 
     Attributes:
         library: Library with the versions.

@@ -17,7 +17,7 @@ TEST, NEWEST = "test set", "newest feedback"
 
 @dataclass(frozen=True)
 class Measured:
-    """What a policy earns.
+    """Rewards of a policy.
 
     Attributes:
         test: Return of each episode of the fixed test set, float64 of shape (episodes,).
@@ -34,7 +34,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a retraining.
+    """Outcome of a retraining.
 
     Attributes:
         version: Candidate as a version; None where no iteration was better than the running version.

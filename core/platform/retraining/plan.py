@@ -1,4 +1,4 @@
-"""What is being learnt from, on disk, so that a retraining that was killed goes on with the same decisions."""
+"""The plan of a retraining on disk, so that one that was killed goes on with the same decisions."""
 
 from datetime import datetime
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Who may come in: users with their roles, passwords and API keys."""
+"""Accounts: users with their roles, passwords and API keys."""
 
 import secrets
 import unicodedata

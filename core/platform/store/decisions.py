@@ -100,7 +100,7 @@ def made(session: Session, app: str, since: datetime | None = None) -> list[Deci
 
 
 def count(session: Session, app: str) -> int:
-    """How many decisions were made."""
+    """Number of decisions that were made."""
     return session.scalar(select(func.count()).where(Decision.app == app)) or 0
 
 

@@ -15,7 +15,7 @@ _hasher = PasswordHasher()  # the library's parameters are those of RFC 9106, an
 
 
 def hashed(password: str) -> str:
-    """What may be kept of a new password.
+    """The hash that is kept of a new password.
 
     Raises:
         SteerError: It is too short or too long.

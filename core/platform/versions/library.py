@@ -180,7 +180,7 @@ class Library:
 
 
 def _measured(task: Task, run: Run) -> Metrics:
-    """What the run's evaluation says, if there is one."""
+    """Metrics of the run's evaluation, if there is one."""
     comparison = saved_comparison(task, run)
     return Metrics() if comparison is None else Metrics.of(comparison.played["rl"].returns)
 

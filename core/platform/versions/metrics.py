@@ -1,4 +1,4 @@
-"""What a version earned, episode by episode, so that another version can be compared with it later."""
+"""Rewards of a version, episode by episode, so that another version can be compared with it later."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -30,7 +30,7 @@ class Interval(_Record):
 
 
 class Metrics(_Record):
-    """What a version earned.
+    """Rewards of a version.
 
     Attributes:
         reward: Mean return on the task's fixed test set; None where nobody measured it.
