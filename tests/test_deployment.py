@@ -80,7 +80,8 @@ def test_secrets_come_from_files():
 
 
 def test_the_server_gets_more_time_to_stop_than_it_gives_its_requests():
-    (grace,) = re.findall(r"^_GRACE = (\d+)$", (ROOT / "core" / "serving" / "server.py").read_text(), re.MULTILINE)
+    server = (ROOT / "core" / "platform" / "server" / "server.py").read_text()
+    (grace,) = re.findall(r"^_GRACE = (\d+)$", server, re.MULTILINE)
     assert COMPOSE["services"]["steer"]["stop_grace_period"] == "1m"
     assert int(grace) <= 30
 

@@ -44,7 +44,7 @@ class SupportService:
         Raises:
             SteerError: the message is empty, too long, or not text, or too many requests wait.
         """
-        message = check_text(message, most=MAX_MESSAGE, what="a message")
+        message = check_text(message, max_length=MAX_MESSAGE, what="a message")
         messages = (*earlier[-MAX_ASKS:], message)
         may_ask = len(earlier) < MAX_ASKS  # nobody is asked a third time
         return await self.engine.answer(SupportEngine.replies, Asked(messages, may_ask, explorer or Explorer()))

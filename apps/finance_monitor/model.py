@@ -44,7 +44,7 @@ class NewsModel:
         Raises:
             SteerError: One is empty, too long, or not text.
         """
-        checked = [(company, check_text(text, most=MAX_HEADLINE, what="a headline")) for company, text in typed]
+        checked = [(company, check_text(text, max_length=MAX_HEADLINE, what="a headline")) for company, text in typed]
         return self.labels([(company or UNNAMED, headline) for company, headline in checked])
 
     def labels(self, news: Sequence[Read]) -> list[Label]:

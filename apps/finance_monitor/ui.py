@@ -145,7 +145,7 @@ class _Handlers:
         with shown_errors():
             if not principal.is_at_least("agent"):
                 raise SteerError(TEXTS.say("not_yours", request, role=principal.role))
-            note = check_text(note, most=MAX_NOTE, what="a note") if note.strip() else ""
+            note = check_text(note, max_length=MAX_NOTE, what="a note") if note.strip() else ""
             self._monitor(got[self.at.replay]).acknowledge(principal, got[self.at.alert], note)
         changed = self.show(got, request)
         return {**changed, self.at.note: gr.update(**changed[self.at.note], value="")}

@@ -96,7 +96,7 @@ def checked_words(words: str) -> str:
     Raises:
         SteerError: It is empty, too long, or mostly not text.
     """
-    return " ".join(check_text(words, most=MAX_WORDS, what="a few words").split())
+    return " ".join(check_text(words, max_length=MAX_WORDS, what="a few words").split())
 
 
 def _plain(text: str) -> str:

@@ -16,10 +16,12 @@ class _Row(BaseModel):
 
 
 def embed(
-    file: Annotated[Path, typer.Argument(help='JSON Lines, each such as {"text": "..."}')],
-    out: Annotated[Path, typer.Option(help="safetensors file for `vectors`, one row a line")],
-    workers: Annotated[int, typer.Option(min=1, help="processes, on this machine or the cluster of RAY_ADDRESS")] = 2,
-    encoder: Annotated[str, typer.Option(help="weights: pip:NAME, a folder, or a name on the hub")] = DEFAULT_ENCODER,
+    file: Annotated[Path, typer.Argument(help='JSON Lines file, each line such as {"text": "..."}.')],
+    out: Annotated[Path, typer.Option(help="Safetensors file to write: `vectors`, one row per line.")],
+    workers: Annotated[
+        int, typer.Option(min=1, help="Number of processes, here or on the cluster of RAY_ADDRESS.")
+    ] = 2,
+    encoder: Annotated[str, typer.Option(help="Weights: pip:NAME, a folder, or a name on the hub.")] = DEFAULT_ENCODER,
 ) -> None:
     """Embed the texts of a file, on all processors of this machine or of a Ray cluster."""
     from safetensors.numpy import save_file

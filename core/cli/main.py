@@ -28,19 +28,19 @@ app.command(epilog="Example: `steer retrain customer_service --every 24h --promo
 app.command(epilog="Example: `steer embed texts.jsonl --out vectors.safetensors --workers 4`")(embed)
 app.command(epilog="Example: `steer work finance_monitor --queue redis://localhost/0/news`")(work)
 
-Name = Annotated[str, typer.Argument(help="an app (customer_service, finance_monitor, recommender), `all`, or a file")]
-Preset = Annotated[str, typer.Option(help="settings to start from")]
-ConfigFile = Annotated[Path | None, typer.Option("--config", help="YAML file with settings, merged over the preset")]
-Overrides = Annotated[list[str] | None, typer.Option("--set", help="one setting, such as rl.iterations=20")]
-Fresh = Annotated[bool, typer.Option("--fresh", help="start over; the earlier run is kept beside")]
-Port = Annotated[int, typer.Option(min=1, max=65535, help="port to answer on")]
-Host = Annotated[str, typer.Option(help="address to listen on; the default is reachable from this machine alone")]
-Auth = Annotated[bool, typer.Option("--auth", help="people log in and programs show keys; see `steer users`")]
+Name = Annotated[str, typer.Argument(help="Name of an app, such as recommender, `all`, or a file with a task.")]
+Preset = Annotated[str, typer.Option(help="Name of the settings to start from.")]
+ConfigFile = Annotated[Path | None, typer.Option("--config", help="YAML file of settings, merged over the preset.")]
+Overrides = Annotated[list[str] | None, typer.Option("--set", help="Setting, such as rl.iterations=20.")]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Start over; the earlier run is kept beside.")]
+Port = Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")]
+Host = Annotated[str, typer.Option(help="Address to listen on; the default is reachable from this machine alone.")]
+Auth = Annotated[bool, typer.Option("--auth", help="Require logins and API keys; see `steer users`.")]
 Explore = Annotated[
     float,
-    typer.Option(min=0, max=1, help="share of decisions sampled from the policy, for `steer retrain` to learn from"),
+    typer.Option(min=0, max=1, help="Share of decisions sampled from the policy, for `steer retrain` to learn from."),
 ]
-Json = Annotated[Path | None, typer.Option("--json", help="write the figures to this file as well")]
+Json = Annotated[Path | None, typer.Option("--json", help="File to write the figures to.")]
 
 
 @app.command(epilog="Example: `steer train customer_service --set rl.iterations=20 --set seed=1`")
@@ -64,9 +64,10 @@ def train(
 @app.command(epilog="Example: `steer tune customer_service --trials 30 --search rl.kl_coef=0.01..0.3`")
 def tune(
     name: Name,
-    trials: Annotated[int, typer.Option(min=1, help="trials in all; those of an interrupted search count")] = 20,
+    trials: Annotated[int, typer.Option(min=1, help="Number of trials, with those of an interrupted search.")] = 20,
     search: Annotated[
-        list[str] | None, typer.Option(help="range of a setting: rl.kl_coef=0.01..0.3, or rl.algorithm=ppo|a2c")
+        list[str] | None,
+        typer.Option(help="Range of a setting: rl.kl_coef=0.01..0.3 or rl.algorithm=ppo|a2c."),
     ] = None,
     preset: Preset = "quick",
     config: ConfigFile = None,
@@ -84,9 +85,9 @@ def tune(
 
 @app.command(epilog="Example: `steer bench parity --json benchmarks/results/parity.json`")
 def bench(
-    name: Annotated[str, typer.Argument(help="such as rl or parity; without a name, they are listed")] = "",
+    name: Annotated[str, typer.Argument(help="Name of a benchmark, such as parity; lists all by default.")] = "",
     data_dir: Annotated[
-        Path | None, typer.Option(envvar="STEER_DATA_DIR", help="folder of public benchmark data")
+        Path | None, typer.Option(envvar="STEER_DATA_DIR", help="Folder of public benchmark data.")
     ] = None,
     json: Json = None,
 ) -> None:
@@ -118,18 +119,19 @@ def evaluate(name: Name = "all", runs: RunsDir = None, json: Json = None) -> Non
     epilog="Examples: `steer serve --port 8080`, `steer serve my_task.py`, `steer serve --host 0.0.0.0 --auth`"
 )
 def serve(
-    names: Annotated[list[str] | None, typer.Argument(help="apps, or files with a task; all apps if left out")] = None,
+    names: Annotated[list[str] | None, typer.Argument(help="Apps, or files with a task; all apps by default.")] = None,
     host: Host = "127.0.0.1",
     port: Port = 7860,
     runs: RunsDir = None,
     store: StoreUrl = None,
     auth: Auth = False,
     explore: Explore = 0.0,
-    json_logs: Annotated[bool, typer.Option("--json-logs", help="log lines for machines")] = False,
-    api_only: Annotated[bool, typer.Option("--api-only", help="no pages")] = False,
-    rate: Annotated[int, typer.Option(min=1, help="requests of the API in a minute from one address")] = 6_000,
+    json_logs: Annotated[bool, typer.Option("--json-logs", help="Write log lines as JSON.")] = False,
+    api_only: Annotated[bool, typer.Option("--api-only", help="Serve the API without pages.")] = False,
+    rate: Annotated[int, typer.Option(min=1, help="Limit of API requests per minute from one address.")] = 6_000,
     replicas: Annotated[
-        int, typer.Option(min=1, help="processes behind Ray Serve, which serve the API; needs the extra `ray`")
+        int,
+        typer.Option(min=1, help="Number of processes that serve the API behind Ray Serve; needs the extra `ray`."),
     ] = 1,
 ) -> None:
     """Start the web application: pages, API (`/v1/openapi.json`) and tools of trained apps or tasks."""
@@ -140,12 +142,12 @@ def serve(
     from core.platform.server.server import serve_replicas
 
     pages = not api_only and replicas == 1
-    how = Serving(accounts=auth, explore=explore, pages=pages, limits=Limits(requests=rate))
+    options = Serving(accounts=auth, explore=explore, pages=pages, limits=Limits(requests=rate))
     folder, apps = (runs or runs_dir()).resolve(), find_apps(names or [])
     if replicas > 1:
-        serve_replicas(apps, folder, store_url(store, folder), how, host, port, replicas)
+        serve_replicas(apps, folder, store_url(store, folder), options, host, port, replicas)
     else:
-        start(apps, folder, open_store_from_options(store, runs), how, host, port, console, json_logs=json_logs)
+        start(apps, folder, open_store_from_options(store, runs), options, host, port, console, json_logs=json_logs)
 
 
 @app.command(epilog="Example: `steer demo --port 8080`")

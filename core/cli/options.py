@@ -13,15 +13,15 @@ from core.util.paths import runs_dir
 
 console = Console()
 
-RunsDir = Annotated[Path | None, typer.Option("--runs", help="folder of runs [default: $STEER_RUNS_DIR or ./runs]")]
+RunsDir = Annotated[Path | None, typer.Option("--runs", help="Folder of runs [default: $STEER_RUNS_DIR or ./runs].")]
 StoreUrl = Annotated[
     str | None,
     typer.Option(
         "--store",
         envvar="STEER_STORE",
         show_envvar=False,
-        help="sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE "
-        "[default: $STEER_STORE, or what the file $STEER_STORE_FILE says, or steer.db in --runs]",
+        help="URL of the store, sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE "
+        "[default: $STEER_STORE, or the content of the file $STEER_STORE_FILE, or steer.db in --runs].",
     ),
 ]
 
@@ -30,13 +30,13 @@ def open_store_from_options(url: str | None, runs: Path | None) -> Store:
     """The store at `store_url`.
 
     Raises:
-        SteerError: it cannot be opened.
+        SteerError: It cannot be opened.
     """
     return open_store(store_url(url, runs))
 
 
 def store_url(url: str | None, runs: Path | None) -> str:
-    """What the option says, or else the file that `STEER_STORE_FILE` names, or else a file in the folder of runs."""
+    """URL of the store: the option, else the content of `STEER_STORE_FILE`, else a file in the folder of runs."""
     return url or _url_in_file() or sqlite_url((runs or runs_dir()) / "steer.db")
 
 

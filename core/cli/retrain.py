@@ -1,4 +1,4 @@
-"""`steer retrain`: the next version, from what people thought of this one's decisions."""
+"""`steer retrain`: trains the next version on feedback about the decisions of this one."""
 
 import re
 import time
@@ -16,14 +16,15 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 def retrain(
-    name: Annotated[str, typer.Argument(metavar="APP", help="such as customer_service, or a file with a task")],
-    promote: Annotated[bool, typer.Option("--promote", help="let the candidate serve unless it is worse")] = False,
-    every: Annotated[str | None, typer.Option(help="go on, at intervals such as 30m, 24h or 7d")] = None,
+    name: Annotated[str, typer.Argument(metavar="APP", help="Name of an app, or a file with a task.")],
+    promote: Annotated[bool, typer.Option("--promote", help="Let the candidate serve unless it is worse.")] = False,
+    every: Annotated[str | None, typer.Option(help="Interval to repeat after, such as 30m, 24h or 7d.")] = None,
     on_drift: Annotated[
-        bool, typer.Option("--on-drift", help="only if inputs or outcomes have changed since the version was made")
+        bool,
+        typer.Option("--on-drift", help="Retrain only if inputs or outcomes have changed since the last version."),
     ] = False,
-    min_decisions: Annotated[int, typer.Option(min=5, help="fewest decisions with feedback that are worth it")] = 50,
-    overrides: Annotated[list[str] | None, typer.Option("--set", help="one setting, such as rl.kl_coef=0.5")] = None,
+    min_decisions: Annotated[int, typer.Option(min=5, help="Smallest number of decisions with feedback.")] = 50,
+    overrides: Annotated[list[str] | None, typer.Option("--set", help="Setting, such as rl.kl_coef=0.5.")] = None,
     runs: RunsDir = None,
     store: StoreUrl = None,
 ) -> None:
@@ -57,7 +58,7 @@ def interval(text: str) -> timedelta:
     """A span of time such as 30m, 24h or 7d.
 
     Raises:
-        SteerError: it is something else.
+        SteerError: It is something else.
     """
     found = re.fullmatch(r"([1-9]\d{0,5})([smhd])", text.strip())
     if found is None:

@@ -1,4 +1,4 @@
-"""A round of retraining, told on a terminal."""
+"""Progress of a retraining on a terminal."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -12,7 +12,7 @@ from rich.table import Table
 
 from core.cli.options import RunsDir, StoreUrl, console, open_store_from_options
 from core.platform.store import summary
-from core.platform.store.backup import Report
+from core.platform.store.backup import OnProgress
 from core.platform.store.backup import backup as back_up
 from core.platform.store.database import Store
 from core.platform.store.restore import restore as put_back
@@ -22,22 +22,22 @@ app = typer.Typer(no_args_is_help=True, help="The store: what it holds, its back
 
 @app.command(epilog="Example: `steer store backup steer-2026-03-01.zip`")
 def backup(
-    file: Annotated[Path, typer.Argument(help="to write; what was there before is replaced")],
+    file: Annotated[Path, typer.Argument(help="File to write; what was there before is replaced.")],
     store: StoreUrl = None,
     runs: RunsDir = None,
 ) -> None:
     """Write the whole store into one file, as it is at one moment, while the server goes on."""
     opened = open_store_from_options(store, runs)
-    with _progress("backing up") as report:
-        contents = back_up(opened, file, report)
+    with _progress("backing up") as on_progress:
+        contents = back_up(opened, file, on_progress)
     console.print(f"{contents.rows} rows of {escape(_url(opened))} are in {escape(str(file))}", soft_wrap=True)
 
 
 @app.command(epilog="Example: `steer store restore steer-2026-03-01.zip --store postgresql://steer@db/steer`")
 def restore(
-    file: Annotated[Path, typer.Argument(help="as `steer store backup` wrote it, on either engine")],
-    replace: Annotated[bool, typer.Option("--replace", help="remove what the store holds now")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="do not ask before removing anything")] = False,
+    file: Annotated[Path, typer.Argument(help="Backup that `steer store backup` wrote, on either engine.")],
+    replace: Annotated[bool, typer.Option("--replace", help="Remove what the store holds now.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before removing anything.")] = False,
     store: StoreUrl = None,
     runs: RunsDir = None,
 ) -> None:
@@ -45,8 +45,8 @@ def restore(
     opened = open_store_from_options(store, runs)
     if replace and not yes:
         _confirm(opened)
-    with _progress("restoring") as report:
-        contents = put_back(opened, file, report, replace=replace)
+    with _progress("restoring") as on_progress:
+        contents = put_back(opened, file, on_progress, replace=replace)
     console.print(
         f"{escape(_url(opened))} holds the {contents.rows} rows of {contents.time:%Y-%m-%d %H:%M:%S} UTC",
         soft_wrap=True,
@@ -78,7 +78,7 @@ def _url(store: Store) -> str:
 
 
 @contextmanager
-def _progress(what: str) -> Iterator[Report]:
+def _progress(what: str) -> Iterator[OnProgress]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task(what, total=None)

@@ -6,7 +6,7 @@ from rich.table import Table
 
 from core.evaluation.comparison import Comparison, verdict
 
-_COLOURS = {"better": "green", "worse": "red", "no gain": "yellow"}
+_COLORS = {"better": "green", "worse": "red", "no gain": "yellow"}
 
 
 def comparison_tables(comparison: Comparison, title: str) -> Iterator[Table]:
@@ -29,7 +29,7 @@ def _rewards(comparison: Comparison, title: str) -> Table:
             table.add_row(f"[bold]{label}[/]", f"[bold]{comparison.reward(name)}[/]", "", "")
             continue
         gain = comparison.gain(name)
-        table.add_row(label, str(comparison.reward(name)), str(gain), f"[{_COLOURS[verdict(gain)]}]{verdict(gain)}[/]")
+        table.add_row(label, str(comparison.reward(name)), str(gain), f"[{_COLORS[verdict(gain)]}]{verdict(gain)}[/]")
     return table
 
 

@@ -1,4 +1,4 @@
-"""`steer users`: who may come in where accounts are on."""
+"""`steer users`: the accounts, for servers that require them."""
 
 from typing import Annotated
 
@@ -12,17 +12,17 @@ from core.platform.store.accounts import Role
 
 app = typer.Typer(no_args_is_help=True, help="Users, their roles, passwords and API keys.")
 
-Name = Annotated[str, typer.Argument(help="of the user")]
+Name = Annotated[str, typer.Argument(help="Name of the user.")]
 PasswordFile = Annotated[
     typer.FileText | None,
-    typer.Option(help="read the password from the first line of this file, or of standard input (-); else it is asked"),
+    typer.Option(help="File whose first line is the password, or - for standard input; by default it is asked."),
 ]
 
 
 @app.command(epilog="Example: `steer users add ann --role agent`")
 def add(
     name: Name,
-    role: Annotated[Role, typer.Option(help="viewer: own things; agent: everybody's; admin: users and models too")],
+    role: Annotated[Role, typer.Option(help="Rights: viewer, own things; agent, everybody's; admin, users too.")],
     password_file: PasswordFile = None,
     store: StoreUrl = None,
     runs: RunsDir = None,
@@ -55,7 +55,7 @@ def list_users(store: StoreUrl = None, runs: RunsDir = None) -> None:
 @app.command(epilog="Example: `steer users role ann admin`")
 def role(
     name: Name,
-    new: Annotated[Role, typer.Argument(help="their new role")],
+    new: Annotated[Role, typer.Argument(help="New role of the user.")],
     store: StoreUrl = None,
     runs: RunsDir = None,
 ) -> None:
@@ -93,7 +93,7 @@ def enable(name: Name, store: StoreUrl = None, runs: RunsDir = None) -> None:
 @app.command(epilog="Example: `steer users key ann --name ci`")
 def key(
     name: Name,
-    label: Annotated[str, typer.Option("--name", help="what the key is for")],
+    label: Annotated[str, typer.Option("--name", help="Name of the key, which says what it is for.")],
     store: StoreUrl = None,
     runs: RunsDir = None,
 ) -> None:
@@ -106,7 +106,7 @@ def key(
 
 @app.command(epilog="Example: `steer users revoke 0f3b9c5e2d7a4c61b8e0a1d2c3f4e5a6`")
 def revoke(
-    key_id: Annotated[str, typer.Argument(help="id of the key, as `steer users list` shows it")],
+    key_id: Annotated[str, typer.Argument(help="Id of the key, as `steer users list` shows it.")],
     store: StoreUrl = None,
     runs: RunsDir = None,
 ) -> None:

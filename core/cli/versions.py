@@ -20,26 +20,26 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
-App = Annotated[str, typer.Argument(help="such as customer_service")]
-TaskName = Annotated[str, typer.Argument(metavar="APP", help="such as customer_service, or a file with a task")]
-Version = Annotated[str, typer.Argument(help="such as v0002")]
+App = Annotated[str, typer.Argument(help="Name of an app, such as customer_service.")]
+TaskName = Annotated[str, typer.Argument(metavar="APP", help="Name of an app, or a file with a task.")]
+Version = Annotated[str, typer.Argument(help="Name of a version, such as v0002.")]
 
 
 @app.command("list", epilog="Example: `steer models list customer_service`")
 def list_versions(
-    name: Annotated[str | None, typer.Argument(metavar="[APP]", help="of all apps if left out")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="[APP]", help="Name of an app; all apps by default.")] = None,
     runs: RunsDir = None,
     store: StoreUrl = None,
 ) -> None:
     """Show the versions, and which of them serves."""
     with open_store_from_options(store, runs).reading() as session:
         found = versions.registered(session, name)
-        serving = [versions.current(session, each) for each in dict.fromkeys(version.app for version in found)]
+        serving = [versions.current(session, app_name) for app_name in dict.fromkeys(version.app for version in found)]
     table = Table("app", "version", "", "reward [95 % interval]", "created", "note")
     for version in found:
-        mark = "serves" if version in serving else ""
+        state = "serves" if version in serving else ""
         created = f"{version.created:%Y-%m-%d %H:%M}"
-        table.add_row(version.app, version.name, mark, _reward(version), created, escape(version.note))
+        table.add_row(version.app, version.name, state, _reward(version), created, escape(version.note))
     console.print(table)
 
 
@@ -78,7 +78,7 @@ def publish(name: TaskName, runs: RunsDir = None, store: StoreUrl = None) -> Non
 def promote(
     name: TaskName,
     version: Version,
-    reason: Annotated[str, typer.Option(help="why it must serve although it is measurably worse")] = "",
+    reason: Annotated[str, typer.Option(help="Reason to let it serve although it is measurably worse.")] = "",
     runs: RunsDir = None,
     store: StoreUrl = None,
 ) -> None:
@@ -101,7 +101,7 @@ def rollback(name: App, runs: RunsDir = None, store: StoreUrl = None) -> None:
 def export(
     name: App,
     version: Version,
-    file: Annotated[Path, typer.Argument(help="zip file to write")],
+    file: Annotated[Path, typer.Argument(help="Zip file to write.")],
     runs: RunsDir = None,
     store: StoreUrl = None,
 ) -> None:
@@ -113,7 +113,7 @@ def export(
 
 @app.command("import", epilog="Example: `steer models import bot.zip`")
 def import_(
-    file: Annotated[Path, typer.Argument(help="as `steer models export` wrote it")],
+    file: Annotated[Path, typer.Argument(help="Zip file that `steer models export` wrote.")],
     runs: RunsDir = None,
     store: StoreUrl = None,
 ) -> None:
@@ -146,7 +146,7 @@ def _sentence(promotion: Promotion) -> str:
 
 
 def operator() -> str:
-    """Who types the command."""
+    """Name of the user who runs the command."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # a container's user may have no name

@@ -1,4 +1,4 @@
-"""`steer work`: a process that works off a queue."""
+"""`steer work`: a process that takes entries from a queue."""
 
 import threading
 from typing import Annotated
@@ -10,13 +10,13 @@ from core.util.paths import runs_dir
 
 
 def work(
-    name: Annotated[str, typer.Argument(help="an app that takes entries from queues, such as finance_monitor")],
-    queue: Annotated[str, typer.Option(help="redis://HOST:PORT/NUMBER/NAME of the stream")],
+    name: Annotated[str, typer.Argument(help="Name of an app with a queue, such as finance_monitor.")],
+    queue: Annotated[str, typer.Option(help="Address of the stream, redis://HOST:PORT/NUMBER/NAME.")],
     runs: RunsDir = None,
     store: StoreUrl = None,
-    json_logs: Annotated[bool, typer.Option("--json-logs", help="log lines for machines")] = False,
+    json_logs: Annotated[bool, typer.Option("--json-logs", help="Write log lines as JSON.")] = False,
 ) -> None:
-    """Work off a Redis stream into the store; start as many workers as you like.
+    """Process a Redis stream into the store; start as many workers as you like.
 
     A publisher sends each entry once or more often under the same key: it counts once.
     """

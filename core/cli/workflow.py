@@ -1,4 +1,4 @@
-"""The verbs of the command line, on one or several tasks."""
+"""The commands that train, evaluate, tune and benchmark, with their progress on a terminal."""
 
 import importlib
 import time
@@ -44,7 +44,7 @@ def train_tasks(
         fresh: Whether to start over, and take over nothing.
 
     Raises:
-        SteerError: unknown task or preset, or wrong settings.
+        SteerError: Unknown task or preset, or wrong settings.
     """
     for name in names:
         task_class = load_task(name)
@@ -70,7 +70,7 @@ def evaluate_tasks(
         again: Whether to play the episodes even where the run folder holds them already.
 
     Raises:
-        SteerError: a task has not been trained yet.
+        SteerError: A task has not been trained yet.
     """
     results: dict[str, dict[str, Any]] = {}
     for name in names:
@@ -105,7 +105,7 @@ def tune_task(
     """Search for a task's settings in `runs / NAME.tune`, with a progress bar.
 
     Raises:
-        SteerError: unknown task or preset, or wrong settings or ranges.
+        SteerError: Unknown task or preset, or wrong settings or ranges.
     """
     from core.training.tune import DEFAULT_SPACE, tune
 
@@ -142,7 +142,7 @@ def run_benchmark(name: str, data_dir: Path | None, console: Console) -> dict[st
     """The figures of `benchmarks.NAME`.
 
     Raises:
-        SteerError: there is no such benchmark here.
+        SteerError: There is no such benchmark here.
     """
     root = Path(__file__).parents[2] / "benchmarks"
     names = sorted(folder.parent.name for folder in root.glob("*/__init__.py"))

@@ -1,4 +1,4 @@
-"""Zip archives that an enemy may have written."""
+"""Reading of untrusted zip archives."""
 
 import io
 import stat
@@ -8,7 +8,7 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipInfo
 
 from core.util.errors import SteerError
 
-# All that `zipfile` raises at a damaged archive, by the part that is damaged.
+# All that `zipfile` raises for a damaged archive, depending on the part that is damaged.
 DAMAGE = (BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError, struct.error, zlib.error)
 _ENCRYPTED = 1
 
@@ -19,17 +19,17 @@ class LimitedReads(io.BufferedReader):
     `zipfile` takes an archive's whole directory into memory before anybody can count its entries.
     """
 
-    _MOST = 1 << 22
+    _LIMIT = 1 << 22
 
     def read(self, size: int | None = -1, /) -> bytes:
-        """As of any file.
+        """Read as any file does.
 
         Raises:
-            SteerError: too much is asked for.
+            SteerError: More is asked for than an archive's directory takes.
         """
-        data = super().read(self._MOST + 1 if size is None or size < 0 else min(size, self._MOST + 1))
-        if len(data) > self._MOST:
-            raise SteerError(f"the archive's directory is larger than {self._MOST} bytes; Steer writes none so large")
+        data = super().read(self._LIMIT + 1 if size is None or size < 0 else min(size, self._LIMIT + 1))
+        if len(data) > self._LIMIT:
+            raise SteerError(f"the archive's directory is larger than {self._LIMIT} bytes; Steer writes none so large")
         return data
 
 

@@ -1,4 +1,4 @@
-"""Requests of many callers worked off together, by one thread."""
+"""Requests of many callers, processed in batches by one thread."""
 
 import asyncio
 import threading
@@ -21,13 +21,13 @@ class BusyError(UnavailableError):
 
 @dataclass(frozen=True)
 class Batch:
-    """Figures of a batch that has been worked off.
+    """Figures of a batch that has been processed.
 
     Attributes:
-        size: requests in it.
-        waited: seconds from the arrival of the first of them to the beginning of the work.
-        worked: seconds of work.
-        queue: requests that wait for the next batch.
+        size: Number of requests in it.
+        waited: Seconds from the arrival of the first of them to the beginning of the work.
+        worked: Seconds of work.
+        queue: Number of requests that wait for the next batch.
     """
 
     size: int
@@ -46,52 +46,53 @@ class _Request(Generic[Item, Result]):
 class Batcher(Generic[Item, Result]):
     """Collects what many threads and coroutines ask for and does it in one call.
 
-    The next batch gathers while one is worked off. Waiting on purpose pays in one case only: those who were just
+    The next batch gathers while one is processed. Waiting on purpose pays in one case only: those who were just
     answered may be about to ask again. So a batch waits until as many requests are there as there were callers a moment
     ago, and never longer than `delay` after the last batch: a caller who is alone is served at once.
 
     Args:
-        work: maps items to their results, in order. Only one thread calls it, so what it touches needs no lock.
-        most: requests in a batch.
-        delay: seconds after a batch within which those whom it answered may join the next.
-        room: requests that may wait.
-        name: for people.
-        report: told the figures of each batch, on the working thread. It must not raise.
-        final: errors that fail a whole batch. After any other, each item is tried once more, alone.
+        run_batch: Function that maps items to their results, in order; only one thread calls it, so it needs no lock.
+        max_size: Largest number of requests in a batch.
+        delay: Seconds after a batch within which those whom it answered may join the next.
+        capacity: Largest number of requests that may wait.
+        name: Name of the working thread, for people.
+        on_batch: Callback for the figures of each batch, on the working thread; it must not raise.
+        final: Errors that fail a whole batch; after any other, each item is tried once more, alone.
     """
 
     def __init__(
         self,
-        work: Callable[[list[Item]], Sequence[Result]],
+        run_batch: Callable[[list[Item]], Sequence[Result]],
         *,
-        most: int = 32,
+        max_size: int = 32,
         delay: float = 0.005,
-        room: int = 1024,
+        capacity: int = 1024,
         name: str = "",
-        report: Callable[[Batch], None] = lambda batch: None,
+        on_batch: Callable[[Batch], None] = lambda batch: None,
         final: tuple[type[Exception], ...] = (),
     ) -> None:
         self._final = final
-        self._work, self._most, self._delay, self._room, self._report = work, most, delay, room, report
+        self._run_batch, self._on_batch = run_batch, on_batch
+        self._max_size, self._delay, self._capacity = max_size, delay, capacity
         self._waiting: deque[_Request[Item, Result]] = deque()
         self._changed = threading.Condition()
         self._closed = False
         self._callers, self._idle_since = 0, 0.0
-        self._enough = 1
+        self._wanted = 1
         self._thread = threading.Thread(target=self._run, name=f"batches {name}", daemon=True)
 
     def submit(self, item: Item) -> Result:
         """The result for one item; blocks until it is there.
 
         Raises:
-            BusyError: too many requests wait already, or the batcher is closed.
-            Exception: what `work` raises for this item.
+            BusyError: Too many requests wait already, or the batcher is closed.
+            Exception: What `run_batch` raises for this item.
         """
-        return self._entered(item).result()
+        return self._enqueue(item).result()
 
     async def answer(self, item: Item) -> Result:
         """`submit` as a coroutine; whoever gives it up before its batch has begun is left out of the batch."""
-        return await asyncio.wrap_future(self._entered(item))
+        return await asyncio.wrap_future(self._enqueue(item))
 
     def close(self) -> None:
         """Take no more requests, and return when those taken are answered."""
@@ -101,17 +102,17 @@ class Batcher(Generic[Item, Result]):
         if self._thread.ident is not None:
             self._thread.join()
 
-    def _entered(self, item: Item) -> Future[Result]:
+    def _enqueue(self, item: Item) -> Future[Result]:
         request: _Request[Item, Result] = _Request(item)
         with self._changed:
             if self._closed:
                 raise BusyError("The service is stopping; please try again in a moment.")
-            if len(self._waiting) >= self._room:
+            if len(self._waiting) >= self._capacity:
                 raise BusyError("Too many requests are waiting; please try again in a moment.")
             if self._thread.ident is None:
                 self._thread.start()
             self._waiting.append(request)
-            if len(self._waiting) >= self._enough:  # to wake the working thread for each would slow down both
+            if len(self._waiting) >= self._wanted:  # to wake the working thread for each would slow down both
                 self._changed.notify()
         return request.answer
 
@@ -125,22 +126,23 @@ class Batcher(Generic[Item, Result]):
             self._idle_since = time.monotonic()
             queue = len(self._waiting)
             self._callers = len(batch) + queue
-            self._report(Batch(len(batch), begun - batch[0].since, self._idle_since - begun, queue))
+            self._on_batch(Batch(len(batch), begun - batch[0].since, self._idle_since - begun, queue))
 
     def _next(self) -> list[_Request[Item, Result]]:
-        """What to work off next; nothing when the batcher is closed and done."""
+        """The next batch; empty when the batcher is closed and done."""
         with self._changed:
             self._gather(1, None)
-            self._gather(min(self._callers, self._most), max(0.0, self._idle_since + self._delay - time.monotonic()))
-            return [self._waiting.popleft() for _ in range(min(len(self._waiting), self._most))]
+            timeout = max(0.0, self._idle_since + self._delay - time.monotonic())
+            self._gather(min(self._callers, self._max_size), timeout)
+            return [self._waiting.popleft() for _ in range(min(len(self._waiting), self._max_size))]
 
-    def _gather(self, enough: int, patience: float | None) -> None:
-        self._enough = enough
-        self._changed.wait_for(lambda: len(self._waiting) >= enough or self._closed, patience)
+    def _gather(self, wanted: int, timeout: float | None) -> None:
+        self._wanted = wanted
+        self._changed.wait_for(lambda: len(self._waiting) >= wanted or self._closed, timeout)
 
     def _answer(self, batch: list[_Request[Item, Result]]) -> None:
         try:
-            results = self._work([request.item for request in batch])
+            results = self._run_batch([request.item for request in batch])
             answered = list(zip(batch, results, strict=True))
         except Exception as error:
             if len(batch) == 1 or isinstance(error, self._final):

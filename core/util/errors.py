@@ -2,14 +2,14 @@
 
 
 class SteerError(Exception):
-    """Something that the user can mend: the message says what happened and what to do.
+    """An error that the user can mend: the message says what happened and what to do.
 
     The command line prints it without a traceback and exits with status 2; pages and the API show it as it is.
     """
 
 
 class NotFoundError(SteerError):
-    """What was asked for does not exist, or is not the principal's to see: nobody is told which."""
+    """The thing does not exist, or the principal may not see it: the message does not say which."""
 
 
 class ConflictError(SteerError):

@@ -25,7 +25,7 @@ def replace_file(path: Path) -> Iterator[Path]:
     """Yield a name beside `path` to write to; that file takes the place of `path` only when the block ends well.
 
     Raises:
-        SteerError: the disk is full or the folder cannot be written; the old file stays.
+        SteerError: The disk is full or the folder cannot be written; the old file stays.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -45,7 +45,7 @@ def write_text(path: Path, text: str) -> None:
     """Write `text` to `path` whole or not at all.
 
     Raises:
-        SteerError: the disk is full or the folder cannot be written; the old file stays.
+        SteerError: The disk is full or the folder cannot be written; the old file stays.
     """
     with replace_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
@@ -63,7 +63,7 @@ def replace_folder(path: Path) -> Iterator[Path]:
     A kill between the two renames leaves the old folder as `path.old`, which `recover_folder` puts back.
 
     Raises:
-        SteerError: the disk is full or the folder cannot be written; the old folder stays.
+        SteerError: The disk is full or the folder cannot be written; the old folder stays.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Results kept for the keys that were asked for last."""
+"""A least-recently-used cache for results that are computed in batches."""
 
 import threading
 from collections import OrderedDict
@@ -10,14 +10,14 @@ Value = TypeVar("Value")
 
 
 class LRUCache(Generic[Key, Value]):
-    """A cache for work that is done in batches; threads may share it, and so do copies of what holds it.
+    """A cache for work that is done in batches; threads may share it, and copies of its owner do.
 
     Args:
-        most: entries that are kept; the one that was not asked for the longest goes first.
+        max_size: Largest number of entries; the one that was not asked for the longest goes first.
     """
 
-    def __init__(self, most: int) -> None:
-        self.most = most
+    def __init__(self, max_size: int) -> None:
+        self.max_size = max_size
         self._kept: OrderedDict[Key, Value] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -34,8 +34,8 @@ class LRUCache(Generic[Key, Value]):
         """The value of each key.
 
         Args:
-            keys: any number, repeated or not.
-            compute: maps those that are not known yet, each once, to their values in order; not called for none.
+            keys: Any number of keys, repeated or not.
+            compute: Function that maps those not known yet, each once, to their values in order; not called for none.
         """
         with self._lock:
             found = {key: self._kept[key] for key in keys if key in self._kept}
@@ -51,5 +51,5 @@ class LRUCache(Generic[Key, Value]):
     def _keep(self, computed: dict[Key, Value]) -> None:
         with self._lock:
             self._kept.update(computed)
-            while len(self._kept) > self.most:
+            while len(self._kept) > self.max_size:
                 self._kept.popitem(last=False)

@@ -17,7 +17,7 @@ def cache_folder(name: str) -> Path:
     """A folder in the cache, made where it is missing.
 
     Raises:
-        SteerError: it cannot be made.
+        SteerError: It cannot be made.
     """
     folder = cache_dir() / name
     try:

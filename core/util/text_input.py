@@ -5,19 +5,19 @@ import unicodedata
 from core.util.errors import SteerError
 
 
-def check_text(text: str, *, most: int, what: str) -> str:
+def check_text(text: str, *, max_length: int, what: str) -> str:
     """The text without invisible characters.
 
     Args:
-        text: as it came.
-        most: characters that are taken.
-        what: that was asked for, as a sentence names it ("a message").
+        text: Text as it came.
+        max_length: Largest number of characters.
+        what: Name of what was asked for, as a sentence has it ("a message").
 
     Raises:
-        SteerError: it is empty, too long, or mostly not text.
+        SteerError: It is empty, too long, or mostly not text.
     """
-    if len(text) > most:
-        raise SteerError(f"That has {len(text):,} characters; please keep it under {most:,}.")
+    if len(text) > max_length:
+        raise SteerError(f"That has {len(text):,} characters; please keep it under {max_length:,}.")
     visible = "".join(c for c in text if c in "\n\t" or unicodedata.category(c)[0] != "C").strip()
     if not visible:
         raise SteerError(f"Please type {what} first.")

@@ -6,8 +6,8 @@ import httpx
 import pytest
 from fastapi import FastAPI, Request
 
-from core.platform.http.limits import LimitedRequests, Limits
-from core.platform.http.request_log import ObservedRequests
+from core.platform.http.limits import Limits, LimitsMiddleware
+from core.platform.http.request_log import RequestLogMiddleware
 from tests.attacks.conftest import PASSWORD
 
 pytestmark = pytest.mark.slow
@@ -66,8 +66,8 @@ def limited():
     async def slow() -> None:
         await asyncio.sleep(60)
 
-    app.add_middleware(LimitedRequests, limits=Limits(body=100, requests=10, seconds=0.3))
-    app.add_middleware(ObservedRequests)
+    app.add_middleware(LimitsMiddleware, limits=Limits(body=100, requests=10, seconds=0.3))
+    app.add_middleware(RequestLogMiddleware)
     return app
 
 

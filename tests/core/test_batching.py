@@ -54,7 +54,7 @@ def wait_until(condition) -> None:
 
 def test_what_arrives_during_the_work_is_the_next_batch(make):
     gate = AuthMiddleware()
-    batcher = make(gate.work, most=8)
+    batcher = make(gate.work, max_size=8)
     with ThreadPoolExecutor(21) as pool:
         first = pool.submit(batcher.submit, 0)
         assert gate.begun.wait(10)
@@ -66,7 +66,7 @@ def test_what_arrives_during_the_work_is_the_next_batch(make):
 
 
 def test_each_of_32_threads_gets_its_own_results_in_order(make):
-    batcher = make(lambda items: [(item, sum(item)) for item in items], most=16)
+    batcher = make(lambda items: [(item, sum(item)) for item in items], max_size=16)
 
     def ask(thread: int) -> list:
         return [batcher.submit((thread, turn)) for turn in range(100)]
@@ -110,7 +110,7 @@ def test_somebody_who_stays_behind_alone_waits_at_most_once(make):
 
 
 def test_coroutines_get_their_own_results_and_block_nobody(make):
-    batcher = make(lambda items: [(item, sum(item)) for item in items], most=16)
+    batcher = make(lambda items: [(item, sum(item)) for item in items], max_size=16)
 
     async def ask(number: int) -> list:
         return [await batcher.answer((number, turn)) for turn in range(20)]
@@ -184,7 +184,7 @@ def test_work_that_forgets_an_item_is_an_error_and_not_a_mix_up(make):
 
 def test_a_full_queue_says_busy_and_goes_on_later(make):
     gate = AuthMiddleware()
-    batcher = make(gate.work, room=2)
+    batcher = make(gate.work, capacity=2)
     with ThreadPoolExecutor(3) as pool:
         answers = [pool.submit(batcher.submit, 1)]
         assert gate.begun.wait(10)
@@ -199,7 +199,7 @@ def test_a_full_queue_says_busy_and_goes_on_later(make):
 
 def test_closing_finishes_what_was_taken_and_takes_no_more():
     gate = AuthMiddleware()
-    batcher = Batcher(gate.work, most=2)
+    batcher = Batcher(gate.work, max_size=2)
     with ThreadPoolExecutor(8) as pool:
         answers = [pool.submit(batcher.submit, item) for item in range(6)]
         wait_until(lambda: len(batcher._waiting) + sum(map(len, gate.batches)) == 6)
@@ -217,7 +217,7 @@ def test_closing_finishes_what_was_taken_and_takes_no_more():
 def test_every_batch_is_reported(make):
     gate = AuthMiddleware()
     reports: list[Batch] = []
-    batcher = make(gate.work, report=reports.append)
+    batcher = make(gate.work, on_batch=reports.append)
     with ThreadPoolExecutor(5) as pool:
         pool.submit(batcher.submit, 0)
         assert gate.begun.wait(10)

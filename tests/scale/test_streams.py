@@ -177,7 +177,7 @@ def test_kills_of_redis_lose_no_acknowledged_entry_and_double_none(redis):
     stop.set()
     publisher.join(timeout=60)
     consuming.join(timeout=60)
-    entries = [entry.key for entry in stream.read(most=1_000_000)]
+    entries = [entry.key for entry in stream.read(limit=1_000_000)]
     assert len(published) > 50
     assert entries == published
     assert set(taken) == set(published)

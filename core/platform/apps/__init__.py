@@ -1,1 +1,1 @@
-"""What an app is to the platform: its specification, how it is opened, and its work on queues."""
+"""Apps as the platform sees them: specification, opening, texts, and work on queues."""

@@ -47,7 +47,7 @@ def open_app(
         spec: Specification of the app.
         runs: Folder of runs and model versions.
         store: Store with everything that outlives the process.
-        explorer: Picks actions by their probability.
+        explorer: Explorer that picks actions by their probability.
         adopted_by: Command that is noted where a trained run becomes the first version.
         apart: Whether the engine gets a process of its own.
 

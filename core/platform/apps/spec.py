@@ -30,7 +30,7 @@ EngineT = TypeVar("EngineT")
 ModelT = TypeVar("ModelT", bound=Model)
 ServiceT = TypeVar("ServiceT")
 
-# Works off entries of a queue, and returns those that are wrong, each with the reason.
+# Processes entries of a queue, and returns those that are wrong, each with the reason.
 Take = Callable[[ServiceT, Sequence[Entry]], list[tuple[Entry, str]]]
 # Runs beside the server until the event is set.
 Job = Callable[[ServiceT, Event], None]
@@ -41,8 +41,8 @@ class Page(Generic[ServiceT]):
     """A page of the web application, and the tools that language models get (Model Context Protocol).
 
     Attributes:
-        build: Lays out the page for a service; called inside a Gradio Blocks context.
-        tools: Functions whose names, docstrings and types say what they do.
+        build: Function that lays out the page for a service, called inside a Gradio Blocks context.
+        tools: Function that returns the tools, whose names, docstrings and types say what they do.
         texts: Further texts of the page, besides the app's.
     """
 
@@ -60,12 +60,12 @@ class AppSpec(Generic[EngineT, ModelT, ServiceT]):
         path: Address of the page, below the server's.
         texts: Texts in English and Chinese; `title` and `summary` among them.
         task: Task that trains the app's policy.
-        engine: Makes what computes from a run; called in a process of its own, which imports it by its name.
-        model: Makes one version's model from its run and its engine.
-        service: Makes the one facade that page, API, tools, queue and jobs call.
-        api: Makes the routes below `/v1` for a service.
-        page: Returns the page; Gradio is imported no sooner.
-        take: Works off entries of a queue; None for an app that takes none.
+        engine: Factory of the engine from a run, called in a process of its own, which imports it by its name.
+        model: Factory of one version's model from its run and its engine.
+        service: Factory of the one facade that page, API, tools, queue and jobs call.
+        api: Factory of the routes below `/v1` for a service.
+        page: Factory of the page; Gradio is imported no sooner.
+        take: Function that processes entries of a queue; None for an app that takes none.
         jobs: Work beside the server, by name, such as following a feed.
     """
 

@@ -12,7 +12,7 @@ class HasHeaders(Protocol):
 
     @property
     def headers(self) -> Any:
-        """By name."""
+        """Headers by name."""
         ...
 
 
@@ -30,8 +30,8 @@ class Texts:
     def translations(self) -> dict[str, dict[str, str]]:
         """Texts by language and scoped key."""
         return {
-            language: {f"{self.scope}.{key}": pair[at] for key, pair in self.texts.items()}
-            for at, language in enumerate(LANGUAGES)
+            language: {f"{self.scope}.{key}": pair[i] for key, pair in self.texts.items()}
+            for i, language in enumerate(LANGUAGES)
         }
 
     @cached_property
@@ -44,7 +44,7 @@ class Texts:
         """A text that the browser shows in its own language; for labels, placeholders and buttons.
 
         Raises:
-            KeyError: the page has no such text.
+            KeyError: The page has no such text.
         """
         if key not in self.texts:
             raise KeyError(key)

@@ -1,4 +1,4 @@
-"""A process that works off a queue into the store, beside the servers."""
+"""A worker process that takes entries from a queue into the store, beside the servers."""
 
 import os
 import signal
@@ -22,7 +22,7 @@ from core.rl.explore import Explorer
 from core.util.errors import SteerError, UnavailableError
 
 _GROUP = "steer"
-_AT_ONCE = 200
+_BATCH_SIZE = 200
 _IDLE = timedelta(seconds=30)
 _PAUSE_SECONDS = 1.0
 
@@ -67,7 +67,7 @@ def _take_some(
     consumer: Consumer, take: Callable[[Sequence[Entry]], list[tuple[Entry, str]]], stop: threading.Event
 ) -> None:
     try:
-        entries = consumer.take(_AT_ONCE)
+        entries = consumer.take(_BATCH_SIZE)
         refused = take(entries) if entries else []
         for entry, reason in refused:
             consumer.give_up(entry, reason)

@@ -1,1 +1,1 @@
-"""Who asks: accounts, keys, sessions, and the middleware that turns strangers away."""
+"""Authentication: accounts, API keys, sessions, and the middleware that refuses everybody else."""

@@ -1,4 +1,4 @@
-"""Who asks: the owner of an API key, somebody who has logged in, or, without accounts, whoever sits at this machine."""
+"""Authenticators: of API keys and sessions, and, without accounts, of whoever sits at this machine."""
 
 import hashlib
 import ipaddress
@@ -23,11 +23,11 @@ SESSION = timedelta(hours=12)
 
 @dataclass(frozen=True)
 class Principal:
-    """Who asks.
+    """The user who sends a request.
 
     Attributes:
-        name: that owns what they make.
-        role: `viewer`, `agent` or `admin`.
+        name: Name of the user, who owns what they make.
+        role: Role of the user: `viewer`, `agent` or `admin`.
     """
 
     name: str
@@ -55,8 +55,8 @@ class Accounts:
     """Accounts: an API key or a session says who asks.
 
     Args:
-        store: that holds the accounts.
-        secret: that sessions are signed with (see `core.platform.auth.secret`).
+        store: Store that holds the accounts.
+        secret: Secret that sessions are signed with (see `core.platform.auth.secret`).
     """
 
     def __init__(self, store: Store, secret: str) -> None:
@@ -65,10 +65,10 @@ class Accounts:
         self.sessions = URLSafeTimedSerializer(secret, salt=COOKIE, signer_kwargs=signer)
 
     async def principal(self, connection: HTTPConnection) -> Principal | None:
-        """Who sent a request; None for nobody that we know.
+        """Who sent a request; None for nobody known.
 
         Raises:
-            SteerError: the store does not answer.
+            SteerError: The store does not answer.
         """
         user = await run_in_threadpool(self._user, connection)
         return None if user is None else Principal(user.name, user.role)
@@ -77,7 +77,7 @@ class Accounts:
         """The value of a session's cookie; None where name and password do not belong together.
 
         Raises:
-            SteerError: the store does not answer.
+            SteerError: The store does not answer.
         """
         with self._store.reading() as session:
             user = accounts.authenticate(session, name, password)
@@ -99,11 +99,11 @@ class Accounts:
 
     def _of_session(self, cookie: str) -> User | None:
         try:
-            identity, since = self.sessions.loads(cookie, max_age=int(SESSION.total_seconds()))
+            user_id, since = self.sessions.loads(cookie, max_age=int(SESSION.total_seconds()))
         except BadSignature:
             return None
         with self._store.reading() as session:
-            return accounts.of_session(session, identity, datetime.fromisoformat(since))
+            return accounts.of_session(session, user_id, datetime.fromisoformat(since))
 
 
 def is_from_own_page(connection: HTTPConnection) -> bool:
@@ -137,16 +137,16 @@ def require(role: Role) -> Callable[[Request], Coroutine[Any, Any, Principal]]:
     """A dependency that gives a route its principal, and lets nobody below a role pass.
 
     Args:
-        role: the least that will do.
+        role: Lowest role that may pass.
     """
 
-    async def principal(request: Request) -> Principal:
-        who = current_principal(request)
-        if not who.is_at_least(role):
-            raise HTTPException(403, f"This takes the role {role}; yours is {who.role}.")
-        return who
+    async def required(request: Request) -> Principal:
+        principal = current_principal(request)
+        if not principal.is_at_least(role):
+            raise HTTPException(403, f"This takes the role {role}; yours is {principal.role}.")
+        return principal
 
-    return principal
+    return required
 
 
 CurrentPrincipal = Annotated[Principal, Depends(_current_principal)]

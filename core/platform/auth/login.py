@@ -11,14 +11,14 @@ from core.platform.auth.access import COOKIE, SESSION, Accounts, is_from_own_pag
 from core.platform.auth.login_page import login_page
 from core.platform.auth.login_throttle import LoginAttempts
 
-_LARGEST = 4096
+_MAX_FORM_BYTES = 4096
 
 
-def login_routes(access: Accounts) -> APIRouter:
+def login_routes(accounts: Accounts) -> APIRouter:
     """The routes `/login` and `/logout`.
 
     Args:
-        access: knows the users.
+        accounts: Accounts that users log in to.
     """
     router = APIRouter(include_in_schema=False)
     attempts = LoginAttempts()
@@ -36,7 +36,7 @@ def login_routes(access: Accounts) -> APIRouter:
         if wait:
             log.warning("too many attempts to log in")
             return login_page(request, back, "wait", 429, {"Retry-After": str(wait)}, seconds=wait)
-        cookie = access.log_in(name, password)
+        cookie = accounts.log_in(name, password)
         if cookie is None:
             log.warning("wrong name or password")
             return login_page(request, back, "wrong", 401, {"WWW-Authenticate": "Bearer"})
@@ -74,8 +74,8 @@ async def _fields(request: Request) -> dict[str, str]:
     body = b""
     async for piece in request.stream():
         body += piece
-        if len(body) > _LARGEST:
-            raise HTTPException(413, f"A form of this kind has at most {_LARGEST:,} bytes.")
+        if len(body) > _MAX_FORM_BYTES:
+            raise HTTPException(413, f"A form of this kind has at most {_MAX_FORM_BYTES:,} bytes.")
     try:
         return dict(parse_qsl(body.decode(errors="replace"), keep_blank_values=True, max_num_fields=8))
     except ValueError:

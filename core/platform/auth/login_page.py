@@ -1,4 +1,4 @@
-"""How the page looks on which people log in."""
+"""The page with the login form."""
 
 import base64
 import hashlib
@@ -86,12 +86,12 @@ def login_page(
     """The form, in the language that the browser asks for.
 
     Args:
-        request: that is answered.
-        back: local path to go on to afterwards.
-        notice: `wrong` or `wait`: why the form is shown again.
-        status: of the response.
-        headers: of the response, besides those of the page.
-        values: that the notice is filled with.
+        request: Request that is answered.
+        back: Local path to go on to afterwards.
+        notice: Reason for showing the form again, `wrong` or `wait`; None the first time.
+        status: Status of the response.
+        headers: Headers of the response, besides those of the page.
+        values: Values of the fields in the notice's text.
     """
     language = "zh" if request.headers.get("accept-language", "").lower().startswith("zh") else "en"
     texts = _TEXTS[language]

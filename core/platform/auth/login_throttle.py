@@ -1,4 +1,4 @@
-"""Guessing passwords takes long: how often somebody may try to log in."""
+"""Limits on attempts to log in, against guessing of passwords."""
 
 import ipaddress
 import math
@@ -33,10 +33,10 @@ class LoginAttempts:
         """Forget the attempts at a name: its password is known there."""
         self._window.clear(_OF_A_NAME, _network(address), normal_name(name))
 
-    def _wait(self, limit: RateLimitItem, *whose: str) -> int:
-        if self._window.hit(limit, *whose):
+    def _wait(self, limit: RateLimitItem, *key: str) -> int:
+        if self._window.hit(limit, *key):
             return 0
-        return max(1, math.ceil(self._window.get_window_stats(limit, *whose).reset_time - time.time()))
+        return max(1, math.ceil(self._window.get_window_stats(limit, *key).reset_time - time.time()))
 
 
 def _network(address: str) -> str:

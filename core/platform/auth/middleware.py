@@ -1,4 +1,4 @@
-"""The gate before every page and route: nobody passes unknown."""
+"""Authentication of every request to a page or route."""
 
 from urllib.parse import urlencode
 
@@ -10,15 +10,15 @@ from core.platform.auth.access import Accounts, NoAuth, is_loopback
 from core.platform.http.problems import RETRY_AFTER, problem
 from core.util.errors import SteerError
 
-UNGUARDED = frozenset({"/login", "/logout", "/health", "/ready"})
+PUBLIC_PATHS = frozenset({"/login", "/logout", "/health", "/ready"})
 
 
 class AuthMiddleware:
-    """Finds out who asks, for `core.platform.auth.access.current_principal`, and turns away whom it does not know.
+    """Authenticates requests, for `core.platform.auth.access.current_principal`, and refuses unknown senders.
 
     Args:
         app: Application behind it.
-        authenticator: Tells who asks.
+        authenticator: Authenticator of requests.
     """
 
     def __init__(self, app: ASGIApp, authenticator: Accounts | NoAuth) -> None:
@@ -26,7 +26,7 @@ class AuthMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
-        if scope["type"] == "lifespan" or scope["path"] in UNGUARDED:
+        if scope["type"] == "lifespan" or scope["path"] in PUBLIC_PATHS:
             await self.app(scope, receive, send)
             return
         connection = HTTPConnection(scope)
@@ -42,18 +42,18 @@ class AuthMiddleware:
             detail = "Without accounts, only this machine is answered, at http://localhost; see `steer serve --auth`."
             await _problem(connection, 403, detail, {})(scope, receive, send)
         else:
-            await _turned_away(connection)(scope, receive, send)
+            await _unauthorized(connection)(scope, receive, send)
 
 
 def check_public(host: str, *, auth: bool) -> None:
     """Make sure that nobody but this machine's users gets in without an account.
 
     Args:
-        host: address to listen on.
-        auth: whether accounts are on.
+        host: Address to listen on.
+        auth: Whether accounts are on.
 
     Raises:
-        SteerError: they are off, and others can reach the address.
+        SteerError: They are off, and others can reach the address.
     """
     if not auth and not is_loopback(host):
         raise SteerError(
@@ -62,7 +62,7 @@ def check_public(host: str, *, auth: bool) -> None:
         )
 
 
-def _turned_away(connection: HTTPConnection) -> Response:
+def _unauthorized(connection: HTTPConnection) -> Response:
     scope = connection.scope
     if scope.get("method") == "GET" and "text/html" in connection.headers.get("accept", ""):
         query = scope["query_string"].decode("latin-1")

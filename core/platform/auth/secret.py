@@ -9,7 +9,7 @@ from filelock import FileLock
 
 from core.util.errors import SteerError
 
-_SHORTEST = 32
+_MIN_LENGTH = 32
 
 
 def load_secret(folder: Path) -> str:
@@ -18,7 +18,7 @@ def load_secret(folder: Path) -> str:
     That last file is created where there is none; only its owner can read it.
 
     Raises:
-        SteerError: the secret is too short to be one, or its file cannot be read or written.
+        SteerError: The secret is too short to be one, or its file cannot be read or written.
     """
     if "STEER_SECRET" in os.environ:
         return _checked(os.environ["STEER_SECRET"], "STEER_SECRET")
@@ -50,9 +50,9 @@ def _create(file: Path) -> None:
 
 def _checked(text: str, where: str) -> str:
     secret = text.strip()
-    if len(secret) < _SHORTEST:
+    if len(secret) < _MIN_LENGTH:
         raise SteerError(
-            f"the secret in {where} has fewer than {_SHORTEST} characters; "
+            f"the secret in {where} has fewer than {_MIN_LENGTH} characters; "
             'make one with: python -c "import secrets; print(secrets.token_urlsafe(32))"'
         )
     return secret

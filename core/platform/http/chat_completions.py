@@ -34,7 +34,7 @@ class Message(BaseModel):
 
     @property
     def text(self) -> str:
-        """All of its text."""
+        """The whole text of the message."""
         return self.content if isinstance(self.content, str) else "\n".join(part.text for part in self.content)
 
 
@@ -57,18 +57,18 @@ class ChatRequest(BaseModel):
 
 @dataclass(frozen=True)
 class Completion:
-    """What a bot says.
+    """A bot's answer.
 
     Attributes:
-        text: for the user.
-        prompt_tokens, completion_tokens: for the usage.
-        about: what the bot decided, shown in the extra field `steer`.
+        text: Text for the user.
+        prompt_tokens, completion_tokens: Numbers of tokens for the usage.
+        metadata: What the bot decided, shown in the extra field `steer`.
     """
 
     text: str
     prompt_tokens: int
     completion_tokens: int
-    about: dict[str, Any] = field(default_factory=dict)
+    metadata: dict[str, Any] = field(default_factory=dict)
 
 
 Complete = Callable[[Request, list[Message]], Awaitable[Completion]]
@@ -78,8 +78,8 @@ def chat_routes(model: str, complete: Complete) -> APIRouter:
     """`/chat/completions` and `/models` for one bot.
 
     Args:
-        model: the name under which clients ask for it.
-        complete: answers a conversation whose last message is the user's.
+        model: Name under which clients ask for the bot.
+        complete: Function that answers a conversation whose last message is the user's.
     """
     routes = APIRouter(tags=["chat completions"])
 
@@ -103,7 +103,7 @@ def chat_routes(model: str, complete: Complete) -> APIRouter:
         message = {"role": "assistant", "content": completion.text, "refusal": None}
         choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}
         whole = {"object": "chat.completion", "choices": [choice], "usage": _usage(completion)}
-        return {**head, **whole, "steer": completion.about}
+        return {**head, **whole, "steer": completion.metadata}
 
     return routes
 
@@ -125,7 +125,7 @@ def _stream(head: dict[str, Any], completion: Completion, with_usage: bool) -> I
     yield event(choice({"role": "assistant", "content": ""}))
     for word in re.findall(r"\s*\S+|\s+$", completion.text):
         yield event(choice({"content": word}))
-    yield event(choice({}, "stop"), steer=completion.about)
+    yield event(choice({}, "stop"), steer=completion.metadata)
     if with_usage:
         yield event([], usage=_usage(completion))
     yield "data: [DONE]\n\n"

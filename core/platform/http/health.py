@@ -1,4 +1,4 @@
-"""What a load balancer, a supervisor and Prometheus ask."""
+"""Routes for load balancers, supervisors and Prometheus."""
 
 from collections.abc import Callable
 
@@ -14,8 +14,8 @@ def health_routes(store: Store, versions: Callable[[], dict[str, str]]) -> APIRo
     """`/health`: the process is alive; `/ready`: it can answer; `/metrics`: how it fares.
 
     Args:
-        store: must answer for the server to be ready.
-        versions: tells which version of each app serves.
+        store: Store that must answer for the server to be ready.
+        versions: Function that returns the name of the version that serves, by app.
     """
     routes = APIRouter(include_in_schema=False)
 

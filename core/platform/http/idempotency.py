@@ -1,4 +1,4 @@
-"""The key by which a request that is sent again is known."""
+"""The header by which a repeated request is recognized."""
 
 from typing import Annotated
 
@@ -11,6 +11,6 @@ IdempotencyKey = Annotated[
         min_length=8,
         max_length=80,
         pattern=r"^[\w.-]+$",
-        description="of your choice: sent again with the same key, the request is carried out once",
+        description="Key of your choice: a request that is sent again with the same key is carried out once.",
     ),
 ]

@@ -1,4 +1,4 @@
-"""What one client may ask: bytes of everything, requests a minute and seconds of the API."""
+"""Limits of one client: bytes of every body, requests of the API per minute, and seconds of each."""
 
 import asyncio
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ _UPLOAD = "/gradio_api/upload"
 
 @dataclass(frozen=True)
 class Limits:
-    """Of one client.
+    """Limits of one client.
 
     Attributes:
-        body: largest body in bytes, of the API and of pages.
-        requests: of the API in a minute, from one address.
-        seconds: until a request of the API must have begun to be answered.
+        body: Size of the largest body in bytes, of the API and of pages.
+        requests: Number of requests of the API in a minute, from one address.
+        seconds: Seconds until a request of the API must have begun to be answered.
     """
 
     body: int = 1_000_000
@@ -30,12 +30,12 @@ class Limits:
     seconds: float = 60.0
 
 
-class LimitedRequests:
+class LimitsMiddleware:
     """Holds clients to their limits; pages have Gradio's own of uploads, and a queue.
 
     Args:
-        app: the application behind.
-        limits: of one client.
+        app: Application behind it.
+        limits: Limits of one client.
     """
 
     def __init__(self, app: ASGIApp, limits: Limits) -> None:

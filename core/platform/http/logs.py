@@ -14,7 +14,7 @@ def set_up_logs(*, as_json: bool) -> None:
     """Send every log line to standard error, those of libraries too.
 
     Args:
-        as_json: for machines; otherwise lines for people.
+        as_json: Whether the lines are JSON for machines; otherwise they are text for people.
     """
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,

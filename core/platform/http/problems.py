@@ -25,9 +25,9 @@ class Problem(BaseModel):
     title: str
     status: int
     detail: str
-    request_id: str | None = Field(default=None, description="to find the request in the server's log")
-    errors: list[dict[str, str]] | None = Field(default=None, description="which fields are wrong, and how")
-    error: dict[str, str | None] | None = Field(default=None, description="the same, as OpenAI's clients expect it")
+    request_id: str | None = Field(default=None, description="Id of the request, to find it in the server's log.")
+    errors: list[dict[str, str]] | None = Field(default=None, description="Fields that are wrong, and how.")
+    error: dict[str, str | None] | None = Field(default=None, description="The same for OpenAI's clients.")
 
 
 # What every route may answer besides its success, for the OpenAPI document.
@@ -47,32 +47,32 @@ def answer_with_problems(app: FastAPI) -> None:
     """Give every error of the application this form."""
 
     @app.exception_handler(SteerError)
-    def mendable(request: Request, error: SteerError) -> JSONResponse:
-        status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 400)
+    def on_steer_error(request: Request, error: SteerError) -> JSONResponse:
+        status = next((code for error_class, code in _STATUS.items() if isinstance(error, error_class)), 400)
         headers = {"Retry-After": RETRY_AFTER} if status == 503 else None
-        return problem(status, str(error), headers, **_about(request, str(error)))
+        return problem(status, str(error), headers, **_context(request, str(error)))
 
     @app.exception_handler(HTTPException)
-    def refused(request: Request, error: HTTPException) -> JSONResponse:
+    def on_http_exception(request: Request, error: HTTPException) -> JSONResponse:
         headers = dict(error.headers or {})
-        return problem(error.status_code, str(error.detail), headers, **_about(request, str(error.detail)))
+        return problem(error.status_code, str(error.detail), headers, **_context(request, str(error.detail)))
 
     @app.exception_handler(RequestValidationError)
-    def misfit(request: Request, error: RequestValidationError) -> JSONResponse:
+    def on_invalid_request(request: Request, error: RequestValidationError) -> JSONResponse:
         fields = [{"field": ".".join(map(str, e["loc"])), "message": e["msg"]} for e in error.errors()[:20]]
         detail = "; ".join(f"{field['field']}: {field['message']}" for field in fields[:3])
-        return problem(422, detail, None, errors=fields, **_about(request, detail))
+        return problem(422, detail, None, errors=fields, **_context(request, detail))
 
     @app.exception_handler(Exception)
-    def unforeseen(request: Request, error: Exception) -> JSONResponse:
+    def on_unexpected_error(request: Request, error: Exception) -> JSONResponse:
         structlog.get_logger().error("request failed", path=request.url.path, exc_info=error)
         detail = "The server's log says more under the request's id."
-        return problem(500, detail, None, **_about(request, detail))
+        return problem(500, detail, None, **_context(request, detail))
 
 
-def _about(request: Request, detail: str) -> dict[str, object]:
+def _context(request: Request, detail: str) -> dict[str, object]:
     """The request's id; and for clients of OpenAI's protocol, the error where they look for it."""
-    about: dict[str, object] = {"request_id": getattr(request.state, "request_id", None)}
+    context: dict[str, object] = {"request_id": getattr(request.state, "request_id", None)}
     if request.url.path in ("/v1/chat/completions", "/v1/models"):
-        about["error"] = {"message": detail, "type": "invalid_request_error", "param": None, "code": None}
-    return about
+        context["error"] = {"message": detail, "type": "invalid_request_error", "param": None, "code": None}
+    return context

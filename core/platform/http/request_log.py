@@ -1,4 +1,4 @@
-"""What happens around every request: its id, its line in the log, its time in the metrics."""
+"""The id of each request, its line in the log, and its time in the metrics."""
 
 import random
 import re
@@ -12,10 +12,10 @@ from core.platform.inference.metrics import REQUEST_SECONDS, REQUESTS_RUNNING
 
 _GIVEN_ID = re.compile(r"[\w.-]{8,64}")
 _QUIET = ("/health", "/ready", "/metrics")
-_OURS = ("/v1/", "/login", "/logout", *_QUIET)
+_ROUTES = ("/v1/", "/login", "/logout", *_QUIET)
 
 
-class ObservedRequests:
+class RequestLogMiddleware:
     """Gives each request an id (or keeps the client's `X-Request-ID`), logs and times it.
 
     The log holds method, route and status, never a body or a query: those are people's texts.
@@ -59,7 +59,7 @@ class ObservedRequests:
 def _template(scope: Scope) -> str:
     """The address with names in the place of ids, which are people's, and far too many for a metric."""
     path: str = scope["path"]
-    if "route" not in scope or not path.startswith(_OURS):
+    if "route" not in scope or not path.startswith(_ROUTES):
         return "page"
     for name, value in scope.get("path_params", {}).items():
         path = path.replace(f"/{value}", f"/{{{name}}}")

@@ -1,4 +1,4 @@
-"""At the entrance: a request whose replica died before it answered is given to another replica.
+"""Retries: a request whose replica died before it answered is given to another replica.
 
 Ray Serve's proxy stops sending requests to a dead replica, but to those that the replica had begun it answers with
 status 500. And one that has just started answers everything with status 404 until it is told of the application.
@@ -17,7 +17,7 @@ _FIRST_PAUSE_SECONDS = 0.05
 _KEPT_BYTES = 1_000_000
 # Where the proxy itself says whether it knows its routes yet; no replica is asked.
 _HEALTH = "/-/healthz"
-_TOLD_WITHIN_SECONDS, _ASKED_EVERY_SECONDS = 10.0, 0.05
+_READY_TIMEOUT_SECONDS, _POLL_SECONDS = 10.0, 0.05
 # RFC 9110, section 9.2.2: doing these twice is as good as once.
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 
@@ -31,20 +31,20 @@ class RetryMiddleware:
     begun to arrive.
 
     Args:
-        app: Ray Serve's proxy. It returns without a message when no replica answered.
+        app: Ray Serve's proxy, which returns without a message when no replica answered.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        self._is_told = False
+        self._is_ready = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        if not self._is_told and scope["path"] != _HEALTH:
-            await self._until_told(scope)
+        if not self._is_ready and scope["path"] != _HEALTH:
+            await self._wait_until_ready(scope)
         request = _Request(receive)
         attempts = _ATTEMPTS if _may_be_repeated(scope) else 1
         for attempt in range(attempts):
@@ -58,13 +58,13 @@ class RetryMiddleware:
         detail = "The process that worked on it died before it answered; whether it is done cannot be said from here."
         await problem(503, detail, {"Retry-After": RETRY_AFTER})(scope, receive, send)
 
-    async def _until_told(self, scope: Scope) -> None:
-        """Waits, though not for ever, until the proxy knows where requests go."""
-        for _ in range(round(_TOLD_WITHIN_SECONDS / _ASKED_EVERY_SECONDS)):
-            if self._is_told or await self._is_healthy(scope):
+    async def _wait_until_ready(self, scope: Scope) -> None:
+        """Wait until the proxy knows its routes, at most `_READY_TIMEOUT_SECONDS`."""
+        for _ in range(round(_READY_TIMEOUT_SECONDS / _POLL_SECONDS)):
+            if self._is_ready or await self._is_healthy(scope):
                 break
-            await asyncio.sleep(_ASKED_EVERY_SECONDS)
-        self._is_told = True
+            await asyncio.sleep(_POLL_SECONDS)
+        self._is_ready = True
 
     async def _is_healthy(self, scope: Scope) -> bool:
         statuses: list[int] = []
@@ -76,8 +76,8 @@ class RetryMiddleware:
             if message["type"] == "http.response.start":
                 statuses.append(message["status"])
 
-        asked = {"method": "GET", "path": _HEALTH, "raw_path": _HEALTH.encode(), "query_string": b""}
-        await self.app({**scope, **asked}, receive, send)
+        probe = {"method": "GET", "path": _HEALTH, "raw_path": _HEALTH.encode(), "query_string": b""}
+        await self.app({**scope, **probe}, receive, send)
         return statuses == [200]
 
     async def _attempt(self, scope: Scope, request: "_Request", send: Send) -> bool:
@@ -97,8 +97,8 @@ class _Request:
     """The messages of a request, which can be read again from the start.
 
     Attributes:
-        is_kept: whether they can; a body beyond `_KEPT_BYTES` is not kept.
-        is_abandoned: whether the client has gone.
+        is_kept: Whether they can; a body beyond `_KEPT_BYTES` is not kept.
+        is_abandoned: Whether the client has gone.
     """
 
     def __init__(self, receive: Receive) -> None:

@@ -1,1 +1,1 @@
-"""Models at work: batches, processes of their own, metrics, drift, queue workers."""
+"""Inference: batches, engine processes, metrics and drift detection."""

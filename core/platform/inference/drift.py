@@ -1,4 +1,4 @@
-"""Watches, while serving, whether anything has changed; `core.platform.retraining.drift` says what signals mean."""
+"""Drift detection while serving; `core.platform.retraining.drift` says what the signals mean."""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""The half of an app that computes: what many users ask for is worked off together, by its models."""
+"""The half of an app that computes: requests of many users, answered in batches by its models."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -16,15 +16,15 @@ RunBatch = Callable[[str, list[Any]], Sequence[Any]]
 
 
 class Engine(Generic[EngineT]):
-    """Takes one item at a time, from many threads and coroutines, and works off those that wait together.
+    """Takes one item at a time, from many threads and coroutines, and processes those that wait in one batch.
 
     What is asked for is a method of the app's engine class that maps the items of a batch to their results, in order:
     `await engine.answer(SupportEngine.reply, asked)`. The object itself may live in another process.
 
     Args:
-        run_batch: Carries out a method by its name, on one batch; one thread calls it for each method.
+        run_batch: Function that runs a method, given by name, on one batch; each method has one thread that calls it.
         on_batch: Callback for the method's name and the figures of each batch, see `Batcher`.
-        release: Called when the last batch is done, at the end.
+        release: Callback after the last batch, at the end.
     """
 
     def __init__(
@@ -73,5 +73,5 @@ class Engine(Generic[EngineT]):
                 raise BusyError("The service is stopping; please try again in a moment.")
             if method not in self._batchers:
                 run, on_batch = partial(self._run_batch, method), partial(self._on_batch, method)
-                self._batchers[method] = Batcher(run, name=method, report=on_batch)
+                self._batchers[method] = Batcher(run, name=method, on_batch=on_batch)
             return self._batchers[method]

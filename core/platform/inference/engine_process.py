@@ -32,7 +32,7 @@ _SHUTDOWN_TIMEOUT = 10.0
 
 
 class EngineProcess:
-    """Works off batches in another process, and starts it anew should it die.
+    """Processes batches in another process, and starts it anew should it die.
 
     Args:
         name: Name of the app.
@@ -40,7 +40,7 @@ class EngineProcess:
         run: Run that holds the policy.
 
     Raises:
-        SteerError: the engine does not open.
+        SteerError: The engine does not open.
     """
 
     def __init__(self, name: str, open_engine: Callable[[Run], object], run: Run) -> None:
@@ -51,7 +51,7 @@ class EngineProcess:
 
     @property
     def pid(self) -> int:
-        """Of the process."""
+        """Id of the process."""
         return int(self._process.pid)
 
     def close(self) -> None:
@@ -69,35 +69,35 @@ class EngineProcess:
         """
         with self._lock:
             try:
-                return self._asked(method, items)
+                return self._request(method, items)
             except (EOFError, OSError):  # killed, as a system does that runs out of memory
                 structlog.get_logger().error("the engine died and is started again", app=self._name, pid=self.pid)
                 self._start()
             try:
-                return self._asked(method, items)
+                return self._request(method, items)
             except (EOFError, OSError) as error:
                 raise UnavailableError("The model stopped twice over this request; please try again later.") from error
 
     def _start(self) -> None:
-        self._pipe, theirs = _CONTEXT.Pipe()
+        self._pipe, child_end = _CONTEXT.Pipe()
         self._process = _CONTEXT.Process(
-            target=_serve, args=(theirs, self._open_engine, self._run), name=f"engine of {self._name}", daemon=True
+            target=_serve, args=(child_end, self._open_engine, self._run), name=f"engine of {self._name}", daemon=True
         )
         self._process.start()
-        theirs.close()
+        child_end.close()
         ENGINE_STARTS.labels(self._name).inc()
         try:
-            self._received()
+            self._receive()
         except (EOFError, OSError) as error:
             raise UnavailableError(
                 f"the engine of {self._name} died while it opened; is there memory enough?"
             ) from error
 
-    def _asked(self, method: str, items: list[Any]) -> Any:
+    def _request(self, method: str, items: list[Any]) -> Any:
         self._pipe.send((method, items))
-        return self._received()
+        return self._receive()
 
-    def _received(self) -> Any:
+    def _receive(self) -> Any:
         is_result, content = self._pipe.recv()
         if not is_result:
             raise content
@@ -116,7 +116,7 @@ def use_threads(count: int) -> None:
 
 
 def _serve(pipe: Connection, open_engine: Callable[[Run], object], run: Run) -> None:
-    """Open the engine, and work off what comes through the pipe until nobody holds its other end any more."""
+    """Open the engine, and process what comes through the pipe until nobody holds its other end any more."""
     for number in (signal.SIGINT, signal.SIGTERM):  # the server's to obey: it has requests to finish
         signal.signal(number, signal.SIG_IGN)
     use_threads(threads_beside_clients())

@@ -21,11 +21,11 @@ os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
 
 @cache
 def start_malloc_trim() -> None:
-    """Return free memory to the system again and again, from now on; does nothing without glibc."""
+    """Return free memory to the system every `_EVERY_SECONDS` from now on; does nothing without glibc."""
     name = ctypes.util.find_library("c")
     trim = getattr(ctypes.CDLL(name), "malloc_trim", None) if name else None
     if trim is not None:
-        threading.Thread(target=_trim_again_and_again, args=(trim,), name="memory", daemon=True).start()
+        threading.Thread(target=_trim_forever, args=(trim,), name="memory", daemon=True).start()
 
 
 def freeze_gc() -> None:
@@ -38,7 +38,7 @@ def freeze_gc() -> None:
     gc.freeze()
 
 
-def _trim_again_and_again(trim: Callable[[int], int]) -> None:
+def _trim_forever(trim: Callable[[int], int]) -> None:
     while True:
         time.sleep(_EVERY_SECONDS)
         trim(0)

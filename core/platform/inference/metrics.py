@@ -1,4 +1,4 @@
-"""What Prometheus can ask of the server."""
+"""The metrics that the server gives to Prometheus."""
 
 from prometheus_client import Counter, Gauge, Histogram
 

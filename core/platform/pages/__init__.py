@@ -1,1 +1,1 @@
-"""What an app gives to the web application, and the layout around the apps' pages."""
+"""The layout around the apps' pages, and what pages need of a request."""

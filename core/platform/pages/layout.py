@@ -62,7 +62,7 @@ def mount_pages(app: FastAPI, apps: Sequence[OpenApp], *, accounts: bool) -> Fas
         apps: Apps in the order of the navigation.
         accounts: Whether visitors have logged in.
     """
-    pages = {each.spec.name: each.spec.page() for each in apps}
+    pages = {opened.spec.name: opened.spec.page() for opened in apps}
     blocks = _blocks(apps, pages, accounts=accounts)
     # Gradio looks where a file that a browser names lies only after `launch`, which mounting leaves out. Without this,
     # whoever sends "a file" in the place of a text has any file of the server copied to where pages load theirs from.
@@ -79,18 +79,18 @@ def _blocks(apps: Sequence[OpenApp], pages: Mapping[str, Page[Any]], *, accounts
             gr.Markdown("# Steer")
             gr.Markdown(TEXTS.label("headline"))
         with gr.Row(equal_height=True):
-            for each in apps:
+            for app in apps:
                 with gr.Column(min_width=260, elem_classes="steer-card"):
-                    gr.Markdown(each.spec.texts.label("title"), elem_classes="steer-card-title")
-                    gr.Markdown(each.spec.texts.label("summary"))
-                    path = each.spec.path
+                    gr.Markdown(app.spec.texts.label("title"), elem_classes="steer-card-title")
+                    gr.Markdown(app.spec.texts.label("summary"))
+                    path = app.spec.path
                     gr.Button(TEXTS.label("open"), link=f"/{path}", variant="primary", elem_id=f"open-{path}")
-                for tool in pages[each.spec.name].tools(each.service):
+                for tool in pages[app.spec.name].tools(app.service):
                     gr.api(tool, api_name=tool.__name__, concurrency_limit=8)
-    for each in apps:
-        with blocks.route(each.spec.texts.texts["title"][0], each.spec.path):
-            _navigation(apps, each.spec.path, accounts=accounts)
-            pages[each.spec.name].build(each.service)
+    for app in apps:
+        with blocks.route(app.spec.texts.texts["title"][0], app.spec.path):
+            _navigation(apps, app.spec.path, accounts=accounts)
+            pages[app.spec.name].build(app.service)
     blocks.queue(default_concurrency_limit=8, max_size=256)
     return blocks
 
@@ -112,7 +112,7 @@ def _options(apps: Sequence[OpenApp], pages: Sequence[Page[Any]]) -> dict[str, A
 
 def _navigation(apps: Sequence[OpenApp], here: str, *, accounts: bool) -> None:
     """The way to the other pages, in the visitor's language, which Gradio's own bar does not speak."""
-    links = [("", TEXTS.label("home")), *((each.spec.path, each.spec.texts.label("title")) for each in apps)]
+    links = [("", TEXTS.label("home")), *((app.spec.path, app.spec.texts.label("title")) for app in apps)]
     with gr.Row(elem_classes="steer-navigation"):
         for path, title in links:
             is_here = "steer-here" if path == here else None
@@ -123,7 +123,7 @@ def _navigation(apps: Sequence[OpenApp], here: str, *, accounts: bool) -> None:
 
 def _translator(apps: Sequence[OpenApp], pages: Sequence[Page[Any]]) -> gr.I18n:
     translations: dict[str, dict[str, str]] = {language: {} for language in LANGUAGES}
-    for texts in (TEXTS, *(each.spec.texts for each in apps), *(texts for page in pages for texts in page.texts)):
+    for texts in (TEXTS, *(app.spec.texts for app in apps), *(texts for page in pages for texts in page.texts)):
         for language, entries in texts.translations().items():
             translations[language] |= entries
     # Browsers ask for regional variants, which the page looks up by their full name.

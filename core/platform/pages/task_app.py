@@ -30,7 +30,7 @@ from core.util.errors import NotFoundError, SteerError
 
 @dataclass(frozen=True)
 class Asked:
-    """What is to be decided: JSON values by name, and how to pick."""
+    """A request to decide: JSON values by name, and how to pick."""
 
     inputs: Mapping[str, Any]
     explorer: Explorer
@@ -38,7 +38,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class Decided:
-    """What the policy does.
+    """A decision of the policy.
 
     Attributes:
         action: Identity of the action, as `Task.describe_action` names it.
@@ -67,13 +67,15 @@ class TaskEngine:
         self.policy = trained_policy(self.task, run)
 
     def decide(self, asked: list[Asked]) -> list[Decided]:
-        """The decision about each."""
-        states = join([self._observation(each.inputs) for each in asked])
+        """The decision on each request."""
+        states = join([self._observation(request.inputs) for request in asked])
         if not isinstance(self.policy, ActorCritic):
             actions = self.policy.predict(states)
             return [Decided(self.task.describe_action(action), 1.0, None) for action in actions]
         logits = self.policy.logits(states).double().numpy()
-        return [self._choose(each.explorer, row, self.policy.picks) for each, row in zip(asked, logits, strict=True)]
+        return [
+            self._choose(request.explorer, row, self.policy.picks) for request, row in zip(asked, logits, strict=True)
+        ]
 
     def _choose(self, explorer: Explorer, logits: np.ndarray, picks: int) -> Decided:
         probs = torch.from_numpy(logits).softmax(0).numpy()
@@ -111,13 +113,13 @@ class TaskModel:
 
 
 class TaskService:
-    """Decides, keeps every decision, and keeps what people think of it.
+    """Decides, and keeps every decision and the opinions about it.
 
     Args:
         name: Name of the task.
         store: Store of decisions and feedback.
         models: Model of the version that serves at the moment.
-        explorer: Picks actions by their probability.
+        explorer: Explorer that picks actions by their probability.
     """
 
     def __init__(self, name: str, store: Store, models: LiveModel[TaskModel], explorer: Explorer) -> None:
@@ -163,26 +165,26 @@ class TaskService:
 class DecisionRequest(BaseModel):
     """A state to decide about."""
 
-    inputs: dict[str, Any] = Field(min_length=1, description="values of the state by name, such as text")
+    inputs: dict[str, Any] = Field(min_length=1, description="Values of the state by name, such as text.")
 
 
 class DecisionMade(BaseModel):
-    """What the policy does."""
+    """A decision of the policy."""
 
-    id: str = Field(description="id to judge the decision by")
+    id: str = Field(description="Id of the decision, to judge it by.")
     action: Any
     propensity: float
     confidence: float | None
 
 
 class Opinion(BaseModel):
-    """What somebody thinks of a decision."""
+    """An opinion about a decision."""
 
-    value: float = Field(ge=-1, le=1, allow_inf_nan=False, description="opinion from -1 (wrong) to 1 (right)")
+    value: float = Field(ge=-1, le=1, allow_inf_nan=False, description="Opinion from -1 (wrong) to 1 (right).")
     comment: str = Field(default="", max_length=2_000)
 
 
-DecisionId = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="id of a decision")]
+DecisionId = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="Id of a decision.")]
 
 
 def find_apps(names: Sequence[str]) -> list[AnyApp]:

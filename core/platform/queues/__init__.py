@@ -1,1 +1,1 @@
-"""Work and news between processes, on Redis Streams."""
+"""Queues between processes, on Redis Streams."""

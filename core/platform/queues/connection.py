@@ -24,10 +24,10 @@ def connect(url: str) -> Redis:
     Everything that this package sends may be sent twice without harm, so a lost answer is no reason to give up.
 
     Args:
-        url: redis://HOST:PORT/NUMBER, or rediss:// for TLS; a password belongs into it.
+        url: Address of the server, redis://HOST:PORT/NUMBER, or rediss:// for TLS, with its password.
 
     Raises:
-        SteerError: the URL cannot be read, or the extra `redis` is not installed.
+        SteerError: The URL cannot be read, or the extra `redis` is not installed.
     """
     try:
         from redis import Redis
@@ -58,7 +58,7 @@ def split_address(address: str) -> tuple[str, str]:
     """URL of a server, and the name of a stream there, from redis://HOST:PORT/NUMBER/NAME.
 
     Raises:
-        SteerError: a part is missing.
+        SteerError: A part is missing.
     """
     parts = urlsplit(address)
     number, _, name = parts.path.strip("/").partition("/")
@@ -81,8 +81,8 @@ def answered_by(url: str) -> Iterator[None]:
     """Turns what goes wrong with Redis inside the block into errors that a user can mend.
 
     Raises:
-        UnavailableError: it does not answer.
-        SteerError: it refuses.
+        UnavailableError: It does not answer.
+        SteerError: It refuses.
     """
     from redis.exceptions import AuthenticationError, ConnectionError, RedisError, TimeoutError
 

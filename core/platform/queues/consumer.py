@@ -18,11 +18,11 @@ class Consumer:
     so what is done with it must be such that twice is as good as once: write it to the store under the entry's key.
 
     Args:
-        stream: to read; a new group begins with its oldest entry.
-        group: whose members share the entries; every group gets all of them.
-        name: of this member, unlike the others' names.
-        idle: after which an entry that is not done is given to another; longer than the work takes.
-        attempts: how often an entry is handed out, if its consumers die over it, before it goes to the dead letters.
+        stream: Stream to read; a new group begins with its oldest entry.
+        group: Name of the group whose members share the entries; every group gets all of them.
+        name: Name of this member, different from the others' names.
+        idle: Time after which an entry that is not done is given to another member; longer than the work takes.
+        attempts: Number of times that an entry whose consumers die is handed out before it goes to the dead letters.
     """
 
     def __init__(
@@ -34,22 +34,22 @@ class Consumer:
         self._scanned = "0-0"
         self._join()
 
-    def take(self, most: int = 100, wait: timedelta = timedelta(seconds=1)) -> list[Entry]:
+    def take(self, limit: int = 100, wait: timedelta = timedelta(seconds=1)) -> list[Entry]:
         """Entries to work on: first those of members that seem dead, then new ones.
 
         Entries that are malformed, or were handed out too often, go to the dead letters instead.
 
         Args:
-            most: how many.
-            wait: how long for the first one.
+            limit: Largest number of entries.
+            wait: Longest time to wait for the first one.
 
         Raises:
-            UnavailableError: the server does not answer. Nothing is lost, and the same call may be made again.
+            UnavailableError: The server does not answer. Nothing is lost, and the same call may be made again.
         """
         deadline = time.monotonic() + wait.total_seconds()
         while True:
             with answered_by(self.stream.url):
-                entries = self._abandoned(most) or self._new(most, deadline - time.monotonic())
+                entries = self._abandoned(limit) or self._new(limit, deadline - time.monotonic())
             usable = [entry for entry in entries if self._is_usable(entry)]
             if usable or time.monotonic() >= deadline:
                 return [entry for entry in usable if isinstance(entry, Entry)]
@@ -58,17 +58,17 @@ class Consumer:
         """The work on these is finished and its outcome is safe; nobody gets them again.
 
         Raises:
-            UnavailableError: the server does not answer; they will be handed out again.
+            UnavailableError: The server does not answer; they will be handed out again.
         """
         if entries:
             with answered_by(self.stream.url):
                 self.stream.redis.xack(self.stream.key, self.group, *(entry.id for entry in entries))
 
     def give_up(self, entry: Entry | Malformed, reason: str) -> None:
-        """This entry can never be worked off: it goes to the dead letters, and nobody gets it again.
+        """This entry can never be processed: it goes to the dead letters, and nobody gets it again.
 
         Raises:
-            UnavailableError: the server does not answer; it will be handed out again.
+            UnavailableError: The server does not answer; it will be handed out again.
         """
         redis, key = self.stream.redis, self.stream.key
         with answered_by(self.stream.url):
@@ -90,21 +90,21 @@ class Consumer:
                 if not str(error).startswith("BUSYGROUP"):  # otherwise another member was first
                     raise
 
-    def _abandoned(self, most: int) -> list[Entry | Malformed]:
+    def _abandoned(self, limit: int) -> list[Entry | Malformed]:
         redis, key = self.stream.redis, self.stream.key
-        claimed: Any = redis.xautoclaim(key, self.group, self.name, self._idle, self._scanned, count=most)
+        claimed: Any = redis.xautoclaim(key, self.group, self.name, self._idle, self._scanned, count=limit)
         self._scanned = claimed[0]
-        rows = [(identity, fields) for identity, fields in claimed[1] if identity is not None]
-        asked = redis.pipeline(transaction=False)
-        for identity, _ in rows:
-            asked.xpending_range(key, self.group, identity, identity, 1)
-        counts = [answer[0]["times_delivered"] if answer else 1 for answer in asked.execute()]
+        rows = [(entry_id, fields) for entry_id, fields in claimed[1] if entry_id is not None]
+        pending = redis.pipeline(transaction=False)
+        for entry_id, _ in rows:
+            pending.xpending_range(key, self.group, entry_id, entry_id, 1)
+        counts = [answer[0]["times_delivered"] if answer else 1 for answer in pending.execute()]
         return [parsed(*row, attempts=count) for row, count in zip(rows, counts, strict=True)]
 
-    def _new(self, most: int, wait: float) -> list[Entry | Malformed]:
+    def _new(self, limit: int, wait: float) -> list[Entry | Malformed]:
         block = max(1, int(min(wait, self._longest_block) * 1000))  # 0 would wait for ever
         streams: Any = {self.stream.key: ">"}
-        answer: Any = self.stream.redis.xreadgroup(self.group, self.name, streams, count=most, block=block)
+        answer: Any = self.stream.redis.xreadgroup(self.group, self.name, streams, count=limit, block=block)
         return [parsed(*row) for _, rows in answer or [] for row in rows]
 
     def _is_usable(self, entry: Entry | Malformed) -> bool:

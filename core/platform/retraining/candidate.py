@@ -40,7 +40,7 @@ def retrain(job: RetrainingJob, on_iteration: OnIteration) -> Outcome:
         on_iteration: Callback for (iteration, iterations, metrics) after every iteration.
 
     Raises:
-        SteerError: training failed, or the disk is full.
+        SteerError: Training failed, or the disk is full.
     """
     assert job.log is not None
     parts = slices(job.log)
@@ -60,12 +60,12 @@ def retrain(job: RetrainingJob, on_iteration: OnIteration) -> Outcome:
 
 def _begin(job: RetrainingJob) -> None:
     """Make the folder that of this plan; what an earlier one left is removed."""
-    mark = job.run.folder / _FINGERPRINT
-    if not mark.is_file() or mark.read_text(encoding="utf-8") != job.plan.fingerprint:
+    fingerprint = job.run.folder / _FINGERPRINT
+    if not fingerprint.is_file() or fingerprint.read_text(encoding="utf-8") != job.plan.fingerprint:
         shutil.rmtree(job.run.folder, ignore_errors=True)
     job.plan.write(job.run.folder)
     write_text(job.run.folder / SETTINGS, yaml.safe_dump(job.task.settings.model_dump(mode="json"), sort_keys=False))
-    write_text(mark, job.plan.fingerprint)
+    write_text(fingerprint, job.plan.fingerprint)
 
 
 def _train(job: RetrainingJob, parts: Slices, policy: ActorCritic, on_iteration: OnIteration) -> None:
@@ -102,8 +102,8 @@ def _registered(job: RetrainingJob) -> ModelVersion | None:
     with job.library.store.reading() as session:
         known = versions.registered(session, job.task.name)
     for version in reversed(known):
-        mark = job.library.path(version) / _FINGERPRINT
-        if mark.is_file() and mark.read_text(encoding="utf-8") == job.plan.fingerprint:
+        fingerprint = job.library.path(version) / _FINGERPRINT
+        if fingerprint.is_file() and fingerprint.read_text(encoding="utf-8") == job.plan.fingerprint:
             return version
     return None
 

@@ -1,4 +1,4 @@
-"""Has anything changed since the running version was made?
+"""Drift: whether anything has changed since the running version was made.
 
 Two signals are watched by ADWIN (Bifet and Gavaldà 2007, "Learning from Time-Changing Data with Adaptive Windowing"),
 as River implements it: how sure the policy was of each decision, which falls when people ask for what it does not know
@@ -25,10 +25,10 @@ class Drift:
     """A lasting change of a signal.
 
     Attributes:
-        signal: what has changed.
-        since: the earliest moment at which it may have; the detector's steps are coarse.
-        before: mean of the signal until then.
-        after: mean from then on.
+        signal: Signal that has changed.
+        since: Earliest moment at which it may have changed; the detector's steps are coarse.
+        before: Mean of the signal until then.
+        after: Mean of the signal from then on.
     """
 
     signal: Signal
@@ -47,8 +47,8 @@ def drifts(store: Store, app: str, since: datetime) -> list[Drift]:
     with store.reading() as session:
         made = decisions.made(session, app, since)
         judged = decisions.judged(session, app, since)
-    sure = [(each.time, float(each.state["confidence"])) for each in made if "confidence" in each.state]
-    thought = [(each.decision.time, each.value) for each in judged]
+    sure = [(row.time, float(row.state["confidence"])) for row in made if "confidence" in row.state]
+    thought = [(row.decision.time, row.value) for row in judged]
     return [drift for drift in (detect("inputs", sure), detect("outcomes", thought)) if drift is not None]
 
 
@@ -56,14 +56,14 @@ def detect(signal: Signal, readings: Sequence[Reading]) -> Drift | None:
     """The newest change of a signal; None if it was steady.
 
     Args:
-        signal: what it is.
-        readings: in order of time.
+        signal: Name of the signal.
+        readings: Values of the signal in order of time.
     """
     detector, begin = ADWIN(), 0
-    for at, (_, value) in enumerate(readings):
+    for i, (_, value) in enumerate(readings):
         detector.update(value)
         if detector.drift_detected:  # the detector has forgotten what no longer belongs to the present
-            begin = at + 1 - int(detector.width)
+            begin = i + 1 - int(detector.width)
     if not begin:
         return None
     values = [value for _, value in readings]

@@ -37,15 +37,15 @@ _FIFTH = 5
 
 @dataclass(frozen=True)
 class RetrainingJob:
-    """What is to be learnt, and where.
+    """What a retraining learns from, and where.
 
     Attributes:
-        library: with the versions.
-        base: the version that serves.
-        task: with the settings of the retraining.
-        judged: decisions with feedback since the version was made, oldest first.
-        plan: see there.
-        run: where the candidate is trained.
+        library: Library with the versions.
+        base: Version that serves.
+        task: Task with the settings of the retraining.
+        judged: Decisions with feedback since the version was made, oldest first.
+        plan: Plan on disk, by which a killed retraining goes on.
+        run: Run in which the candidate is trained.
     """
 
     library: Library
@@ -71,9 +71,9 @@ class Slices:
     """Feedback by its use.
 
     Attributes:
-        learnt: what the candidate is trained on.
-        held: what says when to stop, with the task's validation split.
-        newest: the newest fifth, what the candidate is measured on.
+        learnt: Decisions that the candidate is trained on.
+        held: Decisions that say when to stop, with the task's validation split.
+        newest: Newest fifth of the decisions, which the candidate is measured on.
     """
 
     learnt: LoggedDecisions
@@ -94,12 +94,12 @@ def prepare(task_class: type[Task], library: Library, runs: Path, overrides: Seq
 
     Args:
         task_class: Task of the app.
-        library: with the versions; without one, the app's trained run becomes the first.
-        runs: folder of the runs.
-        overrides: settings such as rl.kl_coef=0.5, over `DEFAULTS` and the version's own.
+        library: Library with the versions; without one, the app's trained run becomes the first.
+        runs: Folder of the runs.
+        overrides: Settings such as rl.kl_coef=0.5, over `DEFAULTS` and the version's own.
 
     Raises:
-        SteerError: nothing was trained yet, or a setting is wrong.
+        SteerError: Nothing was trained yet, or a setting is wrong.
     """
     base = library.adopt(task_class, runs, "steer retrain")
     version = read_settings(library.path(base) / SETTINGS)
@@ -112,8 +112,8 @@ def prepare(task_class: type[Task], library: Library, runs: Path, overrides: Seq
     def job(until: datetime) -> RetrainingJob:
         with library.store.reading() as session:
             judged = decisions.judged(session, task_class.name, since, until)
-        mark = _fingerprint(base, task, judged)
-        plan = Plan(base=base.name, since=since, until=until, fingerprint=mark)
+        fingerprint = _fingerprint(base, task, judged)
+        plan = Plan(base=base.name, since=since, until=until, fingerprint=fingerprint)
         return RetrainingJob(library, base, task, judged, plan, run)
 
     if known is not None and not known.settled:
@@ -127,7 +127,7 @@ def prepare(task_class: type[Task], library: Library, runs: Path, overrides: Seq
 
 
 def _fingerprint(base: ModelVersion, task: Task, judged: Sequence[DecisionWithFeedback]) -> str:
-    said = [[each.decision.id, [[f.owner, f.subject, f.value, f.about] for f in each.feedback]] for each in judged]
+    feedback = [[row.decision.id, [[f.owner, f.subject, f.value, f.about] for f in row.feedback]] for row in judged]
     version = [task.name, base.name, base.created.isoformat()]
-    content = [version, task.settings.model_dump(mode="json"), task.data_fingerprint(), said]
+    content = [version, task.settings.model_dump(mode="json"), task.data_fingerprint(), feedback]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

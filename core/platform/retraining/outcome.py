@@ -17,11 +17,11 @@ TEST, NEWEST = "test set", "newest feedback"
 
 @dataclass(frozen=True)
 class Measured:
-    """What a policy earns.
+    """Rewards of a policy.
 
     Attributes:
-        test: return of each episode of the fixed test set, float64 of shape (episodes,).
-        newest: its rewards on the newest feedback.
+        test: Return of each episode of the fixed test set, float64 of shape (episodes,).
+        newest: Rewards on the newest feedback.
     """
 
     test: np.ndarray
@@ -34,12 +34,12 @@ class Measured:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a retraining.
+    """Outcome of a retraining.
 
     Attributes:
-        version: the candidate; None where no iteration was better than the running version.
-        candidate: what it earns.
-        running: what the version that serves earns.
+        version: Candidate as a version; None where no iteration was better than the running version.
+        candidate: Rewards of the candidate.
+        running: Rewards of the version that serves.
     """
 
     version: ModelVersion | None

@@ -1,4 +1,4 @@
-"""What is being learnt from, on disk, so that a retraining that was killed goes on with the same decisions."""
+"""The plan of a retraining on disk, so that one that was killed goes on with the same decisions."""
 
 from datetime import datetime
 from pathlib import Path
@@ -17,12 +17,12 @@ class Plan(BaseModel):
     """One retraining.
 
     Attributes:
-        base: name of the version that served when it was begun.
-        since: feedback from then on counts.
-        until: feedback that came later has to wait for the next one.
-        fingerprint: of the base, the settings, the data and the feedback.
-        settled: whether it has ended.
-        candidate: name of the version that came of it, if one did.
+        base: Name of the version that served when the retraining was begun.
+        since: Moment from which feedback counts.
+        until: Moment up to which feedback counts; what came later has to wait for the next retraining.
+        fingerprint: Fingerprint of the base, the settings, the data and the feedback.
+        settled: Whether the retraining has ended.
+        candidate: Name of the version that came of it, if one did.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -39,7 +39,7 @@ class Plan(BaseModel):
         """The plan in a folder.
 
         Raises:
-            SteerError: it is damaged.
+            SteerError: It is damaged.
         """
         file = folder / _FILE
         if not file.is_file():

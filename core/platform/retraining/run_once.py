@@ -38,16 +38,16 @@ class RetrainingPolicy:
 
 
 class Progress(Protocol):
-    """What hears of a round."""
+    """Callbacks for the progress of a round."""
 
     def say(self, text: str) -> None:
-        """A sentence for people."""
+        """Show a sentence to people."""
 
     def training(self) -> AbstractContextManager[OnIteration]:
-        """Called when training begins; hears of every iteration."""
+        """Context of the training, which gives the callback for every iteration."""
 
     def measured(self, job: RetrainingJob, outcome: Outcome) -> None:
-        """What both policies earn."""
+        """Show what both policies earn."""
 
 
 def run_once(
@@ -61,7 +61,7 @@ def run_once(
     """Retrain an app if there is a reason to.
 
     Raises:
-        SteerError: another process is at it, nothing was trained yet, a setting is wrong, or training failed.
+        SteerError: Another process is at it, nothing was trained yet, a setting is wrong, or training failed.
     """
     runs.mkdir(parents=True, exist_ok=True)
     try:

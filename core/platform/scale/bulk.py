@@ -1,4 +1,4 @@
-"""Work on more texts than one process should do, by workers on all machines of a Ray cluster."""
+"""Bulk work on texts, by workers on all machines of a Ray cluster."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ def embed_in_bulk(texts: Sequence[str], encoder: str, workers: int, *, max_lengt
     """Unit-length vectors of texts, as `TextEncoder.embed` makes them, float32 of shape (texts, width).
 
     Args:
-        texts: at least one.
-        encoder: weights, as `core.models.weights.resolve` takes them.
-        workers: processes, each with an encoder of its own.
-        max_length: window in tokens.
+        texts: Texts to embed, at least one.
+        encoder: Name of the weights, as `core.models.weights.resolve` takes it.
+        workers: Number of processes, each with an encoder of its own.
+        max_length: Window of the encoder in tokens.
 
     Raises:
-        SteerError: no such weights, or every worker died.
+        SteerError: No such weights, or every worker died.
     """
     from core.models.weights import resolve
 
@@ -49,13 +49,13 @@ def decide_in_bulk(texts: Sequence[str], task: type[Task], run: Run, workers: in
     """The action that a trained policy takes for each text, int64 of shape (texts, picks).
 
     Args:
-        texts: at least one state of a task that decides about texts.
-        task: that the policy was trained for.
-        run: with the policy; its folder is seen by all machines.
-        workers: processes, each with a policy of its own.
+        texts: States of a task that decides about texts, at least one.
+        task: Task that the policy was trained for.
+        run: Run with the policy; all machines must see its folder.
+        workers: Number of processes, each with a policy of its own.
 
     Raises:
-        SteerError: the task has not been trained, or every worker died.
+        SteerError: The task has not been trained, or every worker died.
     """
 
     def make() -> Compute:
@@ -75,21 +75,21 @@ def in_bulk(make: Callable[[], Compute], texts: Sequence[str], workers: int) -> 
     The chunk of a worker that dies is done again by another.
 
     Args:
-        make: makes the function, once in each worker, where it may load a model.
-        texts: at least one.
-        workers: processes; together they use all processors of the cluster.
+        make: Factory of the function, called once in each worker, where it may load a model.
+        texts: Texts to compute on, at least one.
+        workers: Number of processes; together they use all processors of the cluster.
 
     Raises:
-        SteerError: every worker died.
+        SteerError: Every worker died.
     """
     order = sorted(range(len(texts)), key=lambda row: len(texts[row]), reverse=True)
     chunks = [order[start : start + _TEXTS_PER_CHUNK] for start in range(0, len(order), _TEXTS_PER_CHUNK)]
     with ray_cluster() as ray:
         processors = ray.cluster_resources()["CPU"] / workers
         options = {"num_cpus": min(1.0, processors), "scheduling_strategy": "SPREAD"}
-        kind = ray.remote(**options)(_Worker)
-        team = [kind.remote(make, max(1, int(processors))) for _ in range(min(workers, len(chunks)))]
-        parts = dict(_shared_out(ray, team, [[texts[row] for row in chunk] for chunk in chunks]))
+        worker_class = ray.remote(**options)(_Worker)
+        team = [worker_class.remote(make, max(1, int(processors))) for _ in range(min(workers, len(chunks)))]
+        parts = dict(_distribute(ray, team, [[texts[row] for row in chunk] for chunk in chunks]))
         for worker in team:
             ray.kill(worker)
     answers = np.concatenate([parts[number] for number in range(len(chunks))])
@@ -100,8 +100,8 @@ class _Worker:
     """Computes one chunk after the other, in a process of its own.
 
     Args:
-        make: makes what computes.
-        threads: that it may use.
+        make: Factory of what computes.
+        threads: Number of threads that it may use.
     """
 
     def __init__(self, make: Callable[[], Compute], threads: int) -> None:
@@ -114,7 +114,7 @@ class _Worker:
         return self._compute(texts)
 
 
-def _shared_out(ray: Any, team: list[Any], chunks: list[list[str]]) -> Iterator[tuple[int, np.ndarray]]:
+def _distribute(ray: Any, team: list[Any], chunks: list[list[str]]) -> Iterator[tuple[int, np.ndarray]]:
     """What the team says of each chunk, as it comes: its number, and the answers."""
     waiting, idle = deque(enumerate(chunks)), list(team)
     running: dict[Any, tuple[Any, int]] = {}

@@ -19,11 +19,11 @@ def ray_cluster(cpus: int | None = None, variables: Mapping[str, str] | None = N
     this machine alone is started: no dashboard, no report of usage, 200 MB for objects.
 
     Args:
-        cpus: that Ray may give away on this machine [all of them]; a cluster that exists knows its own.
-        variables: of the environment of every process that is started, here and on other machines.
+        cpus: Number of processors of this machine that Ray may use, all by default; an existing cluster knows its own.
+        variables: Environment variables of every process that is started, here and on other machines.
 
     Raises:
-        SteerError: the extra `ray` is not installed, or the cluster does not answer.
+        SteerError: The extra `ray` is not installed, or the cluster does not answer.
     """
     try:
         import ray

@@ -1,4 +1,4 @@
-"""The web application: pages, API and tools of every app, behind one middleware that finds out who asks."""
+"""The web application: pages, API and tools of every app, behind one authenticating middleware."""
 
 import threading
 from collections.abc import AsyncIterator, Sequence
@@ -20,9 +20,9 @@ from core.platform.auth.login import login_routes
 from core.platform.auth.middleware import AuthMiddleware
 from core.platform.auth.secret import load_secret
 from core.platform.http.health import health_routes
-from core.platform.http.limits import LimitedRequests, Limits
+from core.platform.http.limits import Limits, LimitsMiddleware
 from core.platform.http.problems import RESPONSES, answer_with_problems
-from core.platform.http.request_log import ObservedRequests
+from core.platform.http.request_log import RequestLogMiddleware
 from core.platform.inference.malloc_trim import freeze_gc, start_malloc_trim
 from core.platform.store import accounts
 from core.platform.store.database import Store
@@ -34,7 +34,7 @@ _THREADS = 128
 
 @dataclass(frozen=True)
 class Serving:
-    """How an application serves.
+    """Options of serving an application.
 
     Attributes:
         accounts: Whether people log in and programs show keys.
@@ -49,20 +49,20 @@ class Serving:
     limits: Limits = field(default_factory=Limits)
 
 
-def create_app(specs: Sequence[AnyApp], runs: Path, store: Store, how: Serving) -> FastAPI:
+def create_app(specs: Sequence[AnyApp], runs: Path, store: Store, options: Serving) -> FastAPI:
     """The web application for the policies that serve; an app that has none yet serves its trained run.
 
     Args:
         specs: Apps in the order of the navigation.
         runs: Folder of runs, model versions and, unless the environment names another, the secret.
         store: Store that is closed when the application stops.
-        how: Options of serving.
+        options: Options of serving.
 
     Raises:
         SteerError: An app has neither versions nor a trained run, or accounts are on and there is no admin.
     """
-    authenticator = _accounts(runs, store) if how.accounts else NoAuth()
-    explorer = Explorer(how.explore)
+    authenticator = _accounts(runs, store) if options.accounts else NoAuth()
+    explorer = Explorer(options.explore)
     with ExitStack() as undo:
         apps = []
         for spec in specs:
@@ -79,19 +79,19 @@ def create_app(specs: Sequence[AnyApp], runs: Path, store: Store, how: Serving) 
         answer_with_problems(app)
         if isinstance(authenticator, Accounts):
             app.include_router(login_routes(authenticator))
-        app.include_router(health_routes(store, lambda: {each.spec.name: each.live.current[1] for each in apps}))
+        app.include_router(health_routes(store, lambda: {opened.spec.name: opened.live.current[1] for opened in apps}))
         # One by one: FastAPI looks through all routes of a router again at each router that it is in.
-        for each in apps:
-            routes = each.spec.api(each.service)
+        for opened in apps:
+            routes = opened.spec.api(opened.service)
             app.include_router(routes, prefix="/v1", responses=RESPONSES, dependencies=[_key()])
-        if how.pages:
+        if options.pages:
             from core.platform.pages.layout import mount_pages
 
-            app = mount_pages(app, apps, accounts=how.accounts)
+            app = mount_pages(app, apps, accounts=options.accounts)
         # The last one added is the outermost.
         app.add_middleware(AuthMiddleware, authenticator=authenticator)
-        app.add_middleware(LimitedRequests, limits=how.limits)
-        app.add_middleware(ObservedRequests)
+        app.add_middleware(LimitsMiddleware, limits=options.limits)
+        app.add_middleware(RequestLogMiddleware)
         undo.pop_all()
     return app
 
@@ -118,9 +118,9 @@ async def _lifespan(app: FastAPI, *, apps: Sequence[OpenApp], store: Store) -> A
     freeze_gc()
     stop = threading.Event()
     jobs = [
-        threading.Thread(target=job, args=(each.service, stop), name=f"{each.spec.name}: {name}", daemon=True)
-        for each in apps
-        for name, job in each.spec.jobs.items()
+        threading.Thread(target=job, args=(opened.service, stop), name=f"{opened.spec.name}: {name}", daemon=True)
+        for opened in apps
+        for name, job in opened.spec.jobs.items()
     ]
     for thread in jobs:
         thread.start()
@@ -132,6 +132,6 @@ async def _lifespan(app: FastAPI, *, apps: Sequence[OpenApp], store: Store) -> A
 def _close(jobs: Sequence[threading.Thread], apps: Sequence[OpenApp], store: Store) -> None:
     for thread in jobs:
         thread.join()
-    for each in apps:
-        each.close()
+    for opened in apps:
+        opened.close()
     store.close()

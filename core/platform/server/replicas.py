@@ -20,7 +20,7 @@ _NAME = "steer"
 # A replica holds no more requests than this at once; the proxy keeps the others, and gives them to whichever is free.
 _REQUESTS_PER_REPLICA = 32
 _GRACE_SECONDS = 20
-_CHECKED_EVERY_SECONDS = 5
+_CHECK_PERIOD_SECONDS = 5
 _CHECK_SECONDS = 10
 
 
@@ -28,13 +28,13 @@ def serve_replicas(make_app: Callable[[], FastAPI], host: str, port: int, replic
     """Answer requests until the process is interrupted or told to terminate; then finish those that have begun.
 
     Args:
-        make_app: makes the application, once in each replica; it opens what it needs there, such as the store.
-        host: address to listen on.
-        port: to listen on, on every machine that has a replica.
-        replicas: processes that answer.
+        make_app: Factory of the application, called in each replica; it opens what it needs there, such as the store.
+        host: Address to listen on.
+        port: Port to listen on, on every machine that has a replica.
+        replicas: Number of processes that answer.
 
     Raises:
-        SteerError: the extra `ray` is not installed, or the application cannot be made.
+        SteerError: The extra `ray` is not installed, or the application cannot be made.
     """
     stop = threading.Event()
     with running_replicas(make_app, host, port, replicas):
@@ -50,8 +50,8 @@ def running_replicas(make_app: Callable[[], FastAPI], host: str, port: int, repl
 
     A replica that dies, or does not answer `/health`, is replaced. Each has an equal share of the processors.
     """
-    entrance = f"{retry_middleware.__name__}.{retry_middleware.middlewares.__name__}"
-    variables = {"RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": entrance}
+    callback = f"{retry_middleware.__name__}.{retry_middleware.middlewares.__name__}"
+    variables = {"RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": callback}
     with ray_cluster(variables=variables) as ray:
         from ray import serve
 
@@ -62,7 +62,7 @@ def running_replicas(make_app: Callable[[], FastAPI], host: str, port: int, repl
             max_ongoing_requests=_REQUESTS_PER_REPLICA,
             ray_actor_options={"num_cpus": min(1.0, share)},
             graceful_shutdown_timeout_s=_GRACE_SECONDS,
-            health_check_period_s=_CHECKED_EVERY_SECONDS,
+            health_check_period_s=_CHECK_PERIOD_SECONDS,
             health_check_timeout_s=_CHECK_SECONDS,
         )(_replica(make_app))
         serve.start(

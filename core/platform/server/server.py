@@ -23,7 +23,7 @@ def serve(
     specs: Sequence[AnyApp],
     runs: Path,
     store: Store,
-    how: Serving,
+    options: Serving,
     host: str,
     port: int,
     console: Console,
@@ -36,7 +36,7 @@ def serve(
         specs: Apps to serve.
         runs: Folder of runs and model versions.
         store: Store with what must outlive the process.
-        how: Options of serving.
+        options: Options of serving.
         host: Address to listen on.
         port: Port to listen on.
         console: Console to print on.
@@ -47,10 +47,10 @@ def serve(
             been trained yet.
     """
     check_port(host, port)
-    check_public(host, auth=how.accounts)
+    check_public(host, auth=options.accounts)
     set_up_logs(as_json=json_logs)
     with console.status("loading the trained policies"):
-        app = create_app(specs, runs, store, how)
+        app = create_app(specs, runs, store, options)
     console.print(f"Steer is ready: http://{'localhost' if host == '127.0.0.1' else host}:{port} (Ctrl+C stops it)")
     uvicorn.run(
         app, host=host, port=port, log_config=None, server_header=False, timeout_graceful_shutdown=_GRACE, backlog=512
@@ -58,7 +58,7 @@ def serve(
 
 
 def serve_replicas(
-    specs: Sequence[AnyApp], runs: Path, store: str, how: Serving, host: str, port: int, replicas: int
+    specs: Sequence[AnyApp], runs: Path, store: str, options: Serving, host: str, port: int, replicas: int
 ) -> None:
     """Answer requests in several processes behind Ray Serve until interrupted.
 
@@ -66,7 +66,7 @@ def serve_replicas(
         specs: Apps to serve.
         runs: Folder of runs and model versions, which all processes see.
         store: URL of the store, which all processes reach.
-        how: Options of serving; without pages, since those keep what a visitor does in one process.
+        options: Options of serving; without pages, since those keep what a visitor does in one process.
         host: Address to listen on.
         port: Port to listen on.
         replicas: Number of processes.
@@ -77,15 +77,15 @@ def serve_replicas(
     from core.platform.server.replicas import serve_replicas as start
 
     check_port(host, port)
-    check_public(host, auth=how.accounts)
-    start(lambda: create_app(specs, runs, open_store(store), how), host, port, replicas)
+    check_public(host, auth=options.accounts)
+    start(lambda: create_app(specs, runs, open_store(store), options), host, port, replicas)
 
 
 def check_port(host: str, port: int) -> None:
     """Make sure that the port is free.
 
     Raises:
-        SteerError: it is not, or the address cannot be listened on.
+        SteerError: It is not, or the address cannot be listened on.
     """
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

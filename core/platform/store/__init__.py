@@ -1,1 +1,1 @@
-"""What must outlive the process: SQLAlchemy models, migrations, and one file of queries a subject."""
+"""Everything that outlives the process: SQLAlchemy models, migrations, and one file of queries per subject."""

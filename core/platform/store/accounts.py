@@ -1,4 +1,4 @@
-"""Who may come in: users with their roles, passwords and API keys."""
+"""Accounts: users with their roles, passwords and API keys."""
 
 import secrets
 import unicodedata
@@ -24,8 +24,8 @@ def create(session: Session, name: str, password: str, role: str) -> User:
     """A new user.
 
     Raises:
-        SteerError: the name, the password or the role cannot be used.
-        ConflictError: somebody has that name.
+        SteerError: The name, the password or the role cannot be used.
+        ConflictError: Somebody has that name.
     """
     name = _valid(normal_name(name), "user")
     if name == LOCAL:
@@ -46,7 +46,7 @@ def find(session: Session, name: str) -> User:
     """The user of a name.
 
     Raises:
-        NotFoundError: there is none.
+        NotFoundError: There is none.
     """
     user = _find(session, name)
     if user is None:
@@ -68,8 +68,8 @@ def set_role(session: Session, name: str, role: str) -> None:
     """Give a user another role; it counts from their next request on.
 
     Raises:
-        NotFoundError: there is no such user.
-        SteerError: the role is unknown, or nobody could administer any more.
+        NotFoundError: There is no such user.
+        SteerError: The role is unknown, or nobody could administer any more.
     """
     user = find(session, name)
     if _known(role) != "admin":
@@ -81,8 +81,8 @@ def set_password(session: Session, name: str, password: str) -> None:
     """Give a user another password, and end their sessions.
 
     Raises:
-        NotFoundError: there is no such user.
-        SteerError: the password cannot be used.
+        NotFoundError: There is no such user.
+        SteerError: The password cannot be used.
     """
     user = find(session, name)
     user.password_hash, user.sessions_since = passwords.hashed(password), now()
@@ -92,8 +92,8 @@ def disable(session: Session, name: str) -> None:
     """Let a user in no more, neither with the password nor with a key, and end their sessions.
 
     Raises:
-        NotFoundError: there is no such user.
-        SteerError: nobody could administer any more.
+        NotFoundError: There is no such user.
+        SteerError: Nobody could administer any more.
     """
     user = find(session, name)
     _keep_an_admin(session, user)
@@ -104,7 +104,7 @@ def enable(session: Session, name: str) -> None:
     """Let a user in again, with the password and the keys that they had.
 
     Raises:
-        NotFoundError: there is no such user.
+        NotFoundError: There is no such user.
     """
     find(session, name).disabled = False
 
@@ -127,9 +127,9 @@ def renew_hash(session: Session, user: User, password: str) -> None:
     session.execute(update(User).where(still).values(password_hash=passwords.hashed(password)))
 
 
-def of_session(session: Session, identity: str, since: datetime) -> User | None:
+def of_session(session: Session, user_id: str, since: datetime) -> User | None:
     """The enabled user of an id, if no session has been ended since their `sessions_since` was `since`."""
-    user = session.get(User, identity)
+    user = session.get(User, user_id)
     return user if user and not user.disabled and user.sessions_since == since else None
 
 
@@ -137,16 +137,16 @@ def issue_key(session: Session, name: str, label: str) -> tuple[ApiKey, str]:
     """A new API key of a user.
 
     Args:
-        session: of a transaction.
-        name: of the user.
-        label: says what the key is for.
+        session: Session of a transaction.
+        name: Name of the user.
+        label: Name of the key, which says what it is for.
 
     Returns:
         The record, and the key itself, which is kept nowhere.
 
     Raises:
-        NotFoundError: there is no such user.
-        SteerError: the label cannot be used.
+        NotFoundError: There is no such user.
+        SteerError: The label cannot be used.
     """
     key = KEY_PREFIX + secrets.token_urlsafe(32)
     record = ApiKey(user_id=find(session, name).id, name=_valid(label.strip(), "key"), digest=_digest(key))
@@ -169,15 +169,15 @@ def keys(session: Session) -> list[tuple[str, ApiKey]]:
     return [(row[0], row[1]) for row in session.execute(wanted.order_by(User.name, ApiKey.created, ApiKey.id))]
 
 
-def revoke_key(session: Session, identity: str) -> ApiKey:
+def revoke_key(session: Session, key_id: str) -> ApiKey:
     """Let nobody in with an API key any more.
 
     Raises:
-        NotFoundError: there is none of that id.
+        NotFoundError: There is none of that id.
     """
-    key = session.get(ApiKey, identity)
+    key = session.get(ApiKey, key_id)
     if key is None:
-        raise NotFoundError(f"there is no API key of the id {identity!r}; `steer users list` shows all")
+        raise NotFoundError(f"there is no API key of the id {key_id!r}; `steer users list` shows all")
     key.revoked = key.revoked or now()
     return key
 

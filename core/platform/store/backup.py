@@ -17,33 +17,33 @@ from core.platform.store.summary import revision, row_counts, tables
 from core.util.errors import SteerError
 from core.util.files import replace_file
 
-# Hears how many rows are done, of how many.
-Report = Callable[[int, int], None]
+# Called with the number of rows that are done, and of all rows.
+OnProgress = Callable[[int, int], None]
 PORTION = 500  # rows in memory at once
 
 
-def backup(store: Store, file: Path, report: Report) -> Contents:
+def backup(store: Store, file: Path, on_progress: OnProgress) -> Contents:
     """Write every row of a store into one file, as they were at one moment, while others go on writing.
 
     The file is there whole or not at all. It holds what people wrote and the hashes of their passwords: only its owner
     can read it.
 
     Args:
-        store: to back up.
-        file: to write; what was there before is replaced.
-        report: hears of the progress.
+        store: Store to back up.
+        file: File to write; what was there before is replaced.
+        on_progress: Callback for (rows done, rows in all) after each portion.
 
     Returns:
         What the file holds.
 
     Raises:
-        SteerError: the disk is full, or the store is too large for such a file.
-        UnavailableError: the database does not answer.
+        SteerError: The disk is full, or the store is too large for such a file.
+        UnavailableError: The database does not answer.
     """
     with replace_file(file) as temporary, store.reading() as session:
         temporary.touch(mode=0o600)
         _freeze(session)
-        writer = _Writer(session, report)
+        writer = _Writer(session, on_progress)
         with ZipFile(temporary, "w", ZIP_DEFLATED) as archive:
             written = {table.name: writer.write(archive, table) for table in tables()}
             contents = Contents(revision=revision(session), time=now(), tables=written)
@@ -58,8 +58,8 @@ def _freeze(session: Session) -> None:
 
 
 class _Writer:
-    def __init__(self, session: Session, report: Report) -> None:
-        self._session, self._report = session, report
+    def __init__(self, session: Session, on_progress: OnProgress) -> None:
+        self._session, self._on_progress = session, on_progress
         self._done, self._total, self._bytes = 0, sum(row_counts(session).values()), 0
 
     def write(self, archive: ZipFile, table: SqlTable) -> TableFile:
@@ -74,7 +74,7 @@ class _Writer:
                 stream.write(text)
                 rows += len(lines)
                 self._done += len(lines)
-                self._report(self._done, self._total)
+                self._on_progress(self._done, self._total)
         return TableFile(columns=[column.name for column in form.columns], rows=rows, sha256=digest.hexdigest())
 
     def _check_size(self, table: SqlTable, lines: list[bytes]) -> None:

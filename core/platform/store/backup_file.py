@@ -30,9 +30,9 @@ class TableFile(BaseModel):
     """The rows of one table.
 
     Attributes:
-        columns: their names, in the order of the values of a line.
-        rows: how many lines the file has.
-        sha256: of its bytes.
+        columns: Names of the columns, in the order of the values of a line.
+        rows: Number of lines of the file.
+        sha256: Hash of the file's bytes, in hexadecimal.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -46,10 +46,10 @@ class Contents(BaseModel):
     """What a backup consists of.
 
     Attributes:
-        format: of the file.
-        revision: of the store's tables.
-        time: of the snapshot.
-        tables: by their names.
+        format: Number of the file's format.
+        revision: Revision of the store's tables.
+        time: Moment of the snapshot.
+        tables: Rows of each table, by its name.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -61,7 +61,7 @@ class Contents(BaseModel):
 
     @property
     def rows(self) -> int:
-        """Of all tables."""
+        """Number of rows of all tables."""
         return sum(table.rows for table in self.tables.values())
 
 
@@ -82,10 +82,10 @@ class BackupFile:
         """Make sure that the rows are those that were written.
 
         Raises:
-            SteerError: they are not.
+            SteerError: They are not.
         """
         for table in tables():
-            name, told = entry_name(table), self.contents.tables[table.name]
+            name, listed = entry_name(table), self.contents.tables[table.name]
             digest, rows = sha256(), 0
             try:
                 with self._archive.open(name) as stream:
@@ -94,14 +94,14 @@ class BackupFile:
                         rows += piece.count(b"\n")
             except _UNREADABLE as error:
                 raise SteerError(f"{self._file} is damaged: {name}: {error}") from error
-            if (digest.hexdigest(), rows) != (told.sha256, told.rows):
+            if (digest.hexdigest(), rows) != (listed.sha256, listed.rows):
                 raise SteerError(f"{self._file} is damaged: {name} is not what {CONTENTS} says that it is")
 
     def rows(self, table: SqlTable) -> Iterator[dict[str, Any]]:
         """The rows of a table, by the names of their columns.
 
         Raises:
-            SteerError: one cannot be read.
+            SteerError: One cannot be read.
         """
         form, number = RowFormat(table), 0
         try:
@@ -120,7 +120,7 @@ def open_backup(file: Path) -> Iterator[BackupFile]:
     """Open a backup that anybody may have written; nothing of it is unpacked to disk.
 
     Raises:
-        SteerError: it is none; the message says why.
+        SteerError: It is none; the message says why.
     """
     if not file.is_file():
         raise SteerError(f"there is no file {file}")
@@ -156,7 +156,7 @@ def _read_contents(file: Path, archive: ZipFile) -> Contents:
         raise SteerError(
             f"{file} is no backup that this Steer reads: {'.'.join(map(str, found['loc']))}: {found['msg']}"
         ) from error
-    if {name: told.columns for name, told in contents.tables.items()} != {
+    if {name: listed.columns for name, listed in contents.tables.items()} != {
         table.name: list(table.columns.keys()) for table in tables()
     }:
         raise SteerError(f"{file} is no backup that this Steer reads: it has other tables or columns")

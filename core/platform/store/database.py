@@ -27,14 +27,14 @@ _BUSY_SECONDS = 30
 
 Result = TypeVar("Result")
 Begin = Callable[[], AbstractContextManager[Session]]
-Work = Callable[[Session], Result]
+Operation = Callable[[Session], Result]
 
 
 class Store:
     """A database with the tables of `core.platform.store.schema` and of the installed apps.
 
     Args:
-        engine: of a database that is up to date.
+        engine: Engine of a database that is up to date.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -44,9 +44,9 @@ class Store:
         # SQLite lets one write at a time, and those that wait look again ever more seldom: threads queue here instead.
         is_alone = engine.dialect.name == "sqlite"
         self._turn: AbstractContextManager[object] = threading.Lock() if is_alone else nullcontext()
-        self._on_disk = GroupCommit(_write_ahead_log(engine.url)) if is_alone else _already
-        self._reads: Batcher[Work[Any], Any] = _together(self.reading, "reads")
-        self._writes: Batcher[Work[Any], Any] = _together(self.transaction, "writes")
+        self._on_disk = GroupCommit(_write_ahead_log(engine.url)) if is_alone else _already_on_disk
+        self._reads: Batcher[Operation[Any], Any] = _batched(self.reading, "reads")
+        self._writes: Batcher[Operation[Any], Any] = _batched(self.transaction, "writes")
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
@@ -55,8 +55,8 @@ class Store:
         Records stay readable afterwards.
 
         Raises:
-            SteerError: the database cannot hold a value.
-            UnavailableError: it does not answer.
+            SteerError: The database cannot hold a value.
+            UnavailableError: It does not answer.
         """
         with self._turn, self._begun(self._writing) as session:
             yield session
@@ -70,27 +70,27 @@ class Store:
         """A session that changes nothing, and so never waits for those that do.
 
         Raises:
-            SteerError: the database cannot hold a value.
-            UnavailableError: it does not answer.
+            SteerError: The database cannot hold a value.
+            UnavailableError: It does not answer.
         """
         with self._begun(self._reading) as session:
             yield session
 
-    async def write(self, work: Work[Result]) -> Result:
-        """What `work` returns for a session, its changes on disk.
+    async def write(self, operation: Operation[Result]) -> Result:
+        """What `operation` returns for a session, its changes on disk.
 
         Requests that come at the same time share a transaction: beginning and ending it, and the disk, cost more than
         what one of them writes. Should one of them fail, each gets a transaction of its own, and is called once more.
 
         Raises:
-            Exception: what `work` raises; see also `transaction`.
+            Exception: What `operation` raises; see also `transaction`.
         """
-        result: Result = await self._writes.answer(work)
+        result: Result = await self._writes.answer(operation)
         return result
 
-    async def read(self, work: Work[Result]) -> Result:
+    async def read(self, operation: Operation[Result]) -> Result:
         """`write` for what changes nothing; see `reading`."""
-        result: Result = await self._reads.answer(work)
+        result: Result = await self._reads.answer(operation)
         return result
 
     @contextmanager
@@ -109,7 +109,7 @@ class Store:
         """Ask the database for an answer.
 
         Raises:
-            UnavailableError: there was none.
+            UnavailableError: There was none.
         """
         with self.reading() as session:
             session.execute(select(1))
@@ -126,14 +126,14 @@ class Store:
         self.engine.dispose()
 
 
-def _together(begin: Begin, name: str) -> Batcher[Work[Any], Any]:
+def _batched(begin: Begin, name: str) -> Batcher[Operation[Any], Any]:
     # Nobody knows whether a store that no longer answers had committed: to try again could write twice.
-    return Batcher(partial(_one_after_another, begin), delay=0.0, name=name, final=(UnavailableError,))
+    return Batcher(partial(_run_all, begin), delay=0.0, name=name, final=(UnavailableError,))
 
 
-def _one_after_another(begin: Begin, works: list[Work[Any]]) -> list[Any]:
+def _run_all(begin: Begin, operations: list[Operation[Any]]) -> list[Any]:
     with begin() as session:
-        return [work(session) for work in works]
+        return [operation(session) for operation in operations]
 
 
 def sqlite_url(file: Path) -> str:
@@ -145,7 +145,7 @@ def _write_ahead_log(url: URL) -> Path:
     return Path(f"{url.database}-wal")
 
 
-def _already() -> None:
+def _already_on_disk() -> None:
     """PostgreSQL puts each commit on disk by itself, and shares the wait too."""
 
 
@@ -156,8 +156,8 @@ def open_store(url: str) -> Store:
         url: `sqlite:///FILE` or `postgresql://USER:PASSWORD@HOST/DATABASE`.
 
     Raises:
-        SteerError: the URL is malformed.
-        UnavailableError: the database cannot be reached or opened.
+        SteerError: The URL is malformed.
+        UnavailableError: The database cannot be reached or opened.
     """
     engine = _engine(url)
     try:

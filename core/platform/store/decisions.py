@@ -39,32 +39,32 @@ def keep(
     return str(row["id"])
 
 
-def find(session: Session, app: str, identity: str) -> Decision | None:
+def find(session: Session, app: str, decision_id: str) -> Decision | None:
     """The decision of an id, whoever owns it."""
-    decision = session.get(Decision, identity)
+    decision = session.get(Decision, decision_id)
     return decision if decision is not None and decision.app == app else None
 
 
 def judge(
-    session: Session, decision: str, owner: str, value: float, about: Mapping[str, Any], subject: str = ""
+    session: Session, decision_id: str, owner: str, value: float, metadata: Mapping[str, Any], subject: str = ""
 ) -> None:
     """Note what `owner` thinks of a decision; an earlier opinion of theirs is replaced.
 
     Args:
         session: Session of a transaction.
-        decision: Id of what is judged.
+        decision_id: Id of the decision that is judged.
         owner: Name of the person.
         value: Opinion from -1 (wrong) to 1 (right).
-        about: Whatever the app wants to remember with it.
+        metadata: Values that the app wants to remember with it.
         subject: Identity of the item that the opinion is about; empty for the whole decision.
     """
-    row = {"decision_id": decision, "owner": owner, "subject": subject, "value": value, "about": dict(about)}
+    row = {"decision_id": decision_id, "owner": owner, "subject": subject, "value": value, "about": dict(metadata)}
     put(session, Feedback, [{**row, "time": now()}], ["decision_id", "owner", "subject"])
 
 
-def withdraw(session: Session, decision: str, owner: str, subject: str) -> None:
+def withdraw(session: Session, decision_id: str, owner: str, subject: str) -> None:
     """Forget what `owner` thought of an item of a decision."""
-    where = (Feedback.decision_id == decision, Feedback.owner == owner, Feedback.subject == subject)
+    where = (Feedback.decision_id == decision_id, Feedback.owner == owner, Feedback.subject == subject)
     session.execute(delete(Feedback).where(*where))
 
 
@@ -100,7 +100,7 @@ def made(session: Session, app: str, since: datetime | None = None) -> list[Deci
 
 
 def count(session: Session, app: str) -> int:
-    """How many decisions were made."""
+    """Number of decisions that were made."""
     return session.scalar(select(func.count()).where(Decision.app == app)) or 0
 
 

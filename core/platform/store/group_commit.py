@@ -14,7 +14,7 @@ class GroupCommit:
     those who waited then syncs for all of them.
 
     Args:
-        file: to sync. Where there is none, everything has gone from it to another file that is on disk.
+        file: File to sync; where there is none, all of it has gone to another file that is on disk.
     """
 
     def __init__(self, file: Path) -> None:
@@ -27,7 +27,7 @@ class GroupCommit:
         """Return when all that this thread wrote is on disk.
 
         Raises:
-            OSError: the disk failed.
+            OSError: The disk failed.
         """
         with self._changed:
             self._asked += 1

@@ -9,32 +9,32 @@ from argon2.exceptions import VerifyMismatchError
 
 from core.util.errors import SteerError
 
-SHORTEST, LONGEST = 10, 256
+MIN_LENGTH, MAX_LENGTH = 10, 256
 
 _hasher = PasswordHasher()  # the library's parameters are those of RFC 9106, and move with the times
 
 
 def hashed(password: str) -> str:
-    """What may be kept of a new password.
+    """The hash that is kept of a new password.
 
     Raises:
-        SteerError: it is too short or too long.
+        SteerError: It is too short or too long.
     """
-    if len(password.strip()) < SHORTEST or len(password) > LONGEST:
-        raise SteerError(f"a password has {SHORTEST} to {LONGEST} characters; choose another one")
-    return _hasher.hash(_normalised(password))
+    if len(password.strip()) < MIN_LENGTH or len(password) > MAX_LENGTH:
+        raise SteerError(f"a password has {MIN_LENGTH} to {MAX_LENGTH} characters; choose another one")
+    return _hasher.hash(_normalized(password))
 
 
 def matches(kept: str | None, password: str) -> bool:
     """Whether a password is the one that a hash was made of; takes as long where there is no hash.
 
     Args:
-        kept: what `hashed` returned; None for a user who does not exist.
-        password: as it was typed.
+        kept: Hash that `hashed` returned; None for a user who does not exist.
+        password: Password as it was typed.
     """
-    nobodys = _nobodys_hash()  # for everybody, so that the first unknown name does not take longer
+    decoy = _decoy_hash()  # for everybody, so that the first unknown name does not take longer
     try:
-        return _hasher.verify(kept or nobodys, _normalised(password)) and kept is not None
+        return _hasher.verify(kept or decoy, _normalized(password)) and kept is not None
     except VerifyMismatchError:
         return False
 
@@ -45,10 +45,10 @@ def is_outdated(kept: str) -> bool:
 
 
 @cache
-def _nobodys_hash() -> str:
+def _decoy_hash() -> str:
     return _hasher.hash(secrets.token_hex())
 
 
-def _normalised(password: str) -> bytes:
+def _normalized(password: str) -> bytes:
     # Keyboards differ in how they compose an accented letter.
     return unicodedata.normalize("NFKC", password).encode(errors="replace")

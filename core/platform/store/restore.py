@@ -1,4 +1,4 @@
-"""A backup back into a store, whole or not at all."""
+"""Restoring a backup into a store, whole or not at all."""
 
 from collections.abc import Iterator
 from itertools import islice
@@ -10,7 +10,7 @@ from sqlalchemy import delete, func, insert, select, text
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
-from core.platform.store.backup import PORTION, Report
+from core.platform.store.backup import PORTION, OnProgress
 from core.platform.store.backup_file import BackupFile, Contents, open_backup
 from core.platform.store.database import Store
 from core.platform.store.summary import revision, row_counts, tables
@@ -19,23 +19,23 @@ from core.util.errors import SteerError
 _LOCK_SECONDS = 30
 
 
-def restore(store: Store, file: Path, report: Report, *, replace: bool = False) -> Contents:
+def restore(store: Store, file: Path, on_progress: OnProgress, *, replace: bool = False) -> Contents:
     """Fill a store with the rows of a backup, whichever engine that was made on.
 
     Everything happens in one transaction: whatever goes wrong, the store is as it was. Others wait meanwhile.
 
     Args:
-        store: to fill.
-        file: as `core.platform.store.backup.backup` wrote it, or so it says.
-        report: hears of the progress.
-        replace: whether to remove first what the store holds; otherwise it must be empty.
+        store: Store to fill.
+        file: Backup, which anybody may have written.
+        on_progress: Callback for (rows done, rows in all) after each portion.
+        replace: Whether to remove first what the store holds; otherwise it must be empty.
 
     Returns:
         What the store holds now.
 
     Raises:
-        SteerError: the file is no whole backup of this version of Steer, or the store is not empty.
-        UnavailableError: the database does not answer.
+        SteerError: The file is no whole backup of this version of Steer, or the store is not empty.
+        UnavailableError: The database does not answer.
     """
     with open_backup(file) as source:
         with store.reading() as session:
@@ -50,7 +50,7 @@ def restore(store: Store, file: Path, report: Report, *, replace: bool = False) 
             for table in tables():
                 for count in _fill(session, table, source):
                     done += count
-                    report(done, source.contents.rows)
+                    on_progress(done, source.contents.rows)
                 _continue_ids(session, table)
         return source.contents
 

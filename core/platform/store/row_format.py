@@ -17,7 +17,7 @@ class RowFormat:
     Non-ASCII is escaped, so that half a surrogate pair, which JSON columns may hold, can be written as well.
 
     Args:
-        table: whose rows.
+        table: Table that the rows belong to.
     """
 
     def __init__(self, table: SqlTable) -> None:
@@ -31,7 +31,7 @@ class RowFormat:
         """The values of a line by the names of their columns.
 
         Raises:
-            ValueError: it is no such line, or a value is not of its column's kind.
+            ValueError: It is no such line, or a value is not of its column's kind.
         """
         row = json.loads(line)
         if not isinstance(row, list) or len(row) != len(self.columns):

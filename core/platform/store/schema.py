@@ -19,7 +19,7 @@ class UtcTime(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Refuse times of no zone: which moment they mean is anybody's guess."""
+        """Refuse times of no zone: which moment they mean is unknown."""
         if value is not None and value.tzinfo is None:
             raise ValueError(f"{value} has no time zone")
         return None if value is None else value.astimezone(UTC)
@@ -86,9 +86,9 @@ class ApiKey(Table):
 class Decision(Table):
     """What a policy did in a state, and how probable that was: what off-policy learning needs.
 
-    `state` is what the app needs to build the observation again; `action` names
-    what was done by identity, never by index; `propensity` is the probability with which the serving rule took it (1
-    where it takes the best one without exploring).
+    `state` is what the app needs to build the observation again; `action` names what was done by identity, never by
+    index; `propensity` is the probability with which the serving rule took it (1 where it takes the best one without
+    exploring).
     """
 
     __tablename__ = "decisions"

@@ -1,4 +1,4 @@
-"""What a store holds, table by table."""
+"""A summary of a store: its tables, their revision and their numbers of rows."""
 
 from alembic.migration import MigrationContext
 from sqlalchemy import Table as SqlTable

@@ -13,10 +13,10 @@ def put(session: Session, table: type[Table], rows: Sequence[Mapping[str, Any]],
     """Insert rows; those whose `keys` exist take over the other given values.
 
     Args:
-        session: of a transaction.
-        table: with a unique constraint over `keys`.
-        rows: with equal columns.
-        keys: that make a row one.
+        session: Session of a transaction.
+        table: Table with a unique constraint over `keys`.
+        rows: Rows with equal columns.
+        keys: Names of the columns that identify a row.
     """
     if rows:
         insert = _insert(session, table).values(list(rows))
@@ -28,10 +28,10 @@ def put_once(session: Session, table: type[Table], rows: Sequence[Mapping[str, A
     """Insert those rows whose `keys` do not exist yet.
 
     Args:
-        session: of a transaction.
-        table: with a unique constraint over `keys`.
-        rows: with equal columns.
-        keys: that make a row one.
+        session: Session of a transaction.
+        table: Table with a unique constraint over `keys`.
+        rows: Rows with equal columns.
+        keys: Names of the columns that identify a row.
 
     Returns:
         The records that are new, in no certain order.

@@ -27,13 +27,13 @@ def add(
     """Note a new version, which serves nobody yet.
 
     Args:
-        session: of a transaction.
-        app: whose version.
-        name: made of a number that `next_number` gave.
-        folder: where its files are.
-        fingerprint: of the data that it learnt from and was measured on.
-        metrics: `core.platform.versions.metrics.Metrics` as plain values.
-        note: where it comes from, for people.
+        session: Session of a transaction.
+        app: Name of the app whose version it is.
+        name: Name of the version, made of a number that `next_number` gave.
+        folder: Folder of its files.
+        fingerprint: Fingerprint of the data that it learnt from and was measured on.
+        metrics: Values of a `core.platform.versions.metrics.Metrics`.
+        note: Sentence for people that says where it comes from.
     """
     version = ModelVersion(app=app, name=name, folder=folder, fingerprint=fingerprint, metrics=dict(metrics), note=note)
     session.add(version)
@@ -52,9 +52,9 @@ def find(session: Session, app: str, name: str) -> ModelVersion | None:
     return session.get(ModelVersion, (app, name))
 
 
-def promote(session: Session, version: ModelVersion, who: str, reason: str = "") -> Promotion:
+def promote(session: Session, version: ModelVersion, requested_by: str, reason: str = "") -> Promotion:
     """Let a version serve from the end of the transaction on."""
-    promotion = Promotion(app=version.app, version=version.name, who=who, reason=reason)
+    promotion = Promotion(app=version.app, version=version.name, who=requested_by, reason=reason)
     session.add(promotion)
     session.flush()
     return promotion

@@ -1,4 +1,4 @@
-"""A version as one file: written the same every time, and read as if an enemy had written it."""
+"""A version as one file: written the same every time, and read as untrusted input."""
 
 import shutil
 from pathlib import Path
@@ -14,7 +14,7 @@ from core.util.errors import SteerError
 from core.util.files import replace_file
 
 _PIECE = 1 << 20
-_LONG_AGO = (1980, 1, 1, 0, 0, 0)  # the first day of zip's calendar: two exports of a version are the same bytes
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the first day of zip's calendar: two exports of a version are the same bytes
 _PLAIN_FILE = 0o100644 << 16
 
 
@@ -22,19 +22,19 @@ def export_version(library: Library, app: str, name: str, file: Path) -> Path:
     """Write a version into one zip file, whole or not at all.
 
     Args:
-        library: with the version.
-        app: whose version.
-        name: of the version.
-        file: to write; what was there before is replaced.
+        library: Library with the version.
+        app: Name of the app whose version it is.
+        name: Name of the version.
+        file: File to write; what was there before is replaced.
 
     Raises:
-        SteerError: there is no such version, its files were changed, or the disk is full.
+        SteerError: There is no such version, its files were changed, or the disk is full.
     """
     folder = library.path(library.version(app, name))
     manifest = verify(folder)
     with replace_file(file) as temporary, ZipFile(temporary, "w") as archive:
         for member in ("manifest.json", *sorted(manifest.files)):  # stored as they are: weights hardly shrink
-            entry = ZipInfo(member, _LONG_AGO)
+            entry = ZipInfo(member, _EPOCH)
             entry.external_attr = _PLAIN_FILE
             entry.file_size = (folder / member).stat().st_size
             with (folder / member).open("rb") as source, archive.open(entry, "w") as target:
@@ -49,11 +49,11 @@ def import_version(library: Library, file: Path) -> ModelVersion:
     `core.platform.versions.entries` for the archive itself, `core.platform.versions.contents` for what the files hold.
 
     Args:
-        library: that takes it in.
-        file: as `export_version` wrote it, or so it says.
+        library: Library that takes the version in.
+        file: Archive, which anybody may have written.
 
     Raises:
-        SteerError: it is no such file; the message says why.
+        SteerError: It is no such file; the message says why.
     """
     if not file.is_file():
         raise SteerError(f"there is no file {file}")

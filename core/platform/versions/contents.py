@@ -1,4 +1,4 @@
-"""What the files of an imported version hold, checked before anything is made of them."""
+"""Checks of what the files of an imported version hold, before anything is made of them."""
 
 import re
 from pathlib import Path
@@ -22,13 +22,13 @@ def check_contents(folder: Path) -> Metrics:
     """Read every file that Steer would read, without opening a policy.
 
     Args:
-        folder: whose files are those of its manifest.
+        folder: Folder whose files are those of its manifest.
 
     Returns:
         The metrics, the mean reward worked out again from the returns.
 
     Raises:
-        SteerError: a file is not what its name says.
+        SteerError: A file is not what its name says.
     """
     for path in sorted(folder.rglob("*")):
         if path.is_file():

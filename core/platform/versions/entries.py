@@ -1,4 +1,4 @@
-"""What an archive says of its entries, checked before a byte of them is unpacked."""
+"""Checks of what an archive says of its entries, before a byte of them is unpacked."""
 
 from pathlib import Path
 from zipfile import ZipFile, ZipInfo
@@ -19,7 +19,7 @@ def checked_entries(file: Path, archive: ZipFile) -> list[ZipInfo]:
     """The entries of an archive, if a version could have been packed so.
 
     Raises:
-        SteerError: too large, too many, a name that leads elsewhere or does not belong, a link, a bomb.
+        SteerError: Too large, too many, a name that leads elsewhere or does not belong, a link, a bomb.
     """
     entries = archive.infolist()
     if len(entries) > MAX_FILES + 1:

@@ -32,8 +32,8 @@ class Library:
     counts for nothing.
 
     Args:
-        store: with the rows.
-        folder: with the folders, `runs / VERSIONS`; it may move, as the rows do not name it.
+        store: Store with the rows.
+        folder: Folder with the versions, `runs / VERSIONS`; it may move, as the rows do not name it.
     """
 
     def __init__(self, store: Store, folder: Path) -> None:
@@ -43,65 +43,65 @@ class Library:
         """Make a trained run a version of its task, which serves nobody until it is promoted.
 
         Args:
-            task: with the settings and the data of the run.
-            run: that ended with a trained policy; it stays as it is.
-            metrics: what the policy earned on the test split.
-            note: where it comes from, for people.
+            task: Task with the settings and the data of the run.
+            run: Run that ended with a trained policy; it stays as it is.
+            metrics: Rewards of the policy on the test split.
+            note: Sentence for people that says where it comes from.
 
         Raises:
-            SteerError: the run holds no trained policy, or the disk is full.
+            SteerError: The run holds no trained policy, or the disk is full.
         """
         with self.staging() as staged:
             _fill(staged, task, run, metrics)
             return self.enter(staged, metrics, note)
 
-    def adopt(self, kind: type[Task], runs: Path, who: str) -> ModelVersion:
+    def adopt(self, task_class: type[Task], runs: Path, requested_by: str) -> ModelVersion:
         """The version of an app that serves; an app without versions gets its trained run as the first one.
 
         That one was measured if the run was (`steer evaluate`); playing the test split now would keep people waiting.
 
         Args:
-            kind: the app's task.
-            runs: folder of the runs.
-            who: asks for it.
+            task_class: Task of the app.
+            runs: Folder of the runs.
+            requested_by: Name of the person or program that asks for it.
 
         Raises:
-            SteerError: the app has neither versions nor a trained run.
+            SteerError: The app has neither versions nor a trained run.
         """
         with self.staging() as staged:  # one at a time: two servers that start together must not both adopt
             with self.store.reading() as session:
-                serving = versions.current(session, kind.name)
+                serving = versions.current(session, task_class.name)
             if serving is not None:
                 return serving
-            run = Run(runs / kind.name)
-            task = open_task(kind, run)
+            run = Run(runs / task_class.name)
+            task = open_task(task_class, run)
             metrics = _measured(task, run)
             _fill(staged, task, run, metrics)
             note = "the trained run" if metrics.reward else "the trained run, which nobody had evaluated"
-            return self.enter(staged, metrics, note, first_by=who)
+            return self.enter(staged, metrics, note, first_by=requested_by)
 
-    def publish(self, kind: type[Task], runs: Path) -> ModelVersion:
+    def publish(self, task_class: type[Task], runs: Path) -> ModelVersion:
         """Register the app's trained and evaluated run, which serves nobody until it is promoted.
 
         Args:
-            kind: the app's task.
-            runs: folder of the runs.
+            task_class: Task of the app.
+            runs: Folder of the runs.
 
         Raises:
-            SteerError: there is no such run, or nobody evaluated it.
+            SteerError: There is no such run, or nobody evaluated it.
         """
-        run = Run(runs / kind.name)
-        task = open_task(kind, run)
+        run = Run(runs / task_class.name)
+        task = open_task(task_class, run)
         metrics = _measured(task, run)
         if metrics.reward is None:
-            raise SteerError(f"nobody measured what {run.folder} earns; run `steer evaluate {kind.name}` first")
+            raise SteerError(f"nobody measured what {run.folder} earns; run `steer evaluate {task_class.name}` first")
         return self.register(task, run, metrics, "the trained run")
 
     def version(self, app: str, name: str) -> ModelVersion:
         """The version of a name.
 
         Raises:
-            SteerError: there is none; the message says which there are.
+            SteerError: There is none; the message says which there are.
         """
         with self.store.reading() as session:
             found = versions.find(session, app, name)
@@ -118,7 +118,7 @@ class Library:
         """The run that a version was made of, as far as serving needs it.
 
         Raises:
-            SteerError: its files are not those that were registered.
+            SteerError: Its files are not those that were registered.
         """
         verify(self.path(version))
         return Run(self.path(version))
@@ -130,7 +130,7 @@ class Library:
         One process at a time has one, so that whatever lies about from another was left by one that was killed.
 
         Raises:
-            SteerError: the disk is full or the folder cannot be written.
+            SteerError: The disk is full or the folder cannot be written.
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -152,13 +152,13 @@ class Library:
         """Give a complete folder its name, its place and its row.
 
         Args:
-            staged: as `staging` gave it, with everything that belongs in a version.
-            metrics: what the policy earned.
-            note: where it comes from, for people.
-            first_by: promotes it at once, as the app's first version.
+            staged: Folder that `staging` gave, with everything that belongs in a version.
+            metrics: Rewards of the policy.
+            note: Sentence for people that says where it comes from.
+            first_by: Name of whoever promotes it at once, as the app's first version; None to promote nothing.
 
         Raises:
-            SteerError: the folder is not complete.
+            SteerError: The folder is not complete.
         """
         manifest = verify(staged)
         with self.store.transaction() as session:
@@ -180,7 +180,7 @@ class Library:
 
 
 def _measured(task: Task, run: Run) -> Metrics:
-    """What the run's evaluation says, if there is one."""
+    """Metrics of the run's evaluation, if there is one."""
     comparison = saved_comparison(task, run)
     return Metrics() if comparison is None else Metrics.of(comparison.played["rl"].returns)
 

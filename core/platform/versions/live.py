@@ -27,12 +27,12 @@ class LiveModel(Generic[ModelT]):
     Args:
         library: Library with the versions.
         app: Name of the app whose versions they are.
-        open_model: Makes a model of a version's run.
+        open_model: Factory of a model from a version's run.
         seconds: Pause between two looks at the store.
-        retire: Called with the old model a while after another took its place, when its last requests are answered.
+        retire: Callback for the old model a while after another took its place, when its last requests are answered.
 
     Raises:
-        SteerError: no version serves yet, or its model does not open.
+        SteerError: No version serves yet, or its model does not open.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class LiveModel(Generic[ModelT]):
             raise SteerError(f"no version of {app} serves yet; run `steer train {app}` or import one and promote it")
         self._promotion, version = promoted
         self._current = self._opened(version)
-        self._told = ""
+        self._last_error = ""
         self._lock = threading.Lock()
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._follow, name=f"versions of {app}", daemon=True)
@@ -67,9 +67,9 @@ class LiveModel(Generic[ModelT]):
         with self._lock:
             try:
                 self._take_up()
-                self._told = ""
+                self._last_error = ""
             except Exception as error:  # whatever a model or a store can raise: the old version goes on serving
-                self._tell(error)
+                self._log_once(error)
 
     def close(self) -> None:
         """Stop following promotions."""
@@ -102,15 +102,15 @@ class LiveModel(Generic[ModelT]):
     def _opened(self, version: ModelVersion) -> tuple[ModelT, str]:
         return self._open_model(self._library.open(version)), version.name
 
-    def _tell(self, error: Exception) -> None:
-        """Log a trouble once, however often it returns."""
-        if str(error) != self._told:
-            self._told = str(error)
+    def _log_once(self, error: Exception) -> None:
+        """Log an error once, however often it returns."""
+        if str(error) != self._last_error:
+            self._last_error = str(error)
             unexpected = None if isinstance(error, SteerError) else error  # a SteerError says all in its message
             structlog.get_logger().error(
                 "the newest promotion is not taken up",
                 app=self._app,
                 serving=self._current[1],
-                reason=self._told,
+                reason=self._last_error,
                 exc_info=unexpected,
             )

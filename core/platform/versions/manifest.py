@@ -29,11 +29,11 @@ class Manifest(BaseModel):
     """What a version consists of.
 
     Attributes:
-        format: of this file.
-        app: whose version it is.
-        data: sha256 of the fingerprint of the data that it learnt from and was measured on.
-        steer: version of the program that registered it.
-        files: sha256 of each file but this one, by its name below the folder.
+        format: Number of the file's format.
+        app: Name of the app whose version it is.
+        data: Hash (sha256) of the fingerprint of the data that it learnt from and was measured on.
+        steer: Version of the program that registered it.
+        files: Hash (sha256) of each file but this one, by its name below the folder.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -56,7 +56,7 @@ def write_manifest(folder: Path, app: str, data: str) -> None:
     """Write down what `folder` holds.
 
     Raises:
-        SteerError: the app's name cannot be a folder's, or the disk is full.
+        SteerError: The app's name cannot be a folder's, or the disk is full.
     """
     hashes = {name: sha256_of(folder / name) for name in _names(folder)}
     try:
@@ -70,11 +70,11 @@ def verify(folder: Path, called: str | None = None) -> Manifest:
     """The manifest of a version whose files are exactly those that it lists.
 
     Args:
-        folder: of the version.
-        called: what messages speak of, if not the folder.
+        folder: Folder of the version.
+        called: Name that messages speak of; the folder by default.
 
     Raises:
-        SteerError: there is no manifest, or a file is missing, changed or not listed.
+        SteerError: There is no manifest, or a file is missing, changed or not listed.
     """
     file, called = folder / MANIFEST, called or str(folder)
     if not file.is_file():

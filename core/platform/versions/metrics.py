@@ -1,4 +1,4 @@
-"""What a version earned, episode by episode, so that another version can be compared with it later."""
+"""Rewards of a version, episode by episode, so that another version can be compared with it later."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -30,12 +30,12 @@ class Interval(_Record):
 
 
 class Metrics(_Record):
-    """What a version earned.
+    """Rewards of a version.
 
     Attributes:
-        reward: mean return on the task's fixed test set; None where nobody measured it.
-        returns: of each episode of that set, in its order.
-        others: mean returns on other sets, by their names, such as the newest slice of feedback.
+        reward: Mean return on the task's fixed test set; None where nobody measured it.
+        returns: Return of each episode of that set, in its order.
+        others: Mean returns on other sets, by their names, such as the newest slice of feedback.
     """
 
     reward: Interval | None = None
@@ -47,11 +47,11 @@ class Metrics(_Record):
         """Metrics of a policy that played the test set.
 
         Args:
-            returns: of each episode, shape (episodes,).
-            others: what it earned elsewhere.
+            returns: Return of each episode, shape (episodes,).
+            others: Mean returns on other sets, by their names.
 
         Raises:
-            ValueError: there is not one episode.
+            ValueError: There is not one episode.
         """
         return cls(
             reward=Interval(**asdict(bootstrap_mean(returns))),

@@ -15,30 +15,31 @@ from core.training.task import Task
 from core.util.errors import SteerError
 
 
-def promote(library: Library, kind: type[Task], name: str, who: str, reason: str = "") -> Promotion:
+def promote(library: Library, task_class: type[Task], name: str, requested_by: str, reason: str = "") -> Promotion:
     """Let a version serve; servers that run take it up by themselves.
 
     Its policy is opened once before: a server that is started later would find nothing else that it could serve.
 
     Args:
-        library: with the version.
-        kind: the app's task.
-        name: of the version.
-        who: wants it.
-        reason: why it must serve although it is measurably worse than the one that does; empty: then it must not.
+        library: Library with the version.
+        task_class: Task of the app.
+        name: Name of the version.
+        requested_by: Name of the person or program that asks for it.
+        reason: Reason to let it serve although it is measurably worse than the one that does; without one it is
+            refused.
 
     Raises:
-        SteerError: there is no such version, it serves already, its files were changed, nobody measured it, its policy
+        SteerError: There is no such version, it serves already, its files were changed, nobody measured it, its policy
             does not open, or it is worse and no reason is given.
     """
-    app = kind.name
+    app = task_class.name
     version = library.version(app, name)
     run = library.open(version)
     if Metrics.model_validate(version.metrics).reward is None:
         raise SteerError(
             f"nobody measured what {app} {name} earns; run `steer evaluate {app}` and `steer models publish {app}`"
         )
-    trained_policy(open_task(kind, run), run)
+    trained_policy(open_task(task_class, run), run)
     with library.store.transaction() as session:
         versions.reserve(session, app)
         serving = versions.current(session, app)
@@ -47,21 +48,21 @@ def promote(library: Library, kind: type[Task], name: str, who: str, reason: str
         fault = None if serving is None else worse(version, serving)
         if fault and not reason:
             raise SteerError(f"{fault}; promote it with --reason if you want it nevertheless")
-        return versions.promote(session, version, who, reason)
+        return versions.promote(session, version, requested_by, reason)
 
 
-def rollback(library: Library, app: str, who: str) -> Promotion:
+def rollback(library: Library, app: str, requested_by: str) -> Promotion:
     """Let the version serve that served before the present one; recorded as a promotion.
 
     Rolling back again goes one version further back, never forward to the one that was left.
 
     Args:
-        library: with the versions.
-        app: whose versions.
-        who: wants it.
+        library: Library with the versions.
+        app: Name of the app.
+        requested_by: Name of the person or program that asks for it.
 
     Raises:
-        SteerError: there is no earlier version, or its files were changed.
+        SteerError: There is no earlier version, or its files were changed.
     """
     with library.store.transaction() as session:
         versions.reserve(session, app)
@@ -71,7 +72,7 @@ def rollback(library: Library, app: str, who: str) -> Promotion:
         version = versions.find(session, app, line[-2])
         assert version is not None  # versions are never removed
         library.open(version)
-        return versions.promote(session, version, who, f"rollback from {line[-1]}")
+        return versions.promote(session, version, requested_by, f"rollback from {line[-1]}")
 
 
 def worse(candidate: ModelVersion, serving: ModelVersion) -> str | None:
