@@ -17,7 +17,7 @@ from tests.servers import Postgres, Redis, steer_server
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 # A failure of a mutant need not be made small, only seen; and it is the same one every time.
-settings.register_profile("mutants", max_examples=50, derandomize=True, phases=[Phase.generate], deadline=None)
+settings.register_profile("mutants", max_examples=25, derandomize=True, phases=[Phase.generate], deadline=None)
 settings.register_profile("default", deadline=None)
 settings.load_profile("default")
 # pytest-xdist's workers share the processors.
