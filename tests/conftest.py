@@ -9,12 +9,17 @@ from uuid import uuid4
 
 import pytest
 from filelock import FileLock
+from hypothesis import Phase, settings
 
 from tests.servers import Postgres, Redis, steer_server
 
 # The encoder's weights come from the cache; nothing in the suite may reach for a hub.
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+# A failure of a mutant need not be made small, only seen; and it is the same one every time.
+settings.register_profile("mutants", max_examples=25, derandomize=True, phases=[Phase.generate], deadline=None)
+settings.register_profile("default", deadline=None)
+settings.load_profile("default")
 # pytest-xdist's workers share the processors.
 IS_WORKER = "PYTEST_XDIST_WORKER" in os.environ
 if IS_WORKER:

@@ -103,7 +103,7 @@ class SurgeDetector:
             The alert that it opens, if it does.
         """
         watched = self._watched.setdefault(company, _Watched())
-        self._pass_time(watched, time)
+        time = self._pass_time(watched, time)
         if negative < 0.5:
             return None
         watched.statistic += negative * math.log(RATIO)
@@ -123,11 +123,11 @@ class SurgeDetector:
         for watched in self._watched.values():
             self._pass_time(watched, now)
 
-    def _pass_time(self, watched: _Watched, now: datetime) -> None:
-        if watched.last is None:
-            watched.last = now
-        hours = max((now - watched.last) / timedelta(hours=1), 0.0)
-        watched.last = max(watched.last, now)
+    def _pass_time(self, watched: _Watched, now: datetime) -> datetime:
+        """Let a company's clock run, which never turns back; what it shows."""
+        last = watched.last or now
+        watched.last = now = max(last, now)
+        hours = (now - last) / timedelta(hours=1)
         if watched.alert is None:  # a surge must not become the new normal
             fade = math.exp(-hours / _MEMORY_HOURS)
             watched.stories *= fade
@@ -135,11 +135,12 @@ class SurgeDetector:
         watched.statistic = max(watched.statistic - (RATIO - 1) * watched.rate * hours, 0.0)
         if watched.statistic == 0.0:
             watched.causes.clear()
-        if watched.alert is not None and watched.last - watched.alert.causes[-1].time >= QUIET:
-            watched.alert.state, watched.alert.resolved = "resolved", watched.last
+        if watched.alert is not None and now - watched.alert.causes[-1].time >= QUIET:
+            watched.alert.state, watched.alert.resolved = "resolved", now
             watched.alert = None
             watched.statistic = 0.0
             watched.causes.clear()
+        return now
 
     def _open(self, company: str, watched: _Watched, time: datetime) -> Alert:
         before = watched.rate - sum(cause.negative for cause in watched.causes) / watched.hours

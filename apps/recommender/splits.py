@@ -64,7 +64,7 @@ def _targets(events: Events, split: Split) -> list[int]:
     if split == "validation":
         return [likes - 2 * NEXT]
     # The newest windows look most like the cuts to come, and a cap keeps heavy users from drowning the others.
-    windows = range(likes - 3 * NEXT, max(_first_window(events), 1) - 1, -NEXT)
+    windows = range(likes - 3 * NEXT, _first_window(events) - 1, -NEXT)
     return list(windows)[:_MOST_WINDOWS]
 
 

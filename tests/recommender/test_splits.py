@@ -1,0 +1,84 @@
+"""What each split knows of a user and wants of them, on users whose likes can be counted on paper."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from apps.recommender.data import Events, MovieLens
+from apps.recommender.splits import moments, retriever_histories
+
+DISLIKED, LIKED = 2.0, 4.0
+
+
+def of_likes(count: int) -> MovieLens:
+    """One user who likes films 100, 101, ... and nothing else."""
+    return MovieLens((), {7: Events(np.arange(100, 100 + count), np.full(count, LIKED, np.float32))})
+
+
+def firsts(likes: int, split: str) -> list[int]:
+    """Which like each moment of the user begins with."""
+    return [int(moment.relevant[0]) - 100 for moment in moments(of_likes(likes), split)]
+
+
+def test_the_last_five_likes_are_the_test_and_the_five_before_them_the_validation():
+    (test,), (validation,) = (moments(of_likes(30), split) for split in ("test", "validation"))
+    assert test.user == validation.user == 7
+    assert test.relevant.tolist() == [125, 126, 127, 128, 129]
+    assert validation.relevant.tolist() == [120, 121, 122, 123, 124]
+    assert test.liked.tolist() == test.seen.tolist() == list(range(100, 125))
+    assert validation.liked.tolist() == validation.seen.tolist() == list(range(100, 120))
+
+
+@pytest.mark.parametrize(
+    ("likes", "windows"),
+    [
+        (20, []),  # 10 before the validation, of which the retriever learns 6: no five are left
+        (21, [6]),
+        (30, [15]),  # the retriever's are the first 12; from 10 on would overlap
+        (60, [45, 40, 35, 30]),
+        (100, [85, 80, 75, 70, 65, 60, 55]),
+        (400, [385, 380, 375, 370, 365, 360, 355, 350, 345, 340, 335, 330]),  # twelve at most, the newest
+    ],
+)
+def test_a_ranker_trains_on_windows_of_five_from_the_newest_back_to_the_retrievers_share(likes, windows):
+    assert firsts(likes, "train") == windows
+
+
+def test_fifteen_likes_are_enough_for_a_split():
+    assert [firsts(15, split) for split in ("train", "validation", "test")] == [[], [5], [10]]
+    assert [firsts(14, split) for split in ("train", "validation", "test")] == [[], [], []]
+
+
+def test_the_retriever_learns_three_fifths_of_what_lies_before_the_validation():
+    for likes, share in ((15, 3), (30, 12), (100, 54)):
+        (history,) = retriever_histories(of_likes(likes))
+        assert history.tolist() == list(range(100, 100 + share))
+
+
+def test_the_retriever_learns_everything_of_users_who_are_not_split():
+    (history,) = retriever_histories(of_likes(14))
+    assert history.tolist() == list(range(100, 114))
+
+
+def test_films_that_were_not_liked_are_seen_and_never_wanted():
+    ratings = np.array([DISLIKED, LIKED] * 16, np.float32)
+    data = MovieLens((), {1: Events(np.arange(32), ratings)})
+    (test,) = moments(data, "test")
+    assert test.relevant.tolist() == [23, 25, 27, 29, 31]
+    assert test.liked.tolist() == [1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21]
+    assert test.seen.tolist() == list(range(23))
+    (history,) = retriever_histories(data)
+    assert history.tolist() == [1, 3, 5]
+
+
+@given(st.lists(st.sampled_from([DISLIKED, LIKED]), max_size=200))
+def test_no_like_is_learnt_by_the_retriever_and_wanted_by_a_split_or_wanted_twice(ratings):
+    data = MovieLens((), {1: Events(np.arange(len(ratings)), np.array(ratings, np.float32))})
+    taken = [*retriever_histories(data)[0].tolist()]
+    for split in ("train", "validation", "test"):
+        for moment in moments(data, split):
+            assert max([-1, *moment.seen.tolist()]) < moment.relevant.min()
+            assert set(moment.liked.tolist()) <= set(moment.seen.tolist())
+            taken += moment.relevant.tolist()
+    assert len(taken) == len(set(taken))
