@@ -59,7 +59,7 @@ def role(
     store: StoreUrl = None,
     runs: RunsDir = None,
 ) -> None:
-    """Give a user another role; it counts at once."""
+    """Change a user's role, at once."""
     with open_store_from_options(store, runs).transaction() as session:
         accounts.set_role(session, name, new)
     console.print(f"{escape(name)} is now {new}")
@@ -67,7 +67,7 @@ def role(
 
 @app.command(epilog="Example: `steer users password ann`")
 def password(name: Name, password_file: PasswordFile = None, store: StoreUrl = None, runs: RunsDir = None) -> None:
-    """Give a user another password; their sessions end."""
+    """Change a user's password, and end their sessions."""
     text = _password(password_file)
     with open_store_from_options(store, runs).transaction() as session:
         accounts.set_password(session, name, text)
@@ -76,7 +76,7 @@ def password(name: Name, password_file: PasswordFile = None, store: StoreUrl = N
 
 @app.command(epilog="Example: `steer users disable ann`")
 def disable(name: Name, store: StoreUrl = None, runs: RunsDir = None) -> None:
-    """Let a user in no more; what they made stays."""
+    """Disable a user; what they made stays."""
     with open_store_from_options(store, runs).transaction() as session:
         accounts.disable(session, name)
     console.print(f"{escape(name)} is disabled")
@@ -84,7 +84,7 @@ def disable(name: Name, store: StoreUrl = None, runs: RunsDir = None) -> None:
 
 @app.command(epilog="Example: `steer users enable ann`")
 def enable(name: Name, store: StoreUrl = None, runs: RunsDir = None) -> None:
-    """Let a user in again."""
+    """Enable a disabled user again."""
     with open_store_from_options(store, runs).transaction() as session:
         accounts.enable(session, name)
     console.print(f"{escape(name)} is enabled")
@@ -110,7 +110,7 @@ def revoke(
     store: StoreUrl = None,
     runs: RunsDir = None,
 ) -> None:
-    """Let nobody in with an API key any more."""
+    """Revoke an API key."""
     with open_store_from_options(store, runs).transaction() as session:
         revoked = accounts.revoke_key(session, key_id)
     console.print(f"the key {escape(revoked.name)} is revoked")

@@ -91,7 +91,7 @@ def promote(
 
 @app.command(epilog="Example: `steer models rollback customer_service`")
 def rollback(name: App, runs: RunsDir = None, store: StoreUrl = None) -> None:
-    """Let the version serve that served before the present one."""
+    """Let the version that served before the present one serve again."""
     from core.platform.versions import promotion
 
     _say(_sentence(promotion.rollback(_library(runs, store), name, operator())))

@@ -13,7 +13,7 @@ class NotFoundError(SteerError):
 
 
 class ConflictError(SteerError):
-    """Somebody else changed the same thing at the same time."""
+    """Another request changed the same thing at the same time."""
 
 
 class UnavailableError(SteerError):

@@ -20,7 +20,7 @@ from core.util.batching import Batch
 
 @dataclass(frozen=True)
 class OpenApp:
-    """An app at work.
+    """An opened app.
 
     Attributes:
         spec: Specification of the app.

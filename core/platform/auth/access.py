@@ -1,4 +1,4 @@
-"""Authenticators: of API keys and sessions, and, without accounts, of whoever sits at this machine."""
+"""Authenticators: API keys and sessions, or, without accounts, this machine's local user."""
 
 import hashlib
 import ipaddress
@@ -43,10 +43,10 @@ class Principal:
 
 
 class NoAuth:
-    """No accounts: whoever sits at this machine may do everything, but no site that their browser is on."""
+    """No accounts: the local user may do everything, other sites' pages in their browser nothing."""
 
     async def principal(self, connection: HTTPConnection) -> Principal | None:
-        """The one local user; None for another site's page, and for a name of somebody else's that leads here."""
+        """The one local user; None for another site's page, and for a foreign host name that leads here."""
         is_ours = is_loopback(connection.url.hostname or "") and is_from_own_page(connection)
         return Principal(LOCAL, "admin") if is_ours else None
 
@@ -65,7 +65,7 @@ class Accounts:
         self.sessions = URLSafeTimedSerializer(secret, salt=COOKIE, signer_kwargs=signer)
 
     async def principal(self, connection: HTTPConnection) -> Principal | None:
-        """Who sent a request; None for nobody known.
+        """Who sent a request; None for an unknown sender.
 
         Raises:
             SteerError: The store does not answer.
@@ -134,7 +134,7 @@ async def _current_principal(request: Request) -> Principal:
 
 
 def require(role: Role) -> Callable[[Request], Coroutine[Any, Any, Principal]]:
-    """A dependency that gives a route its principal, and lets nobody below a role pass.
+    """A dependency that gives a route its principal, and refuses everybody below a role.
 
     Args:
         role: Lowest role that may pass.

@@ -46,7 +46,7 @@ class AuthMiddleware:
 
 
 def check_public(host: str, *, auth: bool) -> None:
-    """Make sure that nobody but this machine's users gets in without an account.
+    """Check that only this machine's users can get in without an account.
 
     Args:
         host: Address to listen on.

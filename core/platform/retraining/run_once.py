@@ -1,4 +1,4 @@
-"""One round of `steer retrain`: look whether there is anything to do, do it, and say what came of it."""
+"""One round of `steer retrain`: retrain if there is a reason to, and report the outcome."""
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager

@@ -60,7 +60,7 @@ def everybody(session: Session) -> list[User]:
 
 
 def has_admin(session: Session) -> bool:
-    """Whether somebody can administer."""
+    """Whether there is an enabled admin."""
     return session.scalar(_enabled_admins.limit(1)) is not None
 
 
@@ -89,7 +89,7 @@ def set_password(session: Session, name: str, password: str) -> None:
 
 
 def disable(session: Session, name: str) -> None:
-    """Let a user in no more, neither with the password nor with a key, and end their sessions.
+    """Disable a user's password and keys, and end their sessions.
 
     Raises:
         NotFoundError: There is no such user.
@@ -101,7 +101,7 @@ def disable(session: Session, name: str) -> None:
 
 
 def enable(session: Session, name: str) -> None:
-    """Let a user in again, with the password and the keys that they had.
+    """Enable a user again, with the password and the keys that they had.
 
     Raises:
         NotFoundError: There is no such user.
@@ -170,7 +170,7 @@ def keys(session: Session) -> list[tuple[str, ApiKey]]:
 
 
 def revoke_key(session: Session, key_id: str) -> ApiKey:
-    """Let nobody in with an API key any more.
+    """Revoke an API key.
 
     Raises:
         NotFoundError: There is none of that id.

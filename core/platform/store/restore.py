@@ -83,7 +83,7 @@ def _names() -> str:
 
 
 def _lock(session: Session) -> None:
-    """Let nobody write until the end of the transaction, as is so in SQLite's anyway."""
+    """Keep others from writing until the end of the transaction, as SQLite's do anyway."""
     if _is_postgresql(session):
         session.execute(text(f"SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'"))
         session.execute(text(f"LOCK TABLE {_names()} IN ACCESS EXCLUSIVE MODE"))

@@ -56,7 +56,7 @@ def now() -> datetime:
 
 
 class User(Table):
-    """Somebody with an account. `role` is `viewer`, `agent` or `admin`."""
+    """A user account. `role` is `viewer`, `agent` or `admin`."""
 
     __tablename__ = "users"
 
@@ -104,7 +104,7 @@ class Decision(Table):
 
 
 class Feedback(Table):
-    """What somebody thinks of a decision: `value` from -1 (wrong) to 1 (right); the newest opinion counts.
+    """An opinion about a decision: `value` from -1 (wrong) to 1 (right); the newest opinion counts.
 
     `subject` names the item that the opinion is about, where a decision showed several; "" is the decision itself.
     """

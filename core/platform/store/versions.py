@@ -24,7 +24,7 @@ def next_number(session: Session, app: str) -> int:
 def add(
     session: Session, app: str, name: str, folder: str, fingerprint: str, metrics: Mapping[str, Any], note: str
 ) -> ModelVersion:
-    """Note a new version, which serves nobody yet.
+    """Register a new version, which does not serve yet.
 
     Args:
         session: Session of a transaction.

@@ -43,7 +43,7 @@ def export_version(library: Library, app: str, name: str, file: Path) -> Path:
 
 
 def import_version(library: Library, file: Path) -> ModelVersion:
-    """Register the version that an archive holds; it serves nobody until it is promoted.
+    """Register the version that an archive holds; it does not serve until it is promoted.
 
     Nothing of the archive is unpickled, run or followed, and nothing of it stays if it is refused: see
     `core.platform.versions.entries` for the archive itself, `core.platform.versions.contents` for what the files hold.

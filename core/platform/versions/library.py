@@ -40,7 +40,7 @@ class Library:
         self.store, self.folder = store, folder
 
     def register(self, task: Task, run: Run, metrics: Metrics, note: str = "") -> ModelVersion:
-        """Make a trained run a version of its task, which serves nobody until it is promoted.
+        """Make a trained run a version of its task, which does not serve until it is promoted.
 
         Args:
             task: Task with the settings and the data of the run.
@@ -81,7 +81,7 @@ class Library:
             return self.enter(staged, metrics, note, first_by=requested_by)
 
     def publish(self, task_class: type[Task], runs: Path) -> ModelVersion:
-        """Register the app's trained and evaluated run, which serves nobody until it is promoted.
+        """Register the app's trained and evaluated run, which does not serve until it is promoted.
 
         Args:
             task_class: Task of the app.

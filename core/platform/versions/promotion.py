@@ -1,4 +1,4 @@
-"""Which version serves: promotion, which refuses a worse one, and the way back."""
+"""Promotion of versions, which refuses a worse one, and rollback."""
 
 from collections.abc import Sequence
 
