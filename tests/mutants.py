@@ -1,6 +1,6 @@
 """`make mutants`: breaks the code in many small ways and tells which of them no test notices.
 
-mutmut makes the mutants of the modules that `[tool.mutmut]` in pyproject.toml lists and runs, for each, the listed tests
+mutmut makes the mutants of the modules that `[tool.mutmut]` in pyproject.toml lists and runs, for each, the tests there
 that reach it. It changes functions only, not constants of a module nor properties: what those are worth is pinned by
 tests with numbers worked out by hand. Mutants that are meant to survive stand in `mutants.toml`, each with its reason.
 """

@@ -186,7 +186,8 @@ from pathlib import Path
 from core.platform.inference.engine_process import EngineProcess
 from core.training.run import Run
 from tests.serving.test_engine_process import Small
-print(EngineProcess("small", Small, Run(Path("somewhere"))).pid, flush=True)
+process = EngineProcess("small", Small, Run(Path("somewhere")))
+print(process.pid, flush=True)
 time.sleep(60)
 """
     root = Path(__file__).parents[2]
