@@ -21,7 +21,7 @@ OLDER = {
         "algorithm": "all_action", "iterations": 4, "entropy": 0.2, "kl": 0.3, "kl_target": None, "clip_norm": 3.0,
         "gamma": 1.0, "gae_lambda": 0.95, "clip_range": 0.2, "clip_range_high": None, "value_weight": 0.5, "group": 8,
         "cg_steps": 10, "damping": 0.1, "weight_clip": 10.0, "weight_floor": 0.0, "environments": 128, "steps": 3,
-        "epochs": 2, "normalise_advantage": True,
+        "epochs": 2, "normalise_advantages": True,
     },
 }  # fmt: skip
 
@@ -41,7 +41,7 @@ OLDER = {
         (["rl.num_generations=4"], r"rl\.num_generations belongs to reinforce, grpo; rl\.algorithm is ppo"),
         (["rl.algorithm=a2c", "rl.batch_size=8"], r"rl\.batch_size belongs to ppo, trpo"),
         (["rl.kl=0.1"], r"rl\.kl is called rl\.kl_coef now"),
-        (["rl.normalise_reward=true"], r"rl\.normalise_reward is called rl\.normalize_reward now"),
+        (["rl.normalise_rewards=true"], r"rl\.normalise_rewards is called rl\.normalize_reward now"),
         (["linear.micro_batch=2"], r"linear\.micro_batch is called linear\.micro_batch_size now"),
         (
             ["rl.algorithm=grpo", "rl.n_envs=16", "rl.num_generations=7"],
