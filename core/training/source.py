@@ -15,32 +15,41 @@ _COUNTED_ELSEWHERE = {"presets", "title", "data_card"}
 
 @cache
 def source_fingerprint(task_class: type) -> str:
-    """Hash of the code that makes a task.
+    """Hash of the code in `source_files`; comments, docstrings, the layout and the presets do not count."""
+    trees = [(file.name, _Meaning().visit(_parsed(file))) for file in source_files(task_class)]
+    return hashlib.sha256(repr([(name, ast.dump(tree)) for name, tree in trees]).encode()).hexdigest()
 
-    That is the file of the class and of each of its bases outside `core`, and every file that these import, directly
-    or not, from their own folder. Comments, docstrings, the layout and the presets do not count.
+
+def source_files(task_class: type) -> list[Path]:
+    """The files that make a task, sorted.
+
+    These are the file of the class and of each of its bases outside `core`, and every file that one of them imports,
+    directly or not, from its own folder.
 
     Args:
         task_class: Class of the task.
     """
-    trees: dict[Path, ast.Module] = {}
+    found: set[Path] = set()
     for member in inspect.getmro(task_class):
         if member.__module__.partition(".")[0] not in {"core", *sys.stdlib_module_names}:
             file = getattr(sys.modules.get(member.__module__), "__file__", None)
             if file is not None:
-                _collect(Path(file).resolve(), member.__module__, Path(file).resolve().parent, trees)
-    said = sorted((path.name, ast.dump(_Meaning().visit(tree))) for path, tree in trees.items())
-    return hashlib.sha256(repr(said).encode()).hexdigest()
+                _collect(Path(file).resolve(), member.__module__, Path(file).resolve().parent, found)
+    return sorted(found)
 
 
-def _collect(file: Path, module: str, home: Path, trees: dict[Path, ast.Module]) -> None:
-    if file in trees or not file.is_relative_to(home):
+def _collect(file: Path, module: str, home: Path, found: set[Path]) -> None:
+    if file in found or not file.is_relative_to(home):
         return
-    trees[file] = ast.parse(file.read_text(encoding="utf-8"))
-    for name in _imports(trees[file], module):
+    found.add(file)
+    for name in _imports(_parsed(file), module):
         imported = _file_of(name)
         if imported is not None:
-            _collect(imported, name, home, trees)
+            _collect(imported, name, home, found)
+
+
+def _parsed(file: Path) -> ast.Module:
+    return ast.parse(file.read_text(encoding="utf-8"))
 
 
 def _imports(tree: ast.Module, module: str) -> Iterator[str]:
