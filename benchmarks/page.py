@@ -33,8 +33,10 @@ def _section(bench: dict[str, Any]) -> str:
 
 
 def _picture(bench: str, group: str, figures: dict[str, Any]) -> str:
-    """Of scores that one compares with one another; figures with targets stand for themselves."""
-    if not group or any(figure["target"] is not None for figure in figures.values()):
+    """Of scores that one compares with one another, or what the benchmark itself drew; targets stand for themselves."""
+    if not group:
+        return f"![{bench}](pictures/{bench}.png)\n\n" if (PICTURES / f"{bench}.png").is_file() else ""
+    if any(figure["target"] is not None for figure in figures.values()):
         return ""
     name = f"{bench}-{group}.png"
     draw(figures, group, PICTURES / name)
@@ -43,11 +45,14 @@ def _picture(bench: str, group: str, figures: dict[str, Any]) -> str:
 
 def _table(figures: dict[str, Any]) -> str:
     targets = any(figure["target"] is not None for figure in figures.values())
-    rows = ["| | value | 95 % interval |" + (" target | met |" if targets else "")]
-    rows.append("|---|---|---|" + ("---|---|" if targets else ""))
+    compared = any("before" in figure for figure in figures.values())
+    rows = ["| | value | 95 % interval |" + (" before |" if compared else "") + (" target | met |" if targets else "")]
+    rows.append("|---|---|---|" + ("---|" if compared else "") + ("---|---|" if targets else ""))
     for name, figure in figures.items():
         interval = f"[{_number(figure['low'])}, {_number(figure['high'])}]"
-        rows.append(f"| {name} | {_number(figure['value'])} | {interval} |" + (_target(figure) if targets else ""))
+        before = f" {_number(figure.get('before'))} |" if compared else ""
+        target = _target(figure) if targets else ""
+        rows.append(f"| {name} | {_number(figure['value'])} | {interval} |{before}{target}")
     return "\n".join([*rows, ""])
 
 
@@ -55,10 +60,13 @@ def _target(figure: dict[str, Any]) -> str:
     if figure["target"] is None:
         return " | |"
     sign = "≥" if figure["better"] == "higher" else "≤"
-    return f" {sign} {figure['target']:g} | {'yes' if figure['met'] else '**no**'} |"
+    met = "" if figure["met"] is None else "yes" if figure["met"] else "**no**"
+    return f" {sign} {figure['target']:g} | {met} |"
 
 
-def _number(value: float) -> str:
+def _number(value: float | None) -> str:
+    if value is None:
+        return "not measured"
     if abs(value) >= 1e4:
         return f"{value:,.0f}"
     return f"{value:.3f}" if value == 0 or abs(value) >= 1e-3 else f"{value:.1e}"

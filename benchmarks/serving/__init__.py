@@ -6,11 +6,12 @@ from typing import Any
 
 from rich.console import Console
 
+from benchmarks.runs import trained
 from benchmarks.serving.attacks import attacks
 from benchmarks.serving.bare import bare_rates
 from benchmarks.serving.kills import kills
 from benchmarks.serving.load import CLIENTS, under_load
-from benchmarks.serving.running import Server, trained
+from benchmarks.serving.running import Server
 from benchmarks.serving.soak import memory_slope
 from core.evaluation.bootstrap import Estimate
 from core.evaluation.figures import figure

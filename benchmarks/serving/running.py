@@ -1,7 +1,6 @@
 """A real server as a process of its own."""
 
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -12,26 +11,10 @@ from types import TracebackType
 from typing import Self
 
 import httpx
-from rich.console import Console
-
-from core.cli.workflow import train_tasks
-from core.training.loader import task_names
-from core.util.paths import runs_dir
 
 _PATIENCE_SECONDS = 300
 # All clients come from one address.
 _RATE = 1_000_000
-
-
-def trained(folder: Path, console: Console) -> Path:
-    """A folder with a trained run of each app: a copy of those that there are, and the others trained shortly."""
-    for name in task_names():
-        if (runs_dir() / name / "rl" / "model").is_dir():
-            shutil.copytree(runs_dir() / name, folder / name)
-    short = ["linear.iterations=1", "supervised.iterations=3", "rl.iterations=1"]
-    missing = [name for name in task_names() if not (folder / name).is_dir()]
-    train_tasks(missing, "quick", None, short, folder, console)
-    return folder
 
 
 class Server:

@@ -1,0 +1,21 @@
+"""Trained runs of the apps, for benchmarks that need policies at work."""
+
+import shutil
+from pathlib import Path
+
+from rich.console import Console
+
+from core.cli.workflow import train_tasks
+from core.training.loader import task_names
+from core.util.paths import runs_dir
+
+
+def trained(folder: Path, console: Console) -> Path:
+    """A folder with a trained run of each app: a copy of those that there are, and the others trained shortly."""
+    for name in task_names():
+        if (runs_dir() / name / "rl" / "model").is_dir():
+            shutil.copytree(runs_dir() / name, folder / name)
+    short = ["linear.iterations=1", "supervised.iterations=3", "rl.iterations=1"]
+    missing = [name for name in task_names() if not (folder / name).is_dir()]
+    train_tasks(missing, "quick", None, short, folder, console)
+    return folder
