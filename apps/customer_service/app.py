@@ -1,15 +1,15 @@
 """The app as the platform sees it."""
 
 from apps.customer_service.api import routes
-from apps.customer_service.chats import SupportChats
 from apps.customer_service.engine import SupportEngine
-from apps.customer_service.service import open_service
+from apps.customer_service.model import SupportModel
+from apps.customer_service.service import SupportService
 from apps.customer_service.task import CustomerService
 from apps.customer_service.texts import TEXTS
 from core.platform.apps.spec import AppSpec, Page
 
 
-def _page() -> Page[SupportChats]:
+def _page() -> Page[SupportService]:
     from apps.customer_service.tools import tools
     from apps.customer_service.ui import build
 
@@ -22,8 +22,8 @@ app = AppSpec(
     texts=TEXTS,
     task=CustomerService,
     engine=SupportEngine,
-    model=open_service,
-    service=SupportChats,
+    model=SupportModel,
+    service=SupportService,
     api=routes,
     page=_page,
 )

@@ -1,11 +1,11 @@
-"""The support desk's data: intents, what customers typed, help articles, past conversations."""
+"""The data set: intents, what customers typed, help articles, past conversations."""
 
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from core.data.readers import read_jsonl
 from core.training.task import Split
@@ -39,13 +39,13 @@ class Utterance(_Row):
 
 
 class Article(_Row):
-    """A help article; the main one of an intent carries a short reply."""
+    """A help article; the main one of an intent carries a short reply. Customers are shown id, title and body."""
 
     id: str
-    intent: str
     title: str
     body: str
-    template: str | None = None
+    intent: str = Field(exclude=True)
+    template: str | None = Field(default=None, exclude=True)
 
     @property
     def text(self) -> str:
@@ -53,14 +53,14 @@ class Article(_Row):
         return f"{self.title}. {self.body}"
 
 
-class Turn(_Row):
+class LoggedTurn(_Row):
     """One message of a conversation."""
 
     role: Literal["customer", "agent"]
     text: str
 
 
-class Conversation(_Row):
+class LoggedConversation(_Row):
     """A past chat between a customer and an agent."""
 
     id: str
@@ -68,7 +68,7 @@ class Conversation(_Row):
     opening: Literal["vague", "clear", "person"]
     outcome: Literal["solved", "handed_over", "abandoned", "wrong_answer"]
     split: Split
-    turns: list[Turn]
+    turns: list[LoggedTurn]
 
     @property
     def customer(self) -> list[str]:
@@ -77,13 +77,13 @@ class Conversation(_Row):
 
 
 @dataclass(frozen=True)
-class Desk:
+class SupportData:
     """Everything that the bot learns from."""
 
     intents: list[Intent]
     utterances: list[Utterance]
     articles: list[Article]
-    conversations: list[Conversation]
+    conversations: list[LoggedConversation]
     fingerprint: str
 
     @property
@@ -93,17 +93,17 @@ class Desk:
 
 
 @cache
-def load_support_data(folder: Path = DATA) -> Desk:
-    """Read a desk's four files.
+def load_support_data(folder: Path = DATA) -> SupportData:
+    """Read the four files of a data set.
 
     Raises:
         SteerError: a file is missing or malformed; the message names the line.
     """
     files = [folder / f"{name}.jsonl" for name in ("intents", "utterances", "articles", "conversations")]
-    return Desk(
+    return SupportData(
         read_jsonl(files[0], Intent),
         read_jsonl(files[1], Utterance),
         read_jsonl(files[2], Article),
-        read_jsonl(files[3], Conversation),
+        read_jsonl(files[3], LoggedConversation),
         "".join(sha256_of(file) for file in files),
     )

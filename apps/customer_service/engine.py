@@ -1,19 +1,26 @@
 """What computes for the bot: retrieval, the policy, and the sentences that answer."""
 
+import re
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 import torch
 
 from apps.customer_service.data import Article
-from apps.customer_service.environment import ASK_BACK, CANDIDATES, DECLINE, HAND_OVER
+from apps.customer_service.environment import ASK_BACK
 from apps.customer_service.knowledge import Messages
-from apps.customer_service.replies import Action, Choice, Reply, Source
-from apps.customer_service.sentences import best_sentences
+from apps.customer_service.rewards import FixedAction
 from apps.customer_service.task import CustomerService
+from core.models.encoder import TextEncoder
 from core.rl.explore import Explorer
 from core.training.loader import open_task
 from core.training.run import Run, trained_policy
+
+ReplyAction = Literal["answer"] | FixedAction
+
+_CHOICES = 3
+_END_OF_SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z0-9\"'(])")
 
 
 @dataclass(frozen=True)
@@ -23,6 +30,40 @@ class Asked:
     messages: Messages
     may_ask: bool
     explorer: Explorer
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the policy decided.
+
+    Attributes:
+        state: Messages and ids of the candidates, from which the observation can be made again.
+        action: Id of the article that answers, or name of a fixed action.
+        propensity: Probability with which the bot does that in this state.
+    """
+
+    state: dict[str, Any]
+    action: str
+    propensity: float
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What the bot does next.
+
+    Attributes:
+        action: What it does, in a field of its own, so that no text can pretend to be one.
+        text: Text for the customer; empty where the page words the action in the customer's language.
+        sources: The article that answers, or the articles that a question back is about.
+        confidence: Probability of the action under the policy, between 0 and 1.
+        choice: What was decided, to learn from; None where a person decided.
+    """
+
+    action: ReplyAction
+    text: str
+    sources: list[Article]
+    confidence: float
+    choice: Choice | None = None
 
 
 class SupportEngine:
@@ -51,35 +92,38 @@ class SupportEngine:
     def _reply(self, asked: Asked, probs: torch.Tensor, candidates: np.ndarray) -> Reply:
         if not asked.may_ask:
             probs[ASK_BACK] = 0
-        action, propensity = asked.explorer.choose(probs.numpy().astype(np.float64))
-        articles = [self._maker.knowledge.article(int(row)) for row in candidates]
+        number, propensity = asked.explorer.choose(probs.numpy().astype(np.float64))
+        shares = probs / probs.sum()
+        actions = self._maker.actions(candidates)
+        action, articles = actions[number], [each for each in actions if isinstance(each, Article)]
         state = {"messages": list(asked.messages), "candidates": [article.id for article in articles]}
-        choice = Choice(state, action, propensity)
-        if action < CANDIDATES:
-            confidence = self._same_intent(probs, articles, action)
-            return self._answer(articles[action], asked.messages[-1], confidence, choice)
-        kinds: dict[int, Action] = {ASK_BACK: "ask_back", HAND_OVER: "hand_over", DECLINE: "decline"}
-        sources = self._choices(probs, articles) if action == ASK_BACK else []
-        return Reply(kinds[action], "", sources, float(probs[action] / probs.sum()), choice)
-
-    def _answer(self, article: Article, message: str, confidence: float, choice: Choice) -> Reply:
-        text = article.template or best_sentences(article.body, message, self._maker.knowledge.encoder)
-        return Reply("answer", text, [source(article)], confidence, choice)
-
-    def _same_intent(self, probs: torch.Tensor, articles: list[Article], chosen: int) -> float:
-        """Probability that what the chosen article is about is what the customer wants."""
-        about = [at for at, article in enumerate(articles) if article.intent == articles[chosen].intent]
-        return float(probs[about].sum() / probs.sum())
-
-    def _choices(self, probs: torch.Tensor, articles: list[Article]) -> list[Source]:
-        """Articles of the three likeliest intents, one each, for the customer to pick from."""
-        likeliest = np.argsort(-probs[:CANDIDATES].numpy(), kind="stable")
-        by_intent: dict[str, Article] = {}
-        for at in likeliest:
-            by_intent.setdefault(articles[at].intent, articles[at])
-        return [source(article) for article in list(by_intent.values())[:3]]
+        if not isinstance(action, Article):
+            sources = _likeliest(articles, shares) if action == "ask_back" else []
+            return Reply(action, "", sources, float(shares[number]), Choice(state, action, propensity))
+        # What the article is about is right as often as any article of that intent would be.
+        same = [at for at, article in enumerate(articles) if article.intent == action.intent]
+        text = action.template or best_sentences(action.body, asked.messages[-1], self._maker.knowledge.encoder)
+        return Reply("answer", text, [action], float(shares[same].sum()), Choice(state, action.id, propensity))
 
 
-def source(article: Article) -> Source:
-    """An article as what a reply rests on."""
-    return Source(article.id, article.title, article.body)
+def best_sentences(body: str, question: str, encoder: TextEncoder, most: int = 2) -> str:
+    """The sentences of `body` nearest in meaning to `question`, in the article's own order.
+
+    Args:
+        body: Text of an article.
+        question: Message of a customer.
+        encoder: Frozen encoder; similarity is the cosine of its vectors.
+        most: Number of sentences to take.
+    """
+    sentences = [sentence.strip() for sentence in _END_OF_SENTENCE.split(body) if sentence.strip()]
+    vectors = encoder.embed([question, *sentences])
+    nearest = sorted((-(vectors[1:] @ vectors[0])).argsort(kind="stable")[:most])
+    return " ".join(sentences[at] for at in nearest)
+
+
+def _likeliest(articles: list[Article], shares: torch.Tensor) -> list[Article]:
+    """Articles of the likeliest intents, one each, for the customer to pick from."""
+    by_intent: dict[str, Article] = {}
+    for at in np.argsort(-shares[: len(articles)].numpy(), kind="stable"):
+        by_intent.setdefault(articles[at].intent, articles[at])
+    return list(by_intent.values())[:_CHOICES]

@@ -4,7 +4,7 @@ State: the conversation so far and the candidates that retrieval found for it. A
 candidates, or one of `FIXED_ACTIONS`. Transition: asked back, the customer says more. Reward: `rewards.py`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -12,47 +12,41 @@ import numpy as np
 from gymnasium import spaces
 from gymnasium.vector.utils import batch_space
 
-from apps.customer_service.data import OFF_TOPIC, Desk
+from apps.customer_service.data import OFF_TOPIC, SupportData
 from apps.customer_service.knowledge import CANDIDATES, FEATURES, Knowledge, Messages
+from apps.customer_service.rewards import FIXED_ACTIONS, MAX_ASKS, Action, Truth, outcome
 from core.envs.episodes import EpisodeEnv
 from core.envs.observations import Observations
 from core.envs.text_space import text_space
 from core.models.encoder import TextEncoder
+from core.rewards.reward import Reward
 from core.training.task import Split
 from core.util.lru_cache import LRUCache
 
-FIXED_ACTIONS = ("ask_back", "hand_over", "decline")
 ASK_BACK, HAND_OVER, DECLINE = (CANDIDATES + at for at in range(len(FIXED_ACTIONS)))
 ACTIONS = CANDIDATES + len(FIXED_ACTIONS)
-MAX_ASKS = 2
 STATE_FEATURES = FEATURES + 1
 _REMEMBERED, _REMEMBERED_WHEN_SERVING = 20_000, 2_000
 
 
-@dataclass(frozen=True)
-class Episode:
-    """One customer.
+@dataclass(frozen=True, kw_only=True)
+class Customer(Truth):
+    """One customer: what they want, and what they say.
 
     Attributes:
-        messages: what the customer types at first, and then each time the bot asks back.
-        intents: any of these is what the customer wants to know.
-        wants: an answer, a person, or nothing that the shop could give.
-        vague: whether the first message cannot be answered.
+        messages: What the customer types at first, and then each time the bot asks back.
     """
 
     messages: tuple[str, str, str]
-    intents: frozenset[str]
-    wants: Literal["answer", "person", "nothing"]
-    vague: bool
 
 
-def episodes(desk: Desk, split: Split, seed: int = 0) -> list[Episode]:
+def customers(data: SupportData, split: Split, seed: int = 0) -> list[Customer]:
     """Every customer of a split: each utterance, then each conversation.
 
     A customer who is asked back without need says the same in other words: another utterance of the same intent.
     """
     generator = np.random.default_rng(seed)
-    utterances = [utterance for utterance in desk.utterances if utterance.split == split]
+    utterances = [utterance for utterance in data.utterances if utterance.split == split]
     same: dict[str, list[str]] = {}
     for utterance in utterances:
         for intent in utterance.intents:
@@ -62,27 +56,33 @@ def episodes(desk: Desk, split: Split, seed: int = 0) -> list[Episode]:
         options = [text for intent in intents for text in same.get(intent, []) if text not in said]
         return options[generator.integers(len(options))] if options else said[-1]
 
-    def wants(intents: list[str]) -> Literal["answer", "person", "nothing"]:
+    def customer(intents: list[str], messages: Sequence[str], *, vague: bool) -> Customer:
+        wants: Literal["answer", "person", "nothing"] = "person" if set(intents) & data.hand_over_intents else "answer"
         if intents == [OFF_TOPIC]:
-            return "nothing"
-        return "person" if set(intents) & desk.hand_over_intents else "answer"
+            wants = "nothing"
+        first, second, third = messages
+        return Customer(messages=(first, second, third), intents=frozenset(intents), wants=wants, vague=vague)
 
     found = []
     for u in utterances:
         second = other_words(u.intents, u.text)
         third = other_words(u.intents, u.text, second)
-        found.append(Episode((u.text, second, third), frozenset(u.intents), wants(u.intents), vague=False))
-    for c in (conversation for conversation in desk.conversations if conversation.split == split):
+        found.append(customer(u.intents, (u.text, second, third), vague=False))
+    for c in (conversation for conversation in data.conversations if conversation.split == split):
         vague = c.opening == "vague"
         said = c.customer[: 1 + MAX_ASKS] if vague else c.customer[:1]
         while len(said) < 1 + MAX_ASKS:
             said = [*said, other_words([c.intent], *said)]
-        found.append(Episode((said[0], said[1], said[2]), frozenset([c.intent]), wants([c.intent]), vague))
+        found.append(customer([c.intent], said, vague=vague))
     return found
 
 
 class StateBuilder:
-    """Turns conversations into states; remembers what retrieval found for each."""
+    """Turns conversations into states, and the numbers of actions in them into actions.
+
+    Args:
+        knowledge: Articles, of which retrieval finds the candidates; what it found is remembered.
+    """
 
     def __init__(self, knowledge: Knowledge) -> None:
         self.knowledge = knowledge
@@ -106,6 +106,14 @@ class StateBuilder:
             "features": np.concatenate([features, asked_column], axis=-1),
         }
 
+    def actions(self, candidates: Iterable[int]) -> list[Action]:
+        """What each action number stands for.
+
+        Args:
+            candidates: Row of the state's column `candidates`.
+        """
+        return [*(self.knowledge.article(int(row)) for row in candidates), *FIXED_ACTIONS]
+
     def _find(self, conversations: list[Messages]) -> Iterable[tuple[np.ndarray, np.ndarray]]:
         found = self.knowledge.find(conversations)
         return zip(found.articles, found.features, strict=True)
@@ -115,25 +123,30 @@ class SupportEnv(EpisodeEnv):
     """Conversations with simulated customers.
 
     Args:
-        customers: one episode each.
-        maker: makes states.
-        rewards: see `apps.customer_service.rewards`.
-        num_envs: conversations side by side.
-        shuffle: see `EpisodeEnv`.
+        customers: Customers, one episode each.
+        maker: Makes the states.
+        reward: What an action is worth.
+        num_envs: Number of conversations side by side.
+        shuffle: Whether customers come in random order, see `EpisodeEnv`.
     """
 
     def __init__(
-        self, customers: list[Episode], maker: StateBuilder, rewards: dict[str, float], num_envs: int, *, shuffle: bool
+        self,
+        customers: list[Customer],
+        maker: StateBuilder,
+        reward: Reward[int, Action, Truth],
+        num_envs: int,
+        *,
+        shuffle: bool,
     ) -> None:
         super().__init__(num_envs, len(customers), ACTIONS, shuffle=shuffle)
-        self.customers, self.maker, self.rewards = customers, maker, rewards
-        self.intents = np.array([article.intent for article in maker.knowledge.articles])
+        self.customers, self.maker, self.reward = customers, maker, reward
         self.said: list[Messages] = [()] * num_envs
         self._states: dict[str, Any] = {}
         self.single_observation_space = spaces.Dict(
             {
                 "text": text_space(),
-                "candidates": spaces.Box(0, len(self.intents), (CANDIDATES,), np.int64),
+                "candidates": spaces.Box(0, len(maker.knowledge.articles), (CANDIDATES,), np.int64),
                 "features": spaces.Box(-np.inf, np.inf, (CANDIDATES, STATE_FEATURES), np.float32),
             }
         )
@@ -150,23 +163,12 @@ class SupportEnv(EpisodeEnv):
         return self._states
 
     def act(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
-        outcomes = [self._outcome(slot, int(action)) for slot, action in enumerate(actions[:, 0])]
-        rewards = np.array([self.rewards[outcome] for outcome in outcomes])
-        return rewards, np.array([outcome != "ask_back" for outcome in outcomes]), {"outcome": outcomes}
-
-    def _outcome(self, slot: int, action: int) -> str:
-        customer = self.customers[self.rows[slot]]
-        if action == ASK_BACK:
-            if len(self.said[slot]) > MAX_ASKS:
-                return "customer_left"
-            self.said[slot] = customer.messages[: len(self.said[slot]) + 1]
-            return "ask_back"
-        if action == HAND_OVER:
-            return "right_hand_over" if customer.wants == "person" else "needless_hand_over"
-        if action == DECLINE:
-            return "right_decline" if customer.wants == "nothing" else "wrong_decline"
-        intent = self.intents[self._states["candidates"][slot, action]]
-        # A vague opening tells nobody the answer: hitting it by luck is not understanding.
-        guessed = customer.vague and len(self.said[slot]) == 1
-        right = customer.wants == "answer" and intent in customer.intents and not guessed
-        return "right_answer" if right else "wrong_answer"
+        rewards, outcomes = np.zeros(self.num_envs), []
+        for slot, number in enumerate(actions[:, 0]):
+            action = self.maker.actions(self._states["candidates"][slot])[number]
+            customer, asked = self.customers[self.rows[slot]], len(self.said[slot]) - 1
+            rewards[slot] = self.reward(asked, action, customer)
+            outcomes.append(outcome(asked, action, customer))
+            if outcomes[-1] == "ask_back":
+                self.said[slot] = customer.messages[: asked + 2]
+        return rewards, np.array([each != "ask_back" for each in outcomes]), {"outcome": outcomes}

@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
+from torch import Tensor, nn
 
-from apps.customer_service.data import Article, Desk
+from apps.customer_service.data import Article, SupportData
 from core.models.encoder import TextEncoder
 from core.retrieval.dense import DenseIndex
 from core.retrieval.fusion import reciprocal_rank_fusion
@@ -41,19 +43,19 @@ class Knowledge:
     """Searchable articles and the questions of the log that they answered.
 
     Args:
-        desk: articles, and the log, of which the training split is used.
-        encoder: frozen.
+        data: Articles, and the log, of which the training split is used.
+        encoder: Frozen encoder, whose cosines are similarities.
     """
 
-    def __init__(self, desk: Desk, encoder: TextEncoder) -> None:
+    def __init__(self, data: SupportData, encoder: TextEncoder) -> None:
         self.encoder = encoder
-        self.articles = [article for article in desk.articles if article.intent not in desk.hand_over_intents]
-        encoder.preload(_searched(desk))
+        self.articles = [article for article in data.articles if article.intent not in data.hand_over_intents]
+        encoder.preload(_searched(data))
         self.vectors = encoder.embed([article.text for article in self.articles])
         titles = encoder.embed([article.title for article in self.articles])
         self._passages = DenseIndex(np.concatenate([titles, self.vectors]))
         self._passage_owner = np.tile(np.arange(len(self.articles)), 2)
-        self._questions, self._question_owner = self._answered_questions(desk)
+        self._questions, self._question_owner = self._answered_questions(data)
         self._question_index = DenseIndex(encoder.embed(self._questions))
         self._words = WordIndex([article.text for article in self.articles] + self._questions)
         self._word_owner = np.concatenate([np.arange(len(self.articles)), self._question_owner])
@@ -109,14 +111,14 @@ class Knowledge:
             np.maximum.at(best[at], owner[rows[at][shown]], scores[at][shown])
         return best
 
-    def _answered_questions(self, desk: Desk) -> tuple[list[str], np.ndarray]:
+    def _answered_questions(self, data: SupportData) -> tuple[list[str], np.ndarray]:
         """Questions of the training split with one answerable intent, each with the article nearest to it."""
         by_intent: dict[str, list[int]] = {}
         for row, article in enumerate(self.articles):
             by_intent.setdefault(article.intent, []).append(row)
         logged = [
             (utterance.text, by_intent[utterance.intents[0]])
-            for utterance in desk.utterances
+            for utterance in data.utterances
             if utterance.split == "train" and len(utterance.intents) == 1 and utterance.intents[0] in by_intent
         ]
         texts = [text for text, _ in logged]
@@ -131,7 +133,20 @@ class Knowledge:
         return self.articles[row]
 
 
-def _searched(desk: Desk) -> list[str]:
+def _searched(data: SupportData) -> list[str]:
     """Every text that the indices hold, and a few more."""
-    articles = [text for article in desk.articles for text in (article.text, article.title)]
-    return articles + [utterance.text for utterance in desk.utterances if utterance.split == "train"]
+    articles = [text for article in data.articles for text in (article.text, article.title)]
+    return articles + [utterance.text for utterance in data.utterances if utterance.split == "train"]
+
+
+class ArticleTable(nn.Module):
+    """Frozen article vectors by row number."""
+
+    def __init__(self, vectors: np.ndarray) -> None:
+        super().__init__()
+        self.vectors: Tensor
+        self.register_buffer("vectors", torch.from_numpy(vectors), persistent=False)
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """Vectors of the articles at `rows`, shape (*rows.shape, width)."""
+        return self.vectors[rows]

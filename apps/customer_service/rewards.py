@@ -1,10 +1,73 @@
-"""What each outcome of a conversation is worth."""
+"""What a customer wants, what the bot may do about it, and what that is worth.
 
-from collections.abc import Mapping
+Actions are named by what they are: an article that answers, or one of `FIXED_ACTIONS`.
+"""
 
-from core.util.errors import SteerError
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
 
-DEFAULTS = {
+from apps.customer_service.data import Article
+from core.rewards.reward import Reward
+
+MAX_ASKS = 2
+
+FixedAction = Literal["ask_back", "hand_over", "decline"]
+FIXED_ACTIONS: tuple[FixedAction, ...] = ("ask_back", "hand_over", "decline")
+Action = Article | FixedAction
+
+
+@dataclass(frozen=True, kw_only=True)
+class Truth:
+    """What a customer wants.
+
+    Attributes:
+        wants: An answer, a person, or nothing that the shop could give.
+        intents: Intents of which any is what the customer wants to know.
+        vague: Whether the first message cannot be answered.
+    """
+
+    wants: Literal["answer", "person", "nothing"]
+    intents: frozenset[str] = frozenset()
+    vague: bool = False
+
+
+def outcome(asked: int, action: Action, truth: Truth) -> str:
+    """What comes of an action, by its name among the weights.
+
+    Args:
+        asked: Number of times that the bot has asked back in this conversation.
+        action: Article that answers, or a fixed action.
+        truth: What the customer wants.
+    """
+    if isinstance(action, Article):
+        # A vague opening tells nobody the answer: hitting it by luck is not understanding.
+        guessed = truth.vague and asked == 0
+        right = truth.wants == "answer" and action.intent in truth.intents and not guessed
+        return "right_answer" if right else "wrong_answer"
+    if action == "ask_back":
+        return "ask_back" if asked < MAX_ASKS else "customer_left"
+    if action == "hand_over":
+        return "right_hand_over" if truth.wants == "person" else "needless_hand_over"
+    return "right_decline" if truth.wants == "nothing" else "wrong_decline"
+
+
+def is_right(asked: int, action: Action, truth: Truth) -> bool:
+    """Whether an action gives the customer what they want; arguments as of `outcome`."""
+    return outcome(asked, action, truth) in ("right_answer", "right_hand_over", "right_decline")
+
+
+def _happens(name: str) -> Callable[[int, Action, Truth], float]:
+    return lambda asked, action, truth: float(outcome(asked, action, truth) == name)
+
+
+def _length(asked: int, action: Action, truth: Truth) -> float:
+    """Words that an answer gives to read: the article's short reply, or the article where it has none."""
+    del asked, truth
+    return float(len((action.template or action.body).split())) if isinstance(action, Article) else 0.0
+
+
+_OUTCOMES = {
     "right_answer": 1.0,
     "wrong_answer": -1.5,
     "ask_back": -0.2,
@@ -15,14 +78,37 @@ DEFAULTS = {
     "customer_left": -0.5,
 }
 
+# The state of a conversation, as far as the reward depends on it, is how often the bot has asked back.
+REWARD: Reward[int, Action, Truth] = Reward(
+    {**{name: _happens(name) for name in _OUTCOMES}, "length": _length}, {**_OUTCOMES, "length": 0.0}
+)
 
-def weights(settings: Mapping[str, float]) -> dict[str, float]:
-    """The defaults, with what `settings` changes.
 
-    Raises:
-        SteerError: a name that no outcome has.
+class RewardWithFollowUp(Reward[int, Action, Truth]):
+    """The reward of a conversation whose rest nobody plays: a question back is paid together with what it leads to.
+
+    That is taken to be the right answer where asking was right, and a needless hand-over elsewhere; of either, the
+    outcome alone counts.
     """
-    unknown = sorted(set(settings) - set(DEFAULTS))
-    if unknown:
-        raise SteerError(f"unknown reward {unknown[0]!r}; there are {', '.join(DEFAULTS)}")
-    return {**DEFAULTS, **settings}
+
+    def __call__(self, asked: int, action: Action, truth: Truth) -> float:
+        paid = float(super().__call__(asked, action, truth))
+        if action != "ask_back":
+            return paid
+        return paid + self.weights["right_answer" if truth.vague else "needless_hand_over"]
+
+
+def truth_of(action: Action) -> Truth:
+    """What the customer wants where the action is the one right thing to do."""
+    if isinstance(action, Article):
+        return Truth(wants="answer", intents=frozenset([action.intent]))
+    wanted: dict[FixedAction, Truth] = {
+        "ask_back": Truth(wants="answer", vague=True),
+        "hand_over": Truth(wants="person"),
+        "decline": Truth(wants="nothing"),
+    }
+    return wanted[action]
+
+
+# A customer whom no action but the answer to another question would help: every action is plainly wrong.
+MISUNDERSTOOD = Truth(wants="answer")

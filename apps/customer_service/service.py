@@ -1,67 +1,289 @@
-"""The bot: a reply to a conversation."""
+"""The one facade of the app: conversations that are kept, replies, opinions, articles."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from transformers import AutoTokenizer
-
-from apps.customer_service.engine import Asked, SupportEngine, source
-from apps.customer_service.environment import MAX_ASKS
-from apps.customer_service.replies import Reply, Source
-from apps.customer_service.task import CustomerService
-from core.models.weights import resolve
-from core.platform.inference.engine import Engine
+from apps.customer_service import tables
+from apps.customer_service.data import Article
+from apps.customer_service.engine import Reply
+from apps.customer_service.model import MAX_MESSAGE, SupportModel
+from apps.customer_service.rewards import MAX_ASKS
+from apps.customer_service.tables import Conversation, Turn
+from apps.customer_service.views import ChatTurn, ConversationSummary, summary, to_article, turn_views
+from core.platform.auth.access import Principal
+from core.platform.inference.drift import WATCH
+from core.platform.inference.metrics import DECISIONS, FEEDBACK
+from core.platform.store import decisions
+from core.platform.store.database import Session, Store
+from core.platform.versions.live import LiveModel
 from core.rl.explore import Explorer
-from core.training.loader import open_task
-from core.training.run import Run
-from core.training.task import Task
-from core.util.text_input import check_text
+from core.util.errors import ConflictError, NotFoundError
 
-MAX_MESSAGE = 4_000
+__all__ = ["MAX_MESSAGE", "Article", "SupportService"]
+
+APP = "customer_service"
+_TRIES = 5
+_NOT_YOURS = "There is no such conversation of yours."
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What the next turn of a conversation depends on.
+
+    Attributes:
+        conversation: Its id.
+        last: Its last turns, oldest first.
+        answered: What answered the message that was sent with the same key.
+    """
+
+    conversation: str
+    last: Sequence[Turn] = ()
+    answered: ChatTurn | None = None
+
+    @property
+    def length(self) -> int:
+        """Number of all turns."""
+        return self.last[-1].number + 1 if self.last else 0
 
 
 class SupportService:
-    """Replies to the conversations of many customers at once; keeps nothing of them.
+    """Keeps conversations, and lets each be seen by its owner and by agents only.
 
     Args:
-        task: with the settings that the policy was trained with.
-        engine: that computes, see `apps.customer_service.engine`.
+        store: Store that keeps them.
+        models: Model of the version that serves at the moment.
+        explorer: Picks actions by their probability.
     """
 
-    def __init__(self, task: Task, engine: Engine[SupportEngine]) -> None:
-        assert isinstance(task, CustomerService)
-        self.task, self.engine = task, engine
-        self._known = {article.id: article for article in task.desk.articles}
-        self._tokenizer = AutoTokenizer.from_pretrained(resolve(task.settings.encoder.name))
+    def __init__(self, store: Store, models: LiveModel[SupportModel], explorer: Explorer) -> None:
+        self._store, self._models, self._explorer = store, models, explorer
+        self._keep_articles()
 
-    async def reply(self, earlier: list[str], message: str, explorer: Explorer | None = None) -> Reply:
-        """Decide what to do about a conversation.
+    async def start(self, principal: Principal) -> str:
+        """Begin a conversation of the principal's; its id."""
+        return await self._store.write(lambda session: tables.start(session, APP, principal.name).id)
+
+    async def newest(self, principal: Principal, count: int, *, mine: bool = False) -> list[ConversationSummary]:
+        """The newest conversations that the principal may see, the newest first.
 
         Args:
-            earlier: the customer's messages since the last answer, oldest first.
-            message: the newest.
-            explorer: picks the action by its probability; without one, the best is taken.
+            principal: Who asks.
+            count: Number of conversations at most.
+            mine: Whether to leave out those of others, which agents may see.
+        """
+        owner = None if principal.is_at_least("agent") and not mine else principal.name
+        found = await self._store.read(lambda session: tables.newest(session, APP, owner, count))
+        return [summary(*each) for each in found]
+
+    async def turns(self, principal: Principal, conversation_id: str) -> list[ChatTurn]:
+        """A conversation, oldest turn first.
 
         Raises:
-            SteerError: the message is empty, too long, or not text, or too many requests wait.
+            NotFoundError: It is not there, or not the principal's.
         """
-        message = check_text(message, max_length=MAX_MESSAGE, what="a message")
-        messages = (*earlier[-MAX_ASKS:], message)
-        may_ask = len(earlier) < MAX_ASKS  # nobody is asked a third time
-        return await self.engine.answer(SupportEngine.replies, Asked(messages, may_ask, explorer or Explorer()))
 
-    def sources(self, articles: Sequence[str]) -> list[Source]:
-        """The articles of some ids, without those that are no longer there."""
-        return [source(self._known[article]) for article in articles if article in self._known]
+        def found(session: Session) -> tuple[Conversation | None, list[ChatTurn]]:
+            return tables.find(session, APP, conversation_id), turn_views(
+                session, APP, tables.turns(session, conversation_id)
+            )
+
+        talk, turns = await self._store.read(found)
+        if talk is None or not principal.may_see(talk.owner):
+            raise NotFoundError(_NOT_YOURS)
+        return turns
+
+    async def say(self, principal: Principal, conversation_id: str, message: str, key: str | None = None) -> ChatTurn:
+        """Add the principal's message and the bot's reply.
+
+        Args:
+            principal: Who asks; only the owner speaks in a conversation.
+            conversation_id: Id of the conversation.
+            message: Message as typed.
+            key: Key of the sender's choice; a message that is sent again with the same key gets the same reply.
+
+        Returns:
+            The reply, which is on disk when this returns.
+
+        Raises:
+            NotFoundError: There is no such conversation of the principal's.
+            ConflictError: Several messages came at the same time, and others were faster again and again.
+            SteerError: The message is empty, too long, or not text.
+        """
+        for _ in range(_TRIES):
+            known = await self._known(principal, conversation_id, key)
+            if known.answered is not None:
+                return known.answered
+            reply, version = await self._reply(_unanswered(known.last), message)
+            turn = await self._append(principal, known, message, key, reply, version)
+            if turn is not None:
+                return turn
+        raise ConflictError("Several messages came at the same time; please send yours again.")
+
+    async def start_with(self, principal: Principal, message: str, earlier: Sequence[str] = ()) -> tuple[str, ChatTurn]:
+        """Begin a conversation with a message.
+
+        Args:
+            principal: Who asks.
+            message: Message as typed.
+            earlier: Messages that the bot has only asked back about elsewhere, oldest first.
+
+        Returns:
+            Id of the conversation, and the bot's reply.
+
+        Raises:
+            SteerError: The message is empty, too long, or not text.
+        """
+        reply, version = await self._reply(list(earlier), message)
+        conversation_id = await self.start(principal)
+        turn = await self._append(principal, _Known(conversation_id), message, None, reply, version)
+        assert turn is not None  # nobody else knows of the conversation yet
+        return conversation_id, turn
+
+    async def hand_over(self, principal: Principal, conversation_id: str, wish: str) -> ChatTurn:
+        """Note that the customer asked for a person, which is always obeyed.
+
+        Raises:
+            NotFoundError: There is no such conversation of the principal's.
+            ConflictError: Other messages came at the same time.
+        """
+        known = await self._known(principal, conversation_id)
+        turn = await self._append(principal, known, wish, None, Reply("hand_over", "", [], 1.0), None)
+        if turn is None:
+            raise ConflictError("Another message came at the same time; please ask again.")
+        return turn
+
+    async def take_back(self, principal: Principal, conversation_id: str) -> str | None:
+        """Remove the principal's last message and its reply; the message, or None where there is none.
+
+        Raises:
+            NotFoundError: There is no such conversation of the principal's.
+        """
+        talk = (await self._known(principal, conversation_id)).conversation
+        return await self._store.write(lambda session: tables.take_back(session, talk))
+
+    async def remove(self, principal: Principal, conversation_id: str) -> None:
+        """Delete a conversation.
+
+        Raises:
+            NotFoundError: There is no such conversation of the principal's.
+        """
+        talk = (await self._known(principal, conversation_id)).conversation
+        await self._store.write(lambda session: tables.remove(session, talk))
+
+    async def judge(self, principal: Principal, decision_id: str, value: float, comment: str = "") -> None:
+        """Keep what the principal thinks of a reply of theirs; agents may judge any.
+
+        Args:
+            principal: Who says so.
+            decision_id: Id of the decision that led to the reply.
+            value: Opinion from -1 (wrong) to 1 (right).
+            comment: Opinion in words.
+
+        Raises:
+            NotFoundError: There is no such decision that the principal may see.
+        """
+        found = await self._store.read(lambda session: decisions.find(session, APP, decision_id))
+        if found is None or not principal.may_see(found.owner):
+            raise NotFoundError("There is no such reply of yours.")
+        about = {"comment": comment} if comment else {}
+        await self._store.write(lambda session: decisions.judge(session, decision_id, principal.name, value, about))
+        FEEDBACK.labels(APP, "good" if value > 0 else "bad").inc()
+        WATCH.note(APP, "outcomes", value)
+
+    async def articles(self, count: int, after: str) -> list[Article]:
+        """Articles in the order of their ids, behind the id `after`."""
+        return await self._store.read(
+            lambda session: [to_article(document) for document in tables.documents(session, APP, count, after)]
+        )
+
+    async def article(self, article_id: str) -> Article:
+        """The article of an id.
+
+        Raises:
+            NotFoundError: There is none.
+        """
+        found = await self._store.read(lambda session: tables.document(session, APP, article_id))
+        if found is None:
+            raise NotFoundError("There is no such article.")
+        return to_article(found)
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text, as the policy's encoder counts them."""
-        return [len(ids) for ids in self._tokenizer(list(texts))["input_ids"]]
+        return self._models.current[0].count_tokens(texts)
+
+    async def _known(self, principal: Principal, conversation_id: str, key: str | None = None) -> _Known:
+        """What the next turn of a conversation of the principal's depends on."""
+
+        def found(session: Session) -> tuple[Conversation | None, _Known]:
+            last = tables.last_turns(session, conversation_id, 2 * MAX_ASKS)
+            answer = tables.answer_to(session, conversation_id, key) if key else None
+            answered = None if answer is None else turn_views(session, APP, [answer])[0]
+            return tables.find(session, APP, conversation_id), _Known(conversation_id, last, answered)
+
+        talk, known = await self._store.read(found)
+        if talk is None or talk.owner != principal.name:
+            raise NotFoundError(_NOT_YOURS)
+        return known
+
+    async def _reply(self, earlier: list[str], message: str) -> tuple[Reply, str]:
+        """The bot's reply, and the version that gave it."""
+        model, version = self._models.current
+        return await model.reply(earlier, message, self._explorer), version
+
+    async def _append(
+        self, principal: Principal, known: _Known, message: str, key: str | None, reply: Reply, version: str | None
+    ) -> ChatTurn | None:
+        """Keep an exchange and the decision behind it; None if the conversation is no longer what it was."""
+        sources = [article.id for article in reply.sources]
+        about = {"action": reply.action, "confidence": reply.confidence, "sources": sources}
+        answer = Turn(role="assistant", text=reply.text, key=key, about=about)
+        question = Turn(role="user", text=message.strip(), key=key)
+
+        def kept(session: Session) -> bool:
+            if not tables.claim(session, known.conversation, known.length):
+                return False
+            if reply.choice is not None and version is not None:
+                answer.decision_id = decisions.keep(
+                    session,
+                    app=APP,
+                    owner=principal.name,
+                    version=version,
+                    state={**reply.choice.state, "confidence": reply.confidence},
+                    action=[reply.choice.action],
+                    propensity=reply.choice.propensity,
+                )
+            tables.append(session, known.conversation, known.length, [question, answer])
+            return True
+
+        if not await self._store.write(kept):
+            return None
+        if version is not None:
+            DECISIONS.labels(APP, version, reply.action).inc()
+            WATCH.note(APP, "inputs", reply.confidence)
+        return ChatTurn(
+            role="assistant",
+            text=reply.text,
+            time=answer.time,
+            action=reply.action,
+            confidence=reply.confidence,
+            sources=reply.sources,
+            decision=answer.decision_id,
+        )
+
+    def _keep_articles(self) -> None:
+        rows = [
+            {"key": a.id, "title": a.title, "body": a.body, "attributes": {"intent": a.intent, "template": a.template}}
+            for a in self._models.current[0].articles
+        ]
+        with self._store.transaction() as session:
+            tables.put_documents(session, APP, rows)
 
 
-def open_service(run: Run, engine: Engine[SupportEngine]) -> SupportService:
-    """The service of the bot that `run` holds.
-
-    Raises:
-        SteerError: it holds none.
-    """
-    return SupportService(open_task(CustomerService, run), engine)
+def _unanswered(known: Sequence[Turn]) -> list[str]:
+    """The customer's messages that the bot has only asked back about so far."""
+    messages: list[str] = []
+    for question, answer in zip(reversed(known[::2]), reversed(known[1::2]), strict=True):
+        if answer.about["action"] != "ask_back":
+            break
+        messages.insert(0, question.text)
+    return messages

@@ -1,6 +1,6 @@
 """The bot's own tables: articles, conversations and their turns, with every query on them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +11,7 @@ from core.platform.store.schema import KEY, NAME, Table, new_id, now
 from core.platform.store.upsert import put
 
 _AT_ONCE = 500
+_BEGINNING = 200
 
 
 class Document(Table):
@@ -80,12 +81,15 @@ def find(session: Session, app: str, identity: str) -> Conversation | None:
     return session.scalar(_FIND, {"identity": identity, "app": app})
 
 
-def newest(session: Session, app: str, owner: str | None, count: int) -> list[Conversation]:
-    """The newest conversations, of one owner or of all, the newest first."""
-    wanted = select(Conversation).where(Conversation.app == app)
+def newest(session: Session, app: str, owner: str | None, count: int) -> list[tuple[Conversation, str | None]]:
+    """The newest conversations, of one owner or of all, the newest first, each with how its first message begins."""
+    is_first = (Turn.conversation_id == Conversation.id) & (Turn.number == 0)
+    beginning = func.substr(Turn.text, 1, _BEGINNING)
+    wanted = select(Conversation, beginning).outerjoin(Turn, is_first).where(Conversation.app == app)
     if owner is not None:
         wanted = wanted.where(Conversation.owner == owner)
-    return list(session.scalars(wanted.order_by(Conversation.created.desc(), Conversation.id).limit(count)))
+    rows = session.execute(wanted.order_by(Conversation.created.desc(), Conversation.id).limit(count))
+    return [(row[0], row[1]) for row in rows]
 
 
 def turns(session: Session, identity: str) -> list[Turn]:
@@ -160,3 +164,9 @@ def documents(session: Session, app: str, count: int, after: str = "") -> list[D
 def document(session: Session, app: str, key: str) -> Document | None:
     """The document of a key."""
     return session.get(Document, (app, key))
+
+
+def documents_of(session: Session, app: str, keys: Collection[str]) -> list[Document]:
+    """Documents of some keys, in no certain order."""
+    wanted = select(Document).where(Document.app == app, Document.key.in_(keys))
+    return list(session.scalars(wanted)) if keys else []

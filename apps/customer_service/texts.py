@@ -1,6 +1,7 @@
 """The texts of the chat, in English and Chinese."""
 
-from core.platform.apps.texts import Texts
+from apps.customer_service.views import ChatTurn
+from core.platform.apps.texts import HasHeaders, Texts
 
 TEXTS = Texts(
     "customer_service",
@@ -20,6 +21,16 @@ TEXTS = Texts(
         "person": ("Talk to a person", "转人工"),
         "undo": ("Undo last message", "撤回上一条"),
         "restart": ("New chat", "新对话"),
+        "conversations": ("Your conversations", "您的对话"),
+        "no_conversations": (
+            "None yet. What you ask is kept here, so that you can come back to it.",
+            "暂无对话。您的提问会保存在这里，方便随时继续。",
+        ),
+        "untitled": ("Nothing said yet", "尚无内容"),
+        "delete": ("Delete", "删除"),
+        "delete_for_good": ("Delete for good", "永久删除"),
+        "deleted": ("The conversation is deleted.", "对话已删除。"),
+        "earlier": ("Earlier replies", "之前的回复"),
         "try": ("For example", "例如"),
         "decision": ("What the bot decided", "机器人的决定"),
         "no_decision": (
@@ -53,3 +64,10 @@ TEXTS = Texts(
         "thanks_down": ("Thank you - noted; this helps the bot to learn.", "谢谢，已记录，将帮助机器人改进。"),
     },
 )
+
+
+def worded(turn: ChatTurn, request: HasHeaders | None) -> ChatTurn:
+    """The turn with a text in any case: what the bot does without words is put in the language of the request."""
+    if turn.text or turn.action is None:
+        return turn
+    return turn.model_copy(update={"text": TEXTS.say(turn.action, request)})

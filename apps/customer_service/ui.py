@@ -1,18 +1,19 @@
-"""The chat with the customer-service bot."""
+"""The chat with the customer-service bot; it keeps nothing, and shows what the store holds of a conversation."""
 
 import html
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
 from gradio.context import Context
 
-from apps.customer_service.chats import Said, SupportChats
-from apps.customer_service.replies import Reply, Source
-from apps.customer_service.texts import TEXTS
+from apps.customer_service.service import Article, SupportService
+from apps.customer_service.texts import TEXTS, worded
+from apps.customer_service.views import ChatTurn, ConversationSummary
 from core.platform.pages.requests import page_principal, shown_errors
+from core.util.errors import SteerError
 
-CHOICES = 3
+CHOICES, CONVERSATIONS = 3, 100
 
 EXAMPLES = (
     "Where is my order HP-48213?",
@@ -39,36 +40,52 @@ CSS = """
 .dark .cs-panel { color-scheme: dark; }
 #cs-chat .placeholder { padding: 0 1.5rem; text-align: center; }
 .cs-choice button, .cs-example button { white-space: normal; text-align: left; }
+.cs-list { list-style: none; margin: 0; padding: 0; max-height: 22rem; overflow-y: auto; }
+.cs-list li { display: flex; align-items: baseline; gap: .5rem; padding: .35rem .5rem; border-radius: 8px; }
+.cs-list li:hover, .cs-list .cs-here { background: var(--background-fill-secondary); }
+.cs-list a { flex: 1; min-width: 0; color: var(--body-text-color); text-decoration: none; overflow-wrap: anywhere; }
+.cs-list a:focus-visible, .cs-list summary:focus-visible { outline: 2px solid var(--primary-500); }
+.cs-here a { font-weight: 600; }
+.cs-list time, .cs-list summary { font-size: .85rem; color: var(--body-text-color-subdued); white-space: nowrap; }
+.cs-list summary { cursor: pointer; }
+.cs-list button { margin-top: .3rem; font-size: .85rem; font-weight: 600; color: var(--error-text-color); }
+"""
+
+# The address names the conversation that the page shows.
+NAME_JS = """id => {
+  const address = new URL(location);
+  if (id) address.searchParams.set('conversation', id);
+  else address.searchParams.delete('conversation');
+  history.replaceState(history.state, '', address);
+}"""
+NAMED_JS = "() => new URLSearchParams(location.search).get('conversation') || ''"
+
+# Times in the visitor's own language and time zone; conversations open in place, or in a tab of their own if so wished.
+LIST_JS = """
+const UNITS = [['year', 31536000], ['month', 2592000], ['day', 86400], ['hour', 3600], ['minute', 60], ['second', 1]];
+const tellTimes = () => element.querySelectorAll('time').forEach(time => {
+  const at = new Date(time.dateTime), seconds = Math.min(0, (at - Date.now()) / 1000);
+  const [unit, length] = UNITS.find(([, length]) => -seconds >= length) || UNITS.at(-1);
+  const relative = new Intl.RelativeTimeFormat(navigator.language, {numeric: 'auto'});
+  time.textContent = relative.format(Math.ceil(seconds / length), unit);
+  time.title = at.toLocaleString(navigator.language, {dateStyle: 'long', timeStyle: 'medium'});
+});
+tellTimes();
+watch('value', tellTimes);
+element.addEventListener('click', event => {
+  const link = event.target.closest('a[data-id]'), button = event.target.closest('button[data-id]');
+  if (button) trigger('delete', {id: button.dataset.id});
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  trigger('select', {id: link.dataset.id});
+});
 """
 
 
-@dataclass(frozen=True)
-class Exchange:
-    """One message of the customer and the bot's reply, worded in the customer's language."""
-
-    message: str
-    said: Said
-    shown: str
-
-    @property
-    def reply(self) -> Reply:
-        """What the bot decided."""
-        assert self.said.reply is not None  # the bot's turn
-        return self.said.reply
-
-
-@dataclass(frozen=True)
-class Chat:
-    """What the page shows of a conversation; the id is the first message's, nothing is kept of a chat without one."""
-
-    conversation: str | None = None
-    exchanges: tuple[Exchange, ...] = ()
-
-
-def build(chats: SupportChats) -> None:
-    """Lay out the page; which conversation it shows is known to the visitor's own session alone."""
-    chat = gr.State(Chat())
-    gr.HTML(f"<style>{CSS}</style>", apply_default_css=False)
+def build(service: SupportService) -> None:
+    """Lay out the page."""
+    style, named = f"<style>{CSS}</style>", f"watch('value', () => ({NAME_JS})(props.value))"
+    shown_id = gr.HTML("", html_template=style, js_on_load=named, apply_default_css=False)
     with gr.Row():
         with gr.Column(scale=3, min_width=340):
             bot = gr.Chatbot(
@@ -96,114 +113,161 @@ def build(chats: SupportChats) -> None:
                 person = gr.Button(TEXTS.label("person"), size="sm", elem_id="cs-person")
                 undo = gr.Button(TEXTS.label("undo"), size="sm", elem_id="cs-undo")
                 restart = gr.Button(TEXTS.label("restart"), size="sm", elem_id="cs-restart")
+            with gr.Accordion(TEXTS.label("conversations"), open=False, elem_id="cs-conversations"):
+                conversations = gr.HTML(js_on_load=LIST_JS, apply_default_css=False)
         with gr.Column(scale=2, min_width=300):
-            decision = gr.HTML(elem_id="cs-action", apply_default_css=False)
-            sources = gr.HTML(elem_id="cs-sources", apply_default_css=False)
+            panels = [
+                gr.HTML(elem_id=f"cs-{name}", apply_default_css=False) for name in ("action", "sources", "earlier")
+            ]
             gr.Markdown(TEXTS.label("try"))
             examples = [gr.Button(text, size="sm", elem_classes="cs-example") for text in EXAMPLES]
 
-    view = [chat, bot, decision, sources, choice_row, *choices]
+    view = [shown_id, bot, *panels, choice_row, *choices, conversations]
 
-    async def ask(text: str, so_far: Chat, request: gr.Request) -> list[Any]:
+    async def show(conversation_id: str | None, request: gr.Request) -> list[Any]:
+        principal = page_principal(request)
+        turns = await service.turns(principal, conversation_id) if conversation_id else []
+        mine = await service.newest(principal, CONVERSATIONS, mine=True)
+        return [conversation_id or "", *_talk(turns, request), _listed(mine, conversation_id, request)]
+
+    async def open_address(conversation_id: str | None, request: gr.Request) -> list[Any]:
+        try:
+            return await show(conversation_id, request)
+        except SteerError as error:
+            gr.Warning(html.escape(str(error)))
+            return await show(None, request)
+
+    async def ask(text: str, conversation_id: str | None, request: gr.Request) -> list[Any]:
         with shown_errors():
-            conversation = so_far.conversation or await chats.start(page_principal(request))
-            said = await chats.say(page_principal(request), conversation, text)
-        return [*_render(_with(so_far, conversation, text.strip(), said, request), request), ""]
+            if conversation_id:
+                await service.say(page_principal(request), conversation_id, text)
+            else:
+                conversation_id, _ = await service.start_with(page_principal(request), text)
+            return [*await show(conversation_id, request), ""]
 
-    async def ask_for_person(so_far: Chat, request: gr.Request) -> list[Any]:
-        wish = TEXTS.say("wants_person", request)
+    async def ask_for_person(conversation_id: str | None, request: gr.Request) -> list[Any]:
+        principal, wish = page_principal(request), TEXTS.say("wants_person", request)
         with shown_errors():
-            conversation = so_far.conversation or await chats.start(page_principal(request))
-            said = await chats.hand_over(page_principal(request), conversation, wish)
-        return _render(_with(so_far, conversation, wish, said, request), request)
+            conversation_id = conversation_id or await service.start(principal)
+            await service.hand_over(principal, conversation_id, wish)
+            return await show(conversation_id, request)
 
-    async def take_back(so_far: Chat, request: gr.Request) -> list[Any]:
-        if so_far.conversation is None or not so_far.exchanges:
-            return [*_render(so_far, request), ""]
+    async def take_back(conversation_id: str | None, request: gr.Request) -> list[Any]:
         with shown_errors():
-            message = await chats.take_back(page_principal(request), so_far.conversation)
-        return [*_render(Chat(so_far.conversation, so_far.exchanges[:-1]), request), message or ""]
+            text = await service.take_back(page_principal(request), conversation_id) if conversation_id else None
+            return [*await show(conversation_id, request), text or ""]
 
-    def start_over(request: gr.Request) -> list[Any]:
-        return _render(Chat(), request)
+    async def start_over(request: gr.Request) -> list[Any]:
+        with shown_errors():
+            return await show(None, request)
 
-    async def note(data: gr.LikeData, so_far: Chat, request: gr.Request) -> None:
+    async def open_listed(data: gr.EventData, request: gr.Request) -> list[Any]:
+        with shown_errors():
+            return await show(data.id, request)
+
+    async def remove(data: gr.EventData, conversation_id: str | None, request: gr.Request) -> list[Any]:
+        with shown_errors():
+            await service.remove(page_principal(request), data.id)
+            gr.Info(TEXTS.say("deleted", request))
+            return await show(None if data.id == conversation_id else conversation_id, request)
+
+    async def note(data: gr.LikeData, conversation_id: str, request: gr.Request) -> None:
         index = data.index[0] if isinstance(data.index, list | tuple) else data.index
-        decision = so_far.exchanges[index // 2].said.decision
-        if decision is not None:  # a person's own wish for a person is no decision of the bot's
-            with shown_errors():
-                await chats.judge(page_principal(request), decision, 1.0 if data.liked else -1.0)
+        with shown_errors():
+            turns = await service.turns(page_principal(request), conversation_id)
+            decision = turns[index].decision
+            if decision is not None:  # a person's own wish for a person is no decision of the bot's
+                await service.judge(page_principal(request), decision, 1.0 if data.liked else -1.0)
         gr.Info(TEXTS.say("thanks_up" if data.liked else "thanks_down", request))
 
     quiet: dict[str, Any] = {"show_progress": "minimal", "api_visibility": "private"}
-    gr.on([message.submit, send.click], ask, [message, chat], [*view, message], **quiet)
+    gr.on([message.submit, send.click], ask, [message, shown_id], [*view, message], **quiet)
     for button in (*examples, *choices):
-        button.click(ask, [button, chat], [*view, message], **quiet)
-    person.click(ask_for_person, chat, view, **quiet)
-    undo.click(take_back, chat, [*view, message], **quiet)
-    restart.click(start_over, None, view, **quiet)
+        button.click(ask, [button, shown_id], [*view, message], **quiet)
+    person.click(ask_for_person, shown_id, view, **quiet)
+    undo.click(take_back, shown_id, [*view, message], **quiet)
+    gr.on([restart.click, bot.clear], start_over, None, view, **quiet)
+    conversations.select(open_listed, None, view, **quiet)
+    conversations.delete(remove, shown_id, view, **quiet)
+    bot.like(note, shown_id, None, **quiet)
     blocks = Context.root_block
     assert blocks is not None  # the shell builds pages inside one
-    blocks.load(start_over, None, view, **quiet)
-    bot.clear(start_over, None, view, **quiet)
-    bot.like(note, chat, None, **quiet)
+    loaded = blocks.load(open_address, shown_id, view, js=NAMED_JS, **quiet)
+    loaded.then(None, shown_id, js=NAME_JS)  # an address of what is not there names nothing
 
 
-def _with(so_far: Chat, conversation: str, message: str, said: Said, request: gr.Request) -> Chat:
-    assert said.reply is not None  # the bot's turn
-    shown = said.text or TEXTS.say(said.reply.action, request)
-    return Chat(conversation, (*so_far.exchanges, Exchange(message, said, shown)))
-
-
-def _history(so_far: Chat) -> list[dict[str, str]]:
+def _talk(turns: Sequence[ChatTurn], request: gr.Request) -> list[Any]:
+    """What the page shows of a conversation: chat, panels, row of choices, choices."""
+    replies = [turn for turn in turns if turn.role == "assistant"]
+    last = replies[-1] if replies else None
+    options = last.sources if last and last.action == "ask_back" else []
     return [
-        turn
-        for exchange in so_far.exchanges
-        for turn in (
-            {"role": "user", "content": exchange.message},
-            {"role": "assistant", "content": exchange.shown},
-        )
-    ]
-
-
-def _render(so_far: Chat, request: gr.Request) -> list[Any]:
-    """The page's state and view: chat, bot, decision, sources, row of choices, choices."""
-    reply = so_far.exchanges[-1].reply if so_far.exchanges else None
-    options = reply.sources if reply and reply.action == "ask_back" else []
-    buttons = [
-        gr.Button(options[at].title if at < len(options) else "", visible=at < len(options)) for at in range(CHOICES)
-    ]
-    return [
-        so_far,
         # The chat takes contents for markup, even with Markdown off.
-        [{**turn, "content": html.escape(turn["content"], quote=False)} for turn in _history(so_far)],
-        _decision(reply, request),
-        _sources(reply, request),
+        [{"role": turn.role, "content": html.escape(worded(turn, request).text, quote=False)} for turn in turns],
+        _panel(TEXTS.say("decision", request), _decision(last, request)),
+        _sources(last, request),
+        _earlier(turns, request),
         gr.Row(visible=bool(options)),
-        *buttons,
+        *(
+            gr.Button(options[at].title if at < len(options) else "", visible=at < len(options))
+            for at in range(CHOICES)
+        ),
     ]
 
 
-def _decision(reply: Reply | None, request: gr.Request) -> str:
+def _panel(heading: str, body: str) -> str:
+    return f'<div class="cs-panel"><h4>{heading}</h4>{body}</div>'
+
+
+def _empty(key: str, request: gr.Request) -> str:
+    return f'<span class="cs-empty">{TEXTS.say(key, request)}</span>'
+
+
+def _decision(reply: ChatTurn | None, request: gr.Request) -> str:
     if reply is None:
-        body = f'<span class="cs-empty">{TEXTS.say("no_decision", request)}</span>'
-    else:
-        body = (
-            f'<span class="cs-badge cs-{reply.action}">{TEXTS.say(f"action.{reply.action}", request)}</span>'
-            f'<span class="cs-sure">{TEXTS.say("sure", request, share=reply.confidence)}</span>'
-        )
-    return f'<div class="cs-panel"><h4>{TEXTS.say("decision", request)}</h4>{body}</div>'
+        return _empty("no_decision", request)
+    return (
+        f'<span class="cs-badge cs-{reply.action}">{TEXTS.say(f"action.{reply.action}", request)}</span>'
+        f'<span class="cs-sure">{TEXTS.say("sure", request, share=reply.confidence)}</span>'
+    )
 
 
-def _sources(reply: Reply | None, request: gr.Request) -> str:
+def _sources(reply: ChatTurn | None, request: gr.Request) -> str:
     if reply is None:
         return ""
     heading = TEXTS.say("choices" if reply.action == "ask_back" else "sources", request)
     items = "".join(_source(source, is_open=reply.action == "answer") for source in reply.sources)
-    empty = f'<span class="cs-empty">{TEXTS.say("no_sources", request)}</span>'
-    return f'<div class="cs-panel"><h4>{heading}</h4>{items or empty}</div>'
+    return _panel(heading, items or _empty("no_sources", request))
 
 
-def _source(source: Source, *, is_open: bool) -> str:
+def _source(source: Article, *, is_open: bool) -> str:
     title, body = html.escape(source.title), html.escape(source.body)
     return f"<details {'open' if is_open else ''}><summary>{title}</summary><p>{body}</p></details>"
+
+
+def _earlier(turns: Sequence[ChatTurn], request: gr.Request) -> str:
+    """What the bot decided before, the newest first, each under the message that it replied to."""
+    items = [
+        f"<details><summary>{html.escape(question.text)}</summary><p>{_decision(reply, request)}</p>"
+        f"{''.join(_source(source, is_open=False) for source in reply.sources)}</details>"
+        for question, reply in zip(turns[:-2:2], turns[1:-2:2], strict=True)
+    ]
+    return _panel(TEXTS.say("earlier", request), "".join(reversed(items))) if items else ""
+
+
+def _listed(conversations: Sequence[ConversationSummary], shown_id: str | None, request: gr.Request) -> str:
+    """Links to conversations, each with its time and a way to delete it that asks once more."""
+    items = "".join(_line(conversation, conversation.id == shown_id, request) for conversation in conversations)
+    return f'<ul class="cs-list">{items}</ul>' if items else _empty("no_conversations", request)
+
+
+def _line(conversation: ConversationSummary, is_shown: bool, request: gr.Request) -> str:
+    title = html.escape(conversation.title) or _empty("untitled", request)
+    here = 'class="cs-here"' if is_shown else ""
+    return (
+        f'<li {here}><a href="?conversation={conversation.id}" data-id="{conversation.id}"'
+        f"{' aria-current=page' if is_shown else ''}>{title}</a>"
+        f'<time datetime="{conversation.created.isoformat()}"></time>'
+        f"<details><summary>{TEXTS.say('delete', request)}</summary>"
+        f'<button data-id="{conversation.id}">{TEXTS.say("delete_for_good", request)}</button></details></li>'
+    )

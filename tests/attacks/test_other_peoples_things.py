@@ -131,7 +131,7 @@ def test_no_address_answers_somebody_unknown(guarded, ann):
 
 
 def test_the_page_of_anothers_session_gives_nothing_away(guarded, ann, bob):
-    """A page keeps what it shows under a name that the browser made up; who knows it is still who they are."""
+    """A page works under a name that the browser made up; who knows it, and what it shows, is still who they are."""
     config = ann.get("/config").json()
     button = next(part["id"] for part in config["components"] if part["props"].get("elem_id") == "cs-undo")
     ask = next(number for number, made in enumerate(config["dependencies"]) if made["api_name"] == "ask")
@@ -144,9 +144,31 @@ def test_the_page_of_anothers_session_gives_nothing_away(guarded, ann, bob):
         return who.get("/gradio_api/queue/data", params={"session_hash": session}).text
 
     assert PRIVATE in press(ann, ask, [PRIVATE, None])
-    stolen = press(bob, undo, [None])
-    assert PRIVATE not in stolen
-    assert "no such conversation of yours" in stolen
+    conversation = ann.get("/v1/support/conversations").json()[0]["id"]
+    for number, data in ((undo, [conversation]), (ask, ["and now?", conversation])):
+        stolen = press(bob, number, data)
+        assert PRIVATE not in stolen
+        assert "no such conversation of yours" in stolen
+    assert PRIVATE not in press(bob, undo, [None])
+
+
+@needs_browser
+def test_the_page_shows_a_conversation_to_its_owner_alone(browser, guarded, talk):
+    for name, is_owner in (("ann", True), ("bob", False)):
+        context = browser.new_context(locale="en-GB", base_url=guarded.address)
+        page = context.new_page()
+        page.goto(f"/support?conversation={talk['conversations']}")
+        page.locator("input[name=name]").fill(name)
+        page.locator("input[name=password]").fill(PASSWORD)
+        page.get_by_role("button").click()
+        if is_owner:
+            expect(page.locator("#cs-chat")).to_contain_text(PRIVATE)
+        else:
+            expect(page.get_by_text("There is no such conversation of yours")).to_be_visible()
+        page.get_by_role("button", name="Your conversations").click()
+        listed = page.locator("#cs-conversations a").filter(has_text=PRIVATE[:20])
+        expect(listed.first).to_be_visible() if is_owner else expect(page.locator("body")).not_to_contain_text(PRIVATE)
+        context.close()
 
 
 @needs_browser

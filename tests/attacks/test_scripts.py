@@ -1,13 +1,15 @@
 """Markup in every text that reaches a page: a real browser shows it as text and runs none of it."""
 
 import json
+from datetime import UTC, datetime
 from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from apps.customer_service.service import Reply, Source
+from apps.customer_service.data import Article
 from apps.customer_service.ui import _sources
+from apps.customer_service.views import ChatTurn
 from core.platform.auth.access import COOKIE
 from tests.browser import needs_browser
 from tests.serving.test_api import surge
@@ -52,12 +54,15 @@ def test_script_in_a_message_stays_text(page):
     typed(page, "#cs-message", f"{MARKUP} where is my order")
     expect(page.locator("#cs-chat")).to_contain_text(f"{MARKUP} where is my order")
     expect(page.locator("#cs-action")).to_contain_text("sure")
+    page.get_by_role("button", name="Your conversations").click()
+    expect(page.locator("#cs-conversations a").first).to_contain_text(IMAGE)
 
 
 def test_script_in_an_article_stays_text(stranger):
-    source = Source("a1", f"{MARKUP} title", f"{MARKUP} body")
+    source = Article(id="a1", title=f"{MARKUP} title", body=f"{MARKUP} body", intent="orders")
+    reply = ChatTurn(role="assistant", text="", time=datetime.now(UTC), action="answer", sources=[source])
     stranger.goto("/login")
-    stranger.evaluate("text => { document.body.innerHTML = text }", _sources(Reply("answer", "", [source], 1.0), None))
+    stranger.evaluate("text => { document.body.innerHTML = text }", _sources(reply, None))
     expect(stranger.locator("body")).to_contain_text(f"{MARKUP} title")
     expect(stranger.locator("body")).to_contain_text(f"{MARKUP} body")
 
@@ -108,5 +113,7 @@ def test_script_in_the_login_page_stays_text(stranger):
 def test_script_in_an_address_stays_text(page):
     page.goto(f"/support?{quote(MARKUP)}#{quote(MARKUP)}")
     expect(page.locator("#cs-message")).to_be_visible()
+    page.goto(f"/support?conversation={quote(MARKUP)}")
+    expect(page.get_by_text("There is no such conversation of yours")).to_be_visible()
     page.goto(f"/{quote(MARKUP, safe='')}")
     expect(page.locator("body")).not_to_be_empty()

@@ -1,4 +1,4 @@
-"""The shipped desk: complete, split without leaks, and neither trivial nor random for a bag of words."""
+"""The shipped data set: complete, split without leaks, and neither trivial nor random for a bag of words."""
 
 from collections import Counter
 
@@ -13,32 +13,32 @@ from tests.near_duplicates import near_duplicate_pairs
 
 
 @pytest.fixture(scope="module")
-def desk():
+def data():
     return load_support_data()
 
 
-def test_the_desk_is_as_large_as_promised(desk):
-    assert len(desk.intents) >= 40
-    assert len(desk.utterances) >= 1600
-    assert len(desk.articles) >= 80
-    assert len([c for c in desk.conversations if len(c.turns) > 1]) >= 150
-    kinds = Counter(utterance.kind for utterance in desk.utterances)
+def test_the_data_set_is_as_large_as_promised(data):
+    assert len(data.intents) >= 40
+    assert len(data.utterances) >= 1600
+    assert len(data.articles) >= 80
+    assert len([c for c in data.conversations if len(c.turns) > 1]) >= 150
+    kinds = Counter(utterance.kind for utterance in data.utterances)
     assert min(kinds[kind] for kind in ("short", "ordinary", "long", "two_questions", "off_topic")) >= 50
 
 
-def test_every_answerable_intent_has_an_article_with_a_short_reply(desk):
-    with_reply = {article.intent for article in desk.articles if article.template}
-    assert {intent.intent for intent in desk.intents} - desk.hand_over_intents == with_reply
+def test_every_answerable_intent_has_an_article_with_a_short_reply(data):
+    with_reply = {article.intent for article in data.articles if article.template}
+    assert {intent.intent for intent in data.intents} - data.hand_over_intents == with_reply
 
 
-def test_every_label_is_a_known_intent(desk):
-    known = {intent.intent for intent in desk.intents} | {OFF_TOPIC}
-    assert all(set(utterance.intents) <= known for utterance in desk.utterances)
+def test_every_label_is_a_known_intent(data):
+    known = {intent.intent for intent in data.intents} | {OFF_TOPIC}
+    assert all(set(utterance.intents) <= known for utterance in data.utterances)
 
 
-def test_near_duplicates_never_cross_splits(desk):
-    texts = [(u.text, u.split) for u in desk.utterances]
-    texts += [(message, c.split) for c in desk.conversations for message in c.customer]
+def test_near_duplicates_never_cross_splits(data):
+    texts = [(u.text, u.split) for u in data.utterances]
+    texts += [(message, c.split) for c in data.conversations for message in c.customer]
     crossing = [
         (texts[a][0], texts[b][0])
         for a, b in near_duplicate_pairs([text for text, _ in texts])
@@ -47,8 +47,8 @@ def test_near_duplicates_never_cross_splits(desk):
     assert crossing == []
 
 
-def test_a_bag_of_words_scores_what_the_data_card_says(desk):
-    single = [u for u in desk.utterances if len(u.intents) == 1]
+def test_a_bag_of_words_scores_what_the_data_card_says(data):
+    single = [u for u in data.utterances if len(u.intents) == 1]
     train, test = ([u for u in single if u.split == split] for split in ("train", "test"))
     model = make_pipeline(
         TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=True), LogisticRegression(C=20, max_iter=2000)
@@ -59,7 +59,7 @@ def test_a_bag_of_words_scores_what_the_data_card_says(desk):
     assert f"{accuracy:.3f}" in (DATA / "README.md").read_text()
 
 
-def test_a_malformed_file_is_refused_with_its_line(tmp_path, desk):
+def test_a_malformed_file_is_refused_with_its_line(tmp_path, data):
     for name in ("intents", "articles", "conversations"):
         (tmp_path / f"{name}.jsonl").write_bytes((DATA / f"{name}.jsonl").read_bytes())
     good = (DATA / "utterances.jsonl").read_text().splitlines()[:2]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from apps.customer_service.environment import ACTIONS, ASK_BACK, CANDIDATES, DECLINE, HAND_OVER, episodes
+from apps.customer_service.environment import ACTIONS, ASK_BACK, CANDIDATES, DECLINE, HAND_OVER, customers
 from apps.customer_service.task import CustomerService
 from core.training.settings import load_settings
 from core.util.errors import SteerError
@@ -16,10 +16,10 @@ def task():
 
 def act_on(task, wanted, actions):
     """Rewards and outcomes of a fixed sequence of actions on the first validation customer that `wanted` accepts."""
-    customers = episodes(task.desk, "validation")
+    everybody = customers(task.data, "validation")
     env = task.environment("validation")
     env.reset(seed=0)
-    slot = next(at for at, customer in enumerate(customers) if wanted(customer))
+    slot = next(at for at, customer in enumerate(everybody) if wanted(customer))
     total, outcomes = 0.0, []
     for action in actions:
         everyone = np.full((env.num_envs, 1), HAND_OVER)
@@ -31,9 +31,9 @@ def act_on(task, wanted, actions):
 
 
 def test_asking_a_vague_customer_brings_the_need_to_light(task):
-    customers = episodes(task.desk, "validation")
-    vague = next(customer for customer in customers if customer.vague)
-    conversation = next(c for c in task.desk.conversations if c.customer[0] == vague.messages[0])
+    everybody = customers(task.data, "validation")
+    vague = next(customer for customer in everybody if customer.vague)
+    conversation = next(c for c in task.data.conversations if c.customer[0] == vague.messages[0])
     assert vague.messages[1] == conversation.customer[1]
     states = task.maker.states([vague.messages[:2]])
     assert states["text"][0].index(vague.messages[1]) < states["text"][0].index(vague.messages[0])
@@ -54,7 +54,7 @@ def test_a_customer_who_is_asked_a_third_time_leaves(task):
 
 
 def test_guessing_at_a_vague_message_is_wrong_even_when_lucky(task):
-    vague = next(c for c in episodes(task.desk, "validation") if c.vague and c.wants == "answer")
+    vague = next(c for c in customers(task.data, "validation") if c.vague and c.wants == "answer")
     for action in range(CANDIDATES):
         assert act_on(task, lambda c: c.messages == vague.messages, [action])[1] == ["wrong_answer"]
 
@@ -66,14 +66,9 @@ def test_an_action_outside_the_space_is_refused(task):
         env.step(np.full((4, 1), ACTIONS))
 
 
-def test_an_unknown_reward_is_refused():
-    with pytest.raises(SteerError, match="unknown reward 'kindness'"):
-        CustomerService(load_settings({}, overrides=["rewards.kindness=1"]))
-
-
 def test_retrieval_finds_the_right_article_among_the_candidates(task):
-    customers = [c for c in episodes(task.desk, "validation") if c.wants == "answer" and not c.vague]
-    rankings = task.maker.knowledge.rankings([customer.messages[:1] for customer in customers])
+    everybody = [c for c in customers(task.data, "validation") if c.wants == "answer" and not c.vague]
+    rankings = task.maker.knowledge.rankings([customer.messages[:1] for customer in everybody])
     intents = np.array([article.intent for article in task.maker.knowledge.articles])
 
     def recall(method: str, k: int) -> float:
@@ -81,7 +76,7 @@ def test_retrieval_finds_the_right_article_among_the_candidates(task):
             np.mean(
                 [
                     bool(set(intents[order[:k]]) & customer.intents)
-                    for order, customer in zip(rankings[method], customers, strict=True)
+                    for order, customer in zip(rankings[method], everybody, strict=True)
                 ]
             )
         )
@@ -92,6 +87,6 @@ def test_retrieval_finds_the_right_article_among_the_candidates(task):
 
 def test_a_logged_question_does_not_find_itself(task):
     knowledge = task.maker.knowledge
-    logged = next(u for u in task.desk.utterances if u.split == "train" and u.text in knowledge._known)
+    logged = next(u for u in task.data.utterances if u.split == "train" and u.text in knowledge._known)
     found = knowledge.find([(logged.text,)])
     assert found.features[0, :, 1].max() < 0.999

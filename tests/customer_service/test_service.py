@@ -1,14 +1,14 @@
-"""What the page and the API get from the trained bot."""
+"""What the trained bot makes of a conversation."""
 
 import asyncio
 
 import pytest
 
-from apps.customer_service.environment import episodes
-from apps.customer_service.replies import Reply
+from apps.customer_service.app import app
+from apps.customer_service.engine import Reply
+from apps.customer_service.environment import customers
 from apps.customer_service.service import MAX_MESSAGE
-from apps.customer_service.ui import page
-from core.platform.server.application import build_service
+from core.platform.apps.opening import open_model
 from core.training.run import Run
 from core.util.errors import SteerError
 
@@ -72,9 +72,9 @@ def test_equal_questions_get_equal_replies_whoever_asked_before(service):
 def test_customers_who_write_at_once_get_the_replies_that_each_would_get_alone(runs, monkeypatch):
     # In bfloat16 what a batch of another size rounds would tip the balance where two actions are as good as equal.
     monkeypatch.setattr("core.models.precision.has_fast_bf16", lambda device: False)
-    service, fresh = (build_service(page, Run(runs / "customer_service"), apart=False) for _ in range(2))
-    customers = episodes(service.task.desk, "test")[::20]
-    chats = [(list(each.messages[:asked]), each.messages[asked]) for each in customers for asked in (0, 1)]
+    service, fresh = (open_model(app, Run(runs / "customer_service"), apart=False) for _ in range(2))
+    everybody = customers(service.task.data, "test")[::20]
+    chats = [(list(each.messages[:asked]), each.messages[asked]) for each in everybody for asked in (0, 1)]
 
     async def all_at_once() -> list[Reply]:
         return await asyncio.gather(*(service.reply(*chat) for chat in chats))

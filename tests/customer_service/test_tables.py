@@ -68,6 +68,18 @@ def test_a_conversation_is_found_by_its_app_and_id_alone(store):
         assert len(tables.newest(session, "support", None, 10)) == 1
 
 
+def test_conversations_are_listed_the_newest_first_by_how_they_begin(store):
+    older, empty = chat(store), chat(store)
+    with store.transaction() as session:
+        tables.append(session, older.id, 0, exchange("first words") + exchange("later words"))
+    with store.reading() as session:
+        assert [(talk.id, text) for talk, text in tables.newest(session, "support", "ann", 10)] == [
+            (empty.id, None),
+            (older.id, "first words"),
+        ]
+        assert [talk.id for talk, _ in tables.newest(session, "support", "ann", 1)] == [empty.id]
+
+
 def test_a_removed_conversation_is_gone_and_its_decisions_stay(store):
     talk = chat(store)
     decision = Decision(app="support", owner="ann", version="v1", state={"a": [1]}, action=[2], propensity=0.5)
@@ -92,3 +104,8 @@ def test_documents_are_replaced_by_their_key_and_paged(store):
         assert tables.document(session, "support", "a0003").body == "changed"
         assert [d.key for d in tables.documents(session, "support", 2, after="a0010")] == ["a0011", "a0012"]
         assert len(tables.documents(session, "support", 5000)) == 1100
+        assert {d.key for d in tables.documents_of(session, "support", {"a0001", "a0007", "none"})} == {
+            "a0001",
+            "a0007",
+        }
+        assert tables.documents_of(session, "other", {"a0001"}) == tables.documents_of(session, "support", set()) == []

@@ -77,6 +77,17 @@ def test_a_removed_conversation_is_gone(client, conversation):
     assert client.get(f"/v1/support/conversations/{conversation}").status_code == 404
 
 
+def test_conversations_are_listed_by_their_first_words(client):
+    older, newest = (client.post("/v1/support/conversations").json()["id"] for _ in range(2))
+    say(client, older, "where is my order")
+    say(client, newest, "how do I reset my password")
+    listed = client.get("/v1/support/conversations", params={"limit": 2, "mine": True}).json()
+    assert [(line["id"], line["title"]) for line in listed] == [
+        (newest, "how do I reset my password"),
+        (older, "where is my order"),
+    ]
+
+
 def test_articles_are_paged(client):
     first = client.get("/v1/support/articles", params={"limit": 3}).json()
     after = client.get("/v1/support/articles", params={"limit": 1, "after": first[1]["id"]}).json()

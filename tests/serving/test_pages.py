@@ -88,15 +88,62 @@ def test_bad_messages_get_a_clear_answer_and_no_traceback(page):
     expect(page.locator("body")).not_to_contain_text("Traceback")
 
 
-def test_two_visitors_never_see_each_other(browser, server, page):
+def test_another_window_begins_with_an_empty_chat(browser, server, page):
     page.goto("/support")
     ask(page, "my private order is HP-77777")
     expect(page.locator("#cs-chat")).to_contain_text("HP-77777")
     other = browser.new_context(base_url=server).new_page()
     other.goto("/support")
-    expect(other.locator("#cs-message")).to_be_visible()
-    expect(other.locator("body")).not_to_contain_text("HP-77777")
+    expect(other.locator("#cs-action")).to_contain_text("Ask something")
+    expect(other.locator("#cs-chat")).not_to_contain_text("HP-77777")
     other.context.close()
+
+
+def test_a_conversation_survives_a_reload_and_goes_on(page):
+    page.goto("/support")
+    ask(page, "I forgot my password and the link to reset it never comes")
+    expect(page).to_have_url(re.compile(r"\?conversation=[0-9a-f]{32}$"))
+    page.reload()
+    expect(page.locator("#cs-chat")).to_contain_text("I forgot my password")
+    expect(page.locator("#cs-action")).to_contain_text("answered from an article")
+    expect(page.locator("#cs-sources")).to_contain_text("password")
+    ask(page, "can I talk to a real human being please")
+    expect(page.locator("#cs-action")).to_contain_text("handed over to a person")
+    page.locator("#cs-earlier summary").first.press("Enter")
+    expect(page.locator("#cs-earlier")).to_contain_text("answered from an article")
+    conversation = page.url.rpartition("=")[2]
+    turns = page.request.get(f"/v1/support/conversations/{conversation}").json()
+    assert [turn["action"] for turn in turns] == [None, "answer", None, "hand_over"]
+    expect(page.locator("#cs-chat")).to_contain_text(turns[-1]["text"])
+
+
+def test_an_old_conversation_is_found_opened_and_deleted_by_keyboard(page):
+    page.goto("/support")
+    ask(page, "how long do I have to send a lamp back")
+    expect(page).to_have_url(re.compile("conversation="))
+    conversation = page.url.rpartition("=")[2]
+    page.locator("#cs-restart").press("Enter")
+    expect(page.locator("#cs-chat")).not_to_contain_text("lamp")
+    expect(page).to_have_url(re.compile("/support$"))
+    page.get_by_role("button", name="Your conversations").press("Enter")
+    line = page.locator("#cs-conversations li").filter(has=page.locator(f"[data-id='{conversation}']"))
+    expect(line.locator("time")).to_have_text(re.compile("now|second|minute"))
+    expect(line.locator("time")).to_have_attribute("title", re.compile(r"20\d\d"))
+    line.get_by_role("link", name="how long do I have to send a lamp back").press("Enter")
+    expect(page.locator("#cs-chat")).to_contain_text("lamp")
+    expect(page).to_have_url(re.compile(f"conversation={conversation}$"))
+    line.locator("summary").press("Enter")
+    line.get_by_role("button", name="Delete for good").press("Enter")
+    expect(line).to_have_count(0)
+    expect(page.locator("#cs-chat")).not_to_contain_text("lamp")
+    assert page.request.get(f"/v1/support/conversations/{conversation}").status == 404
+
+
+def test_an_address_of_no_conversation_says_so_and_shows_an_empty_chat(page):
+    page.goto(f"/support?conversation={'0' * 32}")
+    expect(page.get_by_text("There is no such conversation of yours")).to_be_visible()
+    expect(page.locator("#cs-action")).to_contain_text("Ask something")
+    expect(page).to_have_url(re.compile("/support$"))
 
 
 def test_the_replay_raises_an_alert_with_its_reason(page):

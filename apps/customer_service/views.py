@@ -1,0 +1,85 @@
+"""What page, API and tools show of the conversations that the store holds."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from apps.customer_service import tables
+from apps.customer_service.data import Article
+from apps.customer_service.engine import ReplyAction
+from apps.customer_service.tables import Conversation, Turn
+from core.platform.store.database import Session
+
+_TITLE = 60
+
+
+class ChatTurn(BaseModel):
+    """A turn of a conversation; the fields behind `time` are the bot's. Pages and API word an empty text themselves."""
+
+    model_config = ConfigDict(frozen=True)
+
+    role: Literal["user", "assistant"]
+    text: str
+    time: datetime
+    action: ReplyAction | None = None
+    confidence: float | None = Field(default=None, description="the policy's probability of the action")
+    sources: list[Article] = []
+    decision: str | None = Field(default=None, description="to judge the reply by")
+
+
+class ConversationSummary(BaseModel):
+    """A conversation in a list."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    owner: str
+    created: datetime
+    title: str = Field(description="first words of the first message; empty where nothing has been said")
+
+
+def turn_views(session: Session, app: str, turns: Sequence[Turn]) -> list[ChatTurn]:
+    """Stored turns with the articles that they rest on.
+
+    Args:
+        session: Session to read with.
+        app: Name of the app.
+        turns: Turns of a conversation, as they are stored.
+    """
+    keys = {key for turn in turns for key in turn.about.get("sources", ())}
+    articles = {document.key: to_article(document) for document in tables.documents_of(session, app, keys)}
+    return [_view(turn, articles) for turn in turns]
+
+
+def to_article(document: tables.Document) -> Article:
+    """A stored article."""
+    return Article(id=document.key, title=document.title, body=document.body, **document.attributes)
+
+
+def summary(conversation: Conversation, beginning: str | None) -> ConversationSummary:
+    """A stored conversation in a list.
+
+    Args:
+        conversation: Conversation as it is stored.
+        beginning: How its first message begins; None where nothing has been said.
+    """
+    title = _title(beginning or "")
+    return ConversationSummary(id=conversation.id, owner=conversation.owner, created=conversation.created, title=title)
+
+
+def _view(turn: Turn, articles: Mapping[str, Article]) -> ChatTurn:
+    about: Mapping[str, Any] = turn.about
+    sources = [articles[key] for key in about.get("sources", ()) if key in articles]
+    said = {"role": turn.role, "text": turn.text, "time": turn.time, "decision": turn.decision_id}
+    return ChatTurn.model_validate({**said, **about, "sources": sources})
+
+
+def _title(message: str) -> str:
+    """The first words of a message."""
+    line = " ".join(message.split())
+    if len(line) <= _TITLE:
+        return line
+    cut = line[:_TITLE]
+    return f"{cut.rpartition(' ')[0] or cut}…"

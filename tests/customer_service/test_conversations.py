@@ -1,0 +1,117 @@
+"""Conversations as the facade keeps them, for page and API alike."""
+
+import asyncio
+
+import pytest
+
+from apps.customer_service.app import app
+from apps.customer_service.service import APP
+from core.platform.apps.opening import open_app
+from core.platform.auth.access import Principal
+from core.platform.store import decisions
+from core.platform.store.database import open_store
+from core.rl.explore import Explorer
+from core.util.errors import NotFoundError, SteerError
+
+QUESTION = "I have forgotten my password and the reset mail does not arrive"
+CAROL = Principal("carol", "agent")
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    store = open_store(f"sqlite:///{tmp_path_factory.mktemp('talks') / 'steer.db'}")
+    yield store
+    store.close()
+
+
+@pytest.fixture(scope="module")
+def service(runs, store):
+    opened = open_app(app, runs, store, Explorer(), adopted_by="tests", apart=False)
+    yield opened.service
+    opened.close()
+
+
+@pytest.fixture
+def ann(request):
+    """A customer whom no other test knows."""
+    return Principal(request.node.name[:80], "viewer")
+
+
+def test_what_is_read_again_is_what_was_answered(service, ann):
+    async def talk():
+        conversation_id, first = await service.start_with(ann, QUESTION)
+        second = await service.say(ann, conversation_id, "can I talk to a real human being please")
+        return first, second, await service.turns(ann, conversation_id)
+
+    first, second, turns = asyncio.run(talk())
+    assert first.sources[0].template  # the article as the engine knows it, not as customers are shown it
+    assert turns[1::2] == [first, second]
+    assert [turn.text for turn in turns[::2]] == [QUESTION, "can I talk to a real human being please"]
+
+
+def test_a_decision_is_logged_by_what_was_done(service, store, ann):
+    _, answer = asyncio.run(service.start_with(ann, QUESTION))
+    _, handed_over = asyncio.run(service.start_with(ann, "can I talk to a real human being please"))
+    with store.reading() as session:
+        logged = [decisions.find(session, APP, turn.decision) for turn in (answer, handed_over)]
+    assert [decision.action for decision in logged] == [[answer.sources[0].id], ["hand_over"]]
+    assert answer.sources[0].id in logged[0].state["candidates"]
+
+
+def test_a_list_shows_the_first_words_of_ones_own_conversations(service, ann):
+    bob = Principal("bob", "viewer")
+
+    async def listed():
+        first, _ = await service.start_with(ann, QUESTION)
+        second, _ = await service.start_with(ann, "Where is \n my order?")
+        third, _ = await service.start_with(ann, "订" * 80)
+        await service.start_with(bob, "my private order")
+        return (third, second, first), await service.newest(ann, 10)
+
+    ids, mine = asyncio.run(listed())
+    assert tuple(talk.id for talk in mine) == ids
+    titles = ["订" * 60 + "…", "Where is my order?", "I have forgotten my password and the reset mail does not…"]
+    assert [talk.title for talk in mine] == titles
+    assert {talk.owner for talk in mine} == {ann.name}
+
+
+def test_agents_see_everybodys_conversations_or_their_own(service, ann):
+    async def listed():
+        theirs, _ = await service.start_with(ann, QUESTION)
+        own, _ = await service.start_with(CAROL, QUESTION)
+        everybodys = [talk.id for talk in await service.newest(CAROL, 100)]
+        return {theirs, own}, everybodys, [talk.owner for talk in await service.newest(CAROL, 100, mine=True)]
+
+    both, everybodys, owners = asyncio.run(listed())
+    assert both <= set(everybodys)
+    assert set(owners) == {"carol"}
+
+
+def test_a_conversation_of_which_all_is_taken_back_has_no_title_and_a_removed_one_is_gone(service, ann):
+    async def listed():
+        conversation_id, _ = await service.start_with(ann, QUESTION)
+        taken = await service.take_back(ann, conversation_id)
+        empty = await service.newest(ann, 10)
+        await service.remove(ann, conversation_id)
+        return taken, empty, await service.newest(ann, 10)
+
+    taken, empty, removed = asyncio.run(listed())
+    assert taken == QUESTION
+    assert [talk.title for talk in empty] == [""]
+    assert removed == []
+
+
+def test_a_message_that_is_refused_begins_no_conversation(service, ann):
+    with pytest.raises(SteerError, match="type a message"):
+        asyncio.run(service.start_with(ann, "   "))
+    assert asyncio.run(service.newest(ann, 10)) == []
+
+
+def test_nobody_speaks_in_anothers_conversation_and_agents_may_read_it(service, ann):
+    conversation_id, reply = asyncio.run(service.start_with(ann, QUESTION))
+    assert asyncio.run(service.turns(CAROL, conversation_id))[1] == reply
+    for principal in (CAROL, Principal("bob", "viewer")):
+        with pytest.raises(NotFoundError, match="no such conversation of yours"):
+            asyncio.run(service.say(principal, conversation_id, "and now?"))
+    with pytest.raises(NotFoundError, match="no such conversation of yours"):
+        asyncio.run(service.turns(Principal("bob", "viewer"), conversation_id))
