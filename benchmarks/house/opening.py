@@ -14,7 +14,7 @@ from core.platform.store.database import open_store, sqlite_url
 from core.rl.explore import Explorer
 from core.rl.learner import Learner
 from core.training.run import Run, trained_policy
-from core.training.settings import load_settings
+from core.training.settings import load_settings, read_settings
 from core.training.stages import ReinforcementLearning
 
 ADMIN = Principal("local", "admin")
@@ -52,4 +52,4 @@ def update(runs: Path, policy: Policy, overrides: Sequence[str], scratch: Path) 
 
 
 def _task(runs: Path, overrides: Sequence[str] = ()) -> CustomerService:
-    return CustomerService(load_settings({}, runs / CustomerService.name / "settings.yaml", overrides))
+    return CustomerService(load_settings(read_settings(runs / CustomerService.name / "settings.yaml"), overrides=overrides))
