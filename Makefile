@@ -1,6 +1,7 @@
 # `make demo`: install, train the three apps, show what RL changed, serve on http://localhost:7860
 # `make test`: install and run the whole suite        `make check`: format, lint, types, import rules
 # `make coverage`: the suite again, slower, and which lines it never ran
+# `make mutants`: breaks the code in a thousand small ways, and tells which of them no test notices
 
 PYTHON ?= python3.11
 PORT ?= 7860
@@ -8,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: demo test coverage check format figures lock clean
+.PHONY: demo test coverage mutants check format figures lock clean
 
 demo: $(INSTALLED)
 	$(BIN)/steer demo --port $(PORT)
@@ -19,6 +20,9 @@ test: $(INSTALLED)
 
 coverage: $(INSTALLED)
 	$(BIN)/pytest --cov --cov-report=term:skip-covered
+
+mutants: $(INSTALLED)
+	$(BIN)/python -m tests.mutants
 
 check: $(INSTALLED)
 	$(BIN)/ruff format --check

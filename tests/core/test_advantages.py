@@ -2,7 +2,14 @@ import numpy as np
 import pytest
 import torch
 
-from core.rl.rollout import Rollout, first_episodes, generalized_advantages, group_relative, leave_one_out
+from core.rl.rollout import (
+    Rollout,
+    first_episodes,
+    generalized_advantages,
+    group_relative,
+    leave_one_out,
+    normalize_advantages,
+)
 from core.util.errors import SteerError
 
 
@@ -89,3 +96,37 @@ def test_an_episode_without_an_end_is_named():
     rewards = torch.ones(2, 1, 1)
     with pytest.raises(SteerError, match=r"did not end within 2 steps; raise rl\.n_steps"):
         first_episodes(rollout(rewards, rewards, torch.zeros(2, 1, dtype=torch.bool), torch.zeros(1)))
+
+
+def test_a_pair_of_returns_lies_half_a_difference_over_its_deviation_from_its_mean():
+    # Mean 2, deviation (of a sample) sqrt(2), softened by 1e-4.
+    expected = 1 / (2**0.5 + 1e-4)
+    assert group_relative(torch.tensor([1.0, 3.0]), 2).tolist() == pytest.approx([-expected, expected], abs=1e-6)
+
+
+def test_advantages_are_normalized_by_the_picks_that_were_made():
+    advantages = torch.tensor([[1.0, 99.0], [3.0, 5.0]])
+    mask = torch.tensor([[True, False], [True, True]])
+    assert normalize_advantages(advantages, mask)[mask].tolist() == pytest.approx([-1.0, 0.0, 1.0])
+    pair = normalize_advantages(torch.tensor([[2.0, 4.0]]), torch.tensor([[True, True]]))
+    assert pair.tolist() == [pytest.approx([-(0.5**0.5), 0.5**0.5])]
+    equal = torch.full((2, 1), 4.0)
+    assert normalize_advantages(equal, equal > 0).tolist() == [[0.0], [0.0]]
+
+
+def test_the_environment_of_each_row_is_known_in_a_rollout_of_several():
+    rewards = torch.arange(6.0).reshape(2, 3, 1)
+    dones = torch.tensor([[False, True, False], [True, True, True]])
+    first, environment, returns = first_episodes(rollout(rewards, 0 * rewards, dones, torch.zeros(3)))
+    assert environment.tolist() == [0, 1, 2, 0, 2]
+    assert first.rewards[:, 0].tolist() == [0, 1, 2, 3, 5]
+    assert returns.tolist() == [3, 1, 7]
+
+
+def test_a_value_behind_the_end_of_an_episode_and_one_behind_a_time_limit_are_not_mixed_up():
+    rewards, values = torch.ones(1, 3, 1), torch.full((1, 3, 1), 2.0)
+    dones, final = torch.tensor([[True, True, False]]), torch.tensor([[0.0, 10.0, 0.0]])
+    ended = rollout(rewards, values, dones, torch.full((3,), 20.0), final=final)
+    advantages, returns = generalized_advantages(ended, 0.5, 0.9)
+    assert advantages[:, 0].tolist() == [1 - 2, 1 + 5 - 2, 1 + 10 - 2]
+    assert returns[:, 0].tolist() == [1, 6, 11]

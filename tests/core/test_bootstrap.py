@@ -30,10 +30,10 @@ def test_the_interval_is_that_of_the_normal_approximation_where_it_holds():
 
 def test_the_true_mean_lies_in_about_95_of_100_intervals():
     generator = np.random.default_rng(2)
-    samples = generator.normal(1.0, 1.0, size=(200, 60))
+    samples = generator.normal(1.0, 1.0, size=(100, 40))
     estimates = [bootstrap_mean(sample, seed=at) for at, sample in enumerate(samples)]
     hits = sum(estimate.low <= 1.0 <= estimate.high for estimate in estimates)
-    assert 0.91 * 200 <= hits <= 0.98 * 200
+    assert 90 <= hits <= 98
 
 
 def test_a_seed_gives_the_same_interval_again_and_another_seed_another():

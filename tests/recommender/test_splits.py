@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.recommender.data import Events, MovieLens
-from apps.recommender.splits import moments, retriever_histories
+from apps.recommender.splits import history_cuts, retriever_histories
 
 DISLIKED, LIKED = 2.0, 4.0
 
@@ -17,12 +17,12 @@ def of_likes(count: int) -> MovieLens:
 
 
 def firsts(likes: int, split: str) -> list[int]:
-    """Which like each moment of the user begins with."""
-    return [int(moment.relevant[0]) - 100 for moment in moments(of_likes(likes), split)]
+    """Which like each cut of the user begins with."""
+    return [int(cut.relevant[0]) - 100 for cut in history_cuts(of_likes(likes), split)]
 
 
 def test_the_last_five_likes_are_the_test_and_the_five_before_them_the_validation():
-    (test,), (validation,) = (moments(of_likes(30), split) for split in ("test", "validation"))
+    (test,), (validation,) = (history_cuts(of_likes(30), split) for split in ("test", "validation"))
     assert test.user == validation.user == 7
     assert test.relevant.tolist() == [125, 126, 127, 128, 129]
     assert validation.relevant.tolist() == [120, 121, 122, 123, 124]
@@ -64,7 +64,7 @@ def test_the_retriever_learns_everything_of_users_who_are_not_split():
 def test_films_that_were_not_liked_are_seen_and_never_wanted():
     ratings = np.array([DISLIKED, LIKED] * 16, np.float32)
     data = MovieLens((), {1: Events(np.arange(32), ratings)})
-    (test,) = moments(data, "test")
+    (test,) = history_cuts(data, "test")
     assert test.relevant.tolist() == [23, 25, 27, 29, 31]
     assert test.liked.tolist() == [1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21]
     assert test.seen.tolist() == list(range(23))
@@ -77,8 +77,8 @@ def test_no_like_is_learnt_by_the_retriever_and_wanted_by_a_split_or_wanted_twic
     data = MovieLens((), {1: Events(np.arange(len(ratings)), np.array(ratings, np.float32))})
     taken = [*retriever_histories(data)[0].tolist()]
     for split in ("train", "validation", "test"):
-        for moment in moments(data, split):
-            assert max([-1, *moment.seen.tolist()]) < moment.relevant.min()
-            assert set(moment.liked.tolist()) <= set(moment.seen.tolist())
-            taken += moment.relevant.tolist()
+        for cut in history_cuts(data, split):
+            assert max([-1, *cut.seen.tolist()]) < cut.relevant.min()
+            assert set(cut.liked.tolist()) <= set(cut.seen.tolist())
+            taken += cut.relevant.tolist()
     assert len(taken) == len(set(taken))
