@@ -9,9 +9,11 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from core.envs.observations import count
-from core.training.loader import load_task, open_task
-from core.training.run import Run, trained_policy
+from core.platform.pages.task_app import Asked, TaskEngine
+from core.platform.versions.library import VERSIONS
+from core.rl.explore import Explorer
+from core.training.loader import load_task
+from core.training.run import Run
 from tests.training.conftest import steer
 
 WORDS = "<end> you work in a bicycle shop reply to the customer one short sentence thank can come today ? . ,".split()  # noqa: SIM905
@@ -32,13 +34,10 @@ def walk(file: Path, *overrides: str) -> dict[str, dict]:
 
 
 def served(file: Path, **inputs: object) -> object:
-    """What the trained policy answers to JSON values, as a generic API asks it."""
-    task_class = load_task(str(file))
-    run = Run(file.parent / "runs" / task_class.name)
-    task = open_task(task_class, run)
-    state = task.observation(inputs)
-    assert count(state) == 1
-    return task.describe_action(trained_policy(task, run).predict(state)[0])
+    """What `steer serve` would answer to JSON values, by the published version."""
+    folder = file.parent / "runs" / VERSIONS / load_task(str(file)).name / "v0001"
+    [decided] = TaskEngine(str(file), Run(folder)).decide([Asked(inputs, Explorer())])
+    return decided.action
 
 
 def test_labels_and_costs_from_a_csv(saved):
@@ -51,10 +50,12 @@ def test_labels_and_costs_from_a_csv(saved):
 
 @pytest.mark.parametrize("overrides", [(), ("rl.algorithm=grpo", "rl.n_steps=1", "rl.n_envs=48")], ids=["ppo", "grpo"])
 def test_rewards_without_labels(saved, overrides):
-    results = walk(saved("rewards"), "rl.iterations=25", *overrides)
+    file = saved("rewards")
+    results = walk(file, "rl.iterations=25", *overrides)
     assert set(results) == {"always_apologise", "initial", "rl"}
     assert results["rl"]["value"] > results["initial"]["value"]
     assert results["rl"]["value"] > results["always_apologise"]["value"]
+    assert served(file, text="the chain that you fitted broke again") in {"discount", "repair", "apology"}
 
 
 def test_several_turns(saved):
@@ -62,6 +63,7 @@ def test_several_turns(saved):
     results = walk(file)
     assert set(results) == {"always_workshop", "ask_once_then_workshop", "initial", "rl"}
     assert results["rl"]["value"] > max(results["initial"]["value"], results["always_workshop"]["value"])
+    assert served(file, text="hello") in {"ask", "website", "workshop"}
     assert "- right: " in (file.parent / "runs" / "conversations" / "README.md").read_text()
 
 
