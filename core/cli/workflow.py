@@ -12,10 +12,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from core.cli.tables import comparison_tables
 from core.training.evaluate import compare, save_comparison, saved_comparison
 from core.training.loader import load_task, open_task
-from core.training.run import Run, fingerprint, reuse_stages
+from core.training.run import Run, fingerprint
 from core.training.settings import load_settings
 from core.training.task import Task
-from core.training.train import train
+from core.training.train import begin, train
 from core.util.errors import SteerError
 
 
@@ -31,8 +31,7 @@ def train_tasks(
 ) -> None:
     """Train each task into `runs / its name`, with a progress bar for each stage.
 
-    A run of other settings, code or data is moved aside, never overwritten; stages that do not depend on what has
-    changed are taken over from it.
+    What becomes of an earlier run, `core.training.train.begin` says.
 
     Args:
         names: Names of the tasks, or files.
@@ -51,10 +50,9 @@ def train_tasks(
         _check_preset(task_class, preset)
         task = task_class(load_settings(task_class.presets[preset], config, overrides))
         run = Run(runs / task_class.name)
-        if run.folder.exists() and (fresh or not run.belongs_to(fingerprint(task))):
-            earlier = run.move_aside()
+        earlier = begin(task, run, fresh=fresh)
+        if earlier is not None:
             console.print(f"{task.title}: an earlier run of other settings, code or data is kept in {earlier.folder}")
-            reuse_stages(task, run, [] if fresh else [earlier])
         _train_with_progress(task, run, console)
 
 

@@ -10,13 +10,35 @@ from core.models.policy import Policy
 from core.rl.algorithm import Algorithm
 from core.rl.learner import Learner
 from core.training.measure import evaluator
-from core.training.run import Run, fingerprint, trained_policy
+from core.training.run import Run, fingerprint, reuse_stages, trained_policy
 from core.training.stages import Stage
 from core.training.task import Task, greedy
 from core.util.files import replace_folder, write_json, write_text
 
 OnIteration = Callable[[str, int, int, dict[str, float]], None]
 OnStageStart = Callable[[str], None]
+
+
+def begin(task: Task, run: Run, *, fresh: bool = False) -> Run | None:
+    """Make a run's folder ready for a task.
+
+    A run of other settings, code or data is moved aside, never overwritten; the stages that it has finished and that do
+    not depend on what has changed are taken over.
+
+    Args:
+        task: Task to train, with its settings.
+        run: Run to train it in.
+        fresh: Whether to start over, and take over nothing.
+
+    Returns:
+        The run that was moved aside, if there was one.
+    """
+    earlier = None
+    if processes().is_main_process and run.folder.exists() and (fresh or not run.belongs_to(fingerprint(task))):
+        earlier = run.move_aside()
+        reuse_stages(task, run, [] if fresh else [earlier])
+    processes().wait_for_everyone()
+    return earlier
 
 
 def train(task: Task, run: Run, on_iteration: OnIteration, on_stage_start: OnStageStart) -> None:
