@@ -55,6 +55,8 @@ def backtest(model: NewsModel, split: Split, threshold: float = THRESHOLD) -> di
     """Outcomes of the surge detector, of a plain count, and of a dummy that alerts at every negative headline."""
     items = history(model.news)
     replay = Replay(PinnedModel((model, "backtest")), items, model.news.news[-1].time, threshold=threshold)
+    while not replay.is_finished:
+        replay.advance(timedelta(0))
     bad = [(item.company, item.time) for item in reversed(replay.service.items(len(items), sentiment="negative"))]
     fired = {
         "surge detector on stories": [(alert.company, alert.opened) for alert in replay.service.alerts(len(items))],

@@ -41,13 +41,13 @@ class Layout:
         self.replay = gr.State(None, time_to_live=_IDLE_SECONDS, delete_callback=leave)
         self.is_running, self.alert, self.rendered = gr.State(False), gr.State(0), gr.State(None)
         self.timer = gr.Timer(1.0)
-        gr.HTML(f"<style>{_CSS}</style>", apply_default_css=False)
+        gr.HTML(f"<style>{_CSS}</style>", elem_id="fin-style", apply_default_css=False)
         with gr.Column(elem_id="fin-page"):
             self._top()
             with gr.Row():
                 with gr.Column(scale=3, min_width=340):
                     self._filters(names)
-                    self.stream = _list("fin-stream")
+                    self.stream = _list("fin-stream", js_on_load=_PICK)
                     self.trend = _panel("fin-trend")
                 with gr.Column(scale=2, min_width=320):
                     self.alerts = _list("fin-alerts", js_on_load=_PICK)
@@ -58,7 +58,9 @@ class Layout:
     def _top(self) -> None:
         modes = [(TEXTS.label("live"), "live"), (TEXTS.label("replay"), "replay")]
         with gr.Row():
-            self.mode = gr.Radio(modes, value="live", show_label=False, container=False, elem_id="fin-mode")
+            self.mode = gr.Radio(
+                modes, value="live", show_label=False, container=False, scale=0, min_width=190, elem_id="fin-mode"
+            )
             self.now = gr.HTML(elem_id="fin-now", apply_default_css=False)
         with gr.Row(visible=False, elem_id="fin-replay") as self.controls:
             self.pause = gr.Button(TEXTS.label("pause"), size="sm", min_width=80, elem_id="fin-pause")

@@ -18,6 +18,7 @@ from core.rl.explore import Explorer
 from core.util.errors import SteerError
 
 _MOST = 16
+_AT_ONCE = 64
 _IDLE_SECONDS = 15 * 60
 _UPLOAD = 50_000_000
 
@@ -35,7 +36,7 @@ class Replay:
     Args:
         live: Model of the version that labels them.
         items: Items, in any order.
-        start: Moment at which the clock begins; earlier items are pushed at once, as the past that a usual rate needs.
+        start: Moment at which the clock begins; earlier items are the past that a usual rate needs, and come first.
         threshold: Threshold of the surge detector.
     """
 
@@ -49,7 +50,6 @@ class Replay:
         self.now, self.used = start, time.monotonic()
         self._lock = threading.Lock()
         self.is_closed = False
-        self.advance(timedelta(0))
 
     @property
     def is_finished(self) -> bool:
@@ -57,17 +57,19 @@ class Replay:
         return not self._left
 
     def advance(self, span: timedelta) -> None:
-        """Let the clock run by so much."""
+        """Let the clock run by so much; it stands while more is due than is pushed at once."""
         with self._lock:
             if self.is_closed:
                 return
-            self.now, self.used = self.now + span, time.monotonic()
-            due = []
-            while self._left and self._left[-1].time <= self.now:
-                due.append(self._left.pop())
+            self.used = time.monotonic()
+            due = self._due(_AT_ONCE)
+            if not self._is_behind:
+                self.now += span
+                due += self._due(_AT_ONCE - len(due))
             if due:
                 self.service.push(due)
-            self.service.pass_time(self.now)
+            if not self._is_behind:
+                self.service.pass_time(self.now)
 
     def close(self) -> None:
         """Delete the scratch store."""
@@ -75,6 +77,16 @@ class Replay:
             self.is_closed = True
             self._store.close()
             self._folder.cleanup()
+
+    @property
+    def _is_behind(self) -> bool:
+        return bool(self._left) and self._left[-1].time <= self.now
+
+    def _due(self, limit: int) -> list[Item]:
+        due = []
+        while self._is_behind and len(due) < limit:
+            due.append(self._left.pop())
+        return due
 
 
 class Replays:

@@ -98,7 +98,7 @@ def newest(
         if value is not None:
             wanted = wanted.where(column == value)
     found = session.execute(wanted.order_by(News.time.desc(), News.id.desc()).limit(count))
-    return [(item, score) for item, score in found.tuples()]
+    return [(item, score) for item, score in found]
 
 
 def behind(session: Session, number: int, count: int, since: datetime | None = None) -> list[News]:

@@ -19,11 +19,11 @@ TEXTS = Texts(
         "day": ("Begin on", "起始日期"),
         "own_feed": ("Replay a feed of your own", "回放自有数据"),
         "now_live": (
-            "{count:,} companies watched · {alerts} open alerts · newest headline {newest}",
+            "{count:,} companies watched · open alerts: {alerts} · newest headline: {newest}",
             "关注 {count:,} 家公司 · 未处理警报 {alerts} 条 · 最新新闻 {newest}",
         ),
         "now_replay": (
-            "Replay of {time:%a %d %b %Y, %H:%M} UTC · {alerts} open alerts",
+            "Replay of {time:%a %d %b %Y, %H:%M} UTC · open alerts: {alerts}",
             "回放 {time:%Y-%m-%d %H:%M} UTC · 未处理警报 {alerts} 条",
         ),
         "refreshed": ("refreshed {time}", "更新于 {time}"),
@@ -31,11 +31,10 @@ TEXTS = Texts(
         "none": ("none yet", "暂无"),
         "stream": ("News", "新闻"),
         "no_news": (
-            "No news here yet. Choose Replay above to watch the shipped history, push headlines to /v1/news/items, or "
-            "let the server follow a feed (STEER_FINANCE_FEED).",
-            "尚无新闻。可在上方选择“回放”查看历史新闻，向 /v1/news/items 推送，"
-            "或让服务器跟踪数据源（STEER_FINANCE_FEED）。",
+            "No news here yet: push headlines to /v1/news/items, or let the server follow a feed (STEER_FINANCE_FEED).",
+            "尚无新闻：可向 /v1/news/items 推送，或让服务器跟踪数据源（STEER_FINANCE_FEED）。",
         ),
+        "watch": ("Watch a replay of the shipped history", "观看历史新闻回放"),
         "no_match": ("No headline fits these filters.", "没有符合筛选条件的新闻。"),
         "more": ("new above", "条新消息"),
         "copy": ("same story", "同一事件"),
@@ -48,8 +47,8 @@ TEXTS = Texts(
         "no_alerts": ("No surge of bad news so far.", "暂无负面消息激增。"),
         "stories": ("{count} stories", "{count} 条报道"),
         "reason": (
-            "{stories} negative stories in {hours:.0f} h, usual {usual:.1f}",
-            "{hours:.0f} 小时内 {stories} 条负面报道，通常 {usual:.1f} 条",
+            "{stories} negative stories in {hours:.0f} h, usual {usual}",
+            "{hours:.0f} 小时内 {stories} 条负面报道，通常 {usual} 条",
         ),
         "open": ("open", "未处理"),
         "acknowledged": ("acknowledged", "已确认"),
@@ -69,7 +68,7 @@ TEXTS = Texts(
         "alerted": ("● alert", "● 警报"),
         "volume": ("headlines", "新闻"),
         "share": ("bad", "负面"),
-        "days": ("bad stories, 14 days", "负面报道（14 日）"),
+        "days": ("bad, 14 days", "负面（14 日）"),
         "trend": ("New stories a day, last 28 days", "每日新报道（近 28 日）"),
         "try": ("Try a headline", "试读一条新闻"),
         "headline": ("Headline", "标题"),

@@ -3,6 +3,7 @@
   const page = document.getElementById('fin-page');
   if (!page || page.dataset.isWatched) return;
   page.dataset.isWatched = 'yes';
+  const WEEK = 7 * 86400;
   const ages = new Intl.RelativeTimeFormat(navigator.language, {style: 'narrow'});
   const units = [['day', 86400], ['hour', 3600], ['minute', 60], ['second', 1]];
 
@@ -12,7 +13,8 @@
       const now = 'wall' in time.dataset ? Date.now() : shown;
       const seconds = Math.min(0, (Date.parse(time.dateTime) - now) / 1000);
       const [unit, size] = units.find(([, size]) => -seconds >= size) ?? units[3];
-      const text = ages.format(Math.trunc(seconds / size) || 0, unit);
+      time.dataset.exact ??= time.textContent;
+      const text = seconds < -WEEK ? time.dataset.exact : ages.format(Math.trunc(seconds / size) || 0, unit);
       if (time.textContent !== text) time.textContent = text;
     }
   }
@@ -50,7 +52,7 @@
     if (address.href !== location.href) history.replaceState(history.state, '', address);
   }
 
-  for (const list of page.querySelectorAll('.fin-list')) {
+  for (const list of page.querySelectorAll('.block.fin-list')) {
     list.addEventListener('scroll', () => note(list), {passive: true});
     list.addEventListener('focusin', (event) => { list.dataset.focused = event.target.dataset.key ?? ''; });
     list.addEventListener('focusout', (event) => { if (event.relatedTarget) list.dataset.focused = ''; });

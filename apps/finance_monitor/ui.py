@@ -61,6 +61,7 @@ def build(service: MonitorService) -> None:
     at.watchlist.select(on.pick_company, None, at.company, **quiet)
     gr.on([at.acknowledge.click, at.note.submit], on.acknowledge, {*seen, at.note}, at.views, **quiet)
     gr.on([at.mode.input, at.day.change], on.switch, {*seen, at.mode, at.day}, everything, **quiet)
+    at.stream.select(on.watch, {*seen, at.day}, everything, **quiet)
     at.upload.upload(on.upload, {*seen, at.upload}, everything, **quiet)
     at.pause.click(on.pause, at.is_running, [at.is_running, at.pause], **quiet)
     gr.on([at.read.click, at.headline.submit], on.read, [at.about, at.headline], at.label, **quiet)
@@ -116,6 +117,10 @@ class _Handlers:
             return self._live(got, request)
         with shown_errors():
             return self._replaying(self.replays.start_history(_day(got[self.at.day])), got, request)
+
+    def watch(self, got: Values, request: gr.Request) -> Values:
+        """The shipped history, where there is no news yet."""
+        return self.switch({**got, self.at.mode: "replay"}, request)
 
     def upload(self, got: Values, request: gr.Request) -> Values:
         """A visitor's own feed."""
@@ -211,9 +216,12 @@ class _Handlers:
 
     def _warn(self, monitor: MonitorService, rendered: _Rendered | None, request: gr.Request) -> None:
         """Say which alerts are open that were not there at the last look."""
+        title = TEXTS.say("alerts", request)
         for alert in monitor.alerts(20):
             if rendered and alert.id > rendered.newest_alert and alert.state == "open":
-                gr.Warning(html.escape(TEXTS.say("new_alert", request, company=monitor.name(alert.company))))
+                gr.Warning(
+                    html.escape(TEXTS.say("new_alert", request, company=monitor.name(alert.company))), title=title
+                )
 
 
 def _day(text: str) -> datetime:

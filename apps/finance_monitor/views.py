@@ -79,8 +79,9 @@ def stream(service: MonitorService, shown: Shown, request: gr.Request) -> str:
     """The newest headlines that fit the filters."""
     items = service.items(_ITEMS, shown.company or None, shown.topic or None, shown.sentiment or None)
     rows = "".join(_item(service, item, request) for item in items)
-    empty = "no_news" if service.now is None else "no_match"
-    return _panel("stream", rows or _empty(empty, request), request)
+    watch = f'<br><button type="button" class="fin-link" data-pick="replay">{TEXTS.say("watch", request)}</button>'
+    empty = _empty("no_match", request) if service.now else _empty("no_news", request, watch)
+    return _panel("stream", rows or empty, request)
 
 
 def alerts(service: MonitorService, shown: Shown, request: gr.Request) -> str:
@@ -96,11 +97,12 @@ def alerts(service: MonitorService, shown: Shown, request: gr.Request) -> str:
 
 
 def detail(service: MonitorService, alert: AlertHistory | None, hint: str, request: gr.Request) -> str:
-    """The chosen alert: why it was raised, the headlines behind it, what became of it, and a hint at the end."""
+    """The chosen alert: why it was raised, a hint, what became of it, and the headlines behind it."""
     if alert is None:
         return ""
     reason = alert.reason
-    why = TEXTS.say("reason", request, stories=len(reason.causes), hours=reason.hours, usual=reason.usual)
+    usual = f"{reason.usual:.1f}" if reason.usual >= 0.05 else "< 0.1"
+    why = TEXTS.say("reason", request, stories=len(reason.causes), hours=reason.hours, usual=html.escape(usual))
     causes = "".join(
         f"<li>{_time(cause.time)}<span>{html.escape(cause.headline)}</span></li>" for cause in reason.causes
     )
@@ -111,8 +113,8 @@ def detail(service: MonitorService, alert: AlertHistory | None, hint: str, reque
     )
     return (
         f'<div class="fin-detail"><p><b>{_name(service, alert.company)}</b> {_state(alert, request)}<br>{why}</p>'
-        f"<h5>{TEXTS.say('headlines', request)}</h5><ul>{causes}</ul>"
-        f"<h5>{TEXTS.say('history', request)}</h5><ul>{steps}</ul><p>{hint}</p></div>"
+        f"<p>{hint}</p><h5>{TEXTS.say('history', request)}</h5><ul>{steps}</ul>"
+        f"<h5>{TEXTS.say('headlines', request)}</h5><ul>{causes}</ul></div>"
     )
 
 
@@ -122,14 +124,14 @@ def watchlist(service: MonitorService, request: gr.Request) -> str:
     head = f'<th>{names[0]}</th><th class="fin-number">{names[1]}</th><th class="fin-number">{names[2]}</th>'
     rows = "".join(_line(service, line, request) for line in service.watchlist())
     body = f'<table class="fin-table"><tr>{head}<th>{names[3]}</th></tr>{rows}</table>'
-    return _panel("watchlist", body if rows else _empty("no_news", request), request)
+    return _panel("watchlist", body if rows else _empty("none", request), request)
 
 
 def trend(service: MonitorService, shown: Shown, request: gr.Request) -> str:
     """Bars of the new stories of each day, by sentiment."""
     now = service.now
     if now is None:
-        return _panel("trend", _empty("no_news", request), request)
+        return _panel("trend", _empty("none", request), request)
     daily = service.trend(shown.company or None, shown.topic or None, _DAYS)
     most = max(1, *(sum(day) for day in zip(*daily.values(), strict=True)))
     days = [(now - timedelta(days=age)).date() for age in range(_DAYS - 1, -1, -1)]
@@ -175,8 +177,8 @@ def _panel(title: str, body: str, request: gr.Request) -> str:
     return f"<h4><span>{TEXTS.say(title, request)}</span>{more}</h4>{body}"
 
 
-def _empty(key: str, request: gr.Request) -> str:
-    return f'<span class="fin-empty">{TEXTS.say(key, request)}</span>'
+def _empty(key: str, request: gr.Request, more: str = "") -> str:
+    return f'<span class="fin-empty">{TEXTS.say(key, request)}{more}</span>'
 
 
 def _time(moment: datetime, of: str = "") -> str:
@@ -201,7 +203,11 @@ def _item(service: MonitorService, item: StoredItem, request: gr.Request) -> str
     about = [_name(service, item.company)]
     about += [TEXTS.say(item.topic, request)] if item.topic else []
     about += [TEXTS.say("copy", request)] if item.is_copy else []
-    label = _tag(item.sentiment, request) if item.sentiment else _empty("unread", request)
+    label = (
+        _tag(item.sentiment, request)
+        if item.sentiment
+        else f'<span class="fin-tag">{TEXTS.say("unread", request)}</span>'
+    )
     return (
         f'<div class="fin-row fin-stream-row{" fin-copy" if item.is_copy else ""}" data-key="{item.id}">'
         f'{_time(item.time)}<span class="fin-text">{html.escape(item.headline)} '
@@ -210,12 +216,12 @@ def _item(service: MonitorService, item: StoredItem, request: gr.Request) -> str
 
 
 def _line(service: MonitorService, line: Watch, request: gr.Request) -> str:
-    company = html.escape(line.company)
+    company, name = html.escape(line.company), _name(service, line.company)
     bars = "".join(f'<i style="height:{min(count * 4, 18)}px"></i>' for count in line.days)
     mark = f' <span class="fin-tag fin-open">{TEXTS.say("alerted", request)}</span>' if line.alerted else ""
     return (
         f'<tr class="fin-line" tabindex="0" data-pick="{company}" data-key="{company}">'
-        f'<td>{_name(service, line.company)}{mark}</td><td class="fin-number">{line.volume:,}</td>'
+        f'<td title="{name}">{name}{mark}</td><td class="fin-number">{line.volume:,}</td>'
         f'<td class="fin-number">{line.negative:.0%}</td>'
         f'<td><span class="fin-spark" title="{" ".join(map(str, line.days))}">{bars}</span></td></tr>'
     )

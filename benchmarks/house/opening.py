@@ -52,4 +52,6 @@ def update(runs: Path, policy: Policy, overrides: Sequence[str], scratch: Path) 
 
 
 def _task(runs: Path, overrides: Sequence[str] = ()) -> CustomerService:
-    return CustomerService(load_settings(read_settings(runs / CustomerService.name / "settings.yaml"), overrides=overrides))
+    return CustomerService(
+        load_settings(read_settings(runs / CustomerService.name / "settings.yaml"), overrides=overrides)
+    )

@@ -80,7 +80,8 @@ def test_script_in_an_uploaded_feed_stays_text(page):
     content = "\n".join([*map(json.dumps, lines), f'{IMAGE}"'])
     page.goto("/news")
     feed = {"name": "feed.jsonl", "mimeType": "application/json", "buffer": content.encode()}
-    page.locator("#fin-upload input[type=file]").set_input_files([feed])
+    page.locator("#fin-mode").get_by_text("Replay", exact=True).click()
+    page.locator("#fin-upload input[type=file], input[type=file]#fin-upload").set_input_files([feed])
     expect(page.locator("#fin-stream")).to_contain_text(MARKUP)
     expect(page.locator("#fin-watchlist")).to_contain_text(IMAGE)
     expect(page.locator("#fin-alerts")).to_contain_text(IMAGE)

@@ -1,18 +1,23 @@
-"""Corrected labels become decisions whose every action's reward is known."""
+"""One reward: what the environment pays, what training climbs, and what a correction teaches are the same."""
 
+from datetime import UTC, datetime
+
+import numpy as np
 import pytest
 import torch
 
-from apps.finance_monitor.data import SENTIMENTS, TOPICS
+from apps.finance_monitor.data import LABELS, SENTIMENTS, TOPICS
+from apps.finance_monitor.rewards import REWARD
 from apps.finance_monitor.task import FinanceMonitor
 from core.platform.retraining.replay import best_known
-from core.platform.store.decisions import DecisionWithFeedback
-from core.platform.store.schema import Decision, Feedback
+from core.training.feedback import DecisionWithFeedback, Feedback, LoggedDecision
 from core.training.loader import open_task
 from core.training.run import Run, trained_policy
 from core.training.settings import Settings
+from core.util.errors import SteerError
 
 COMPANY, HEADLINE = "Corvane", "Corvane cuts its outlook after a weak quarter"
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
@@ -20,37 +25,94 @@ def task():
     return FinanceMonitor(Settings())
 
 
-def joint(topic: str, sentiment: str) -> int:
-    return TOPICS.index(topic) * len(SENTIMENTS) + SENTIMENTS.index(sentiment)
-
-
-def corrected(action: int, *labels: tuple[str, str]) -> DecisionWithFeedback:
+def corrected(said: object, *right: str) -> DecisionWithFeedback:
     state = {"company": COMPANY, "headline": HEADLINE, "confidence": 0.6}
-    opinions = tuple(Feedback(value=-1.0, about={"topic": t, "sentiment": s}) for t, s in labels)
-    return DecisionWithFeedback(Decision(state=state, action=[action], propensity=1.0), opinions, ())
+    opinions = [dict(zip(("topic", "sentiment"), label.split("/"), strict=True)) for label in right]
+    return DecisionWithFeedback(
+        LoggedDecision("d1", state, [said], 1.0, NOW),
+        tuple(Feedback("ann", "", -1.0, about, NOW) for about in opinions),
+    )
+
+
+@pytest.mark.parametrize(
+    ("said", "true", "worth"),
+    [
+        ("legal/negative", "legal/negative", 1.5),
+        ("deals/negative", "legal/negative", 1.0),
+        ("legal/neutral", "legal/negative", -1.5),
+        ("deals/neutral", "legal/negative", -2.0),
+        ("deals/positive", "legal/negative", -3.0),
+        ("legal/negative", "legal/positive", -0.5),
+        ("deals/negative", "legal/neutral", -1.0),
+        ("deals/neutral", "legal/positive", -0.5),
+        ("legal/positive", "legal/neutral", 0.0),
+    ],
+)
+def test_missed_bad_news_cost_most_and_a_false_alarm_a_little(said, true, worth):
+    assert REWARD(None, said, true) == worth
+
+
+def test_the_environment_pays_for_every_label_of_every_headline_what_the_reward_says():
+    weights = {name: float(at + 1) ** 2 * (-1) ** at for at, name in enumerate(REWARD.terms)}
+    task = FinanceMonitor(Settings(rewards=weights))
+    truths = [item.label for item in task.news.of("validation")]
+    env, (_, table) = task.environment("validation"), task.all_rewards("validation")
+    for action, label in enumerate(LABELS):
+        env.reset(seed=0)
+        _, paid, ends, _, infos = env.step(np.full((env.num_envs, 1), action))
+        assert ends.all()
+        assert paid.tolist() == [task.reward(None, label, truths[row]) for row in infos["episode"]]
+        assert paid.tolist() == table[infos["episode"], action].tolist()
+
+
+def test_the_policys_choices_are_the_labels_in_their_order(task):
+    names = [f"{TOPICS[at // len(SENTIMENTS)]}/{SENTIMENTS[at % len(SENTIMENTS)]}" for at in range(len(LABELS))]
+    assert names == list(LABELS)
+    assert task.reward_table({"text": ("x",)}).tolist() == task.reward.table(None, LABELS, LABELS).tolist()
+
+
+def test_a_persons_time_can_be_given_a_price():
+    table = FinanceMonitor(Settings(rewards={"flagged": -0.25})).table
+    change = table - FinanceMonitor(Settings()).table
+    assert {label for label, column in zip(LABELS, change.T, strict=True) if (column == -0.25).all()} == {
+        f"{topic}/negative" for topic in TOPICS
+    }
+    assert np.count_nonzero(change) == len(LABELS) * len(TOPICS)
+
+
+def test_a_reward_that_there_is_not_is_named():
+    with pytest.raises(SteerError, match="unknown reward 'wrong_topic'; there are right_sentiment, right_topic"):
+        FinanceMonitor(Settings(rewards={"wrong_topic": 1.0}))
 
 
 def test_the_log_holds_the_text_that_the_policy_read(task, services, runs):
-    service = services["finance_monitor"]
-    label = service.read(COMPANY, HEADLINE)
-    log = task.feedback_decisions([corrected(joint(label.topic, label.sentiment), ("earnings", "negative"))])
+    (label,) = services["finance_monitor"].read([(COMPANY, HEADLINE)])
+    log = task.feedback_decisions([corrected(f"{label.topic}/{label.sentiment}", "earnings/negative")])
     run = Run(runs / "finance_monitor")
     policy = trained_policy(open_task(FinanceMonitor, run), run).for_serving()
     assert policy.predict(log.observations).tolist() == log.actions.tolist()
-    assert log.observations["text"] == (service.newsroom.text(COMPANY, HEADLINE),)
+    assert log.observations["text"] == (f"{COMPANY}: {HEADLINE}",)
 
 
 def test_a_correction_tells_what_every_label_would_have_been_worth(task):
-    log = task.feedback_decisions([corrected(joint("deals", "positive"), ("earnings", "negative"))])
+    log = task.feedback_decisions([corrected("deals/positive", "earnings/negative")])
     assert log.rewards.tolist() == [-3.0]  # bad news taken for good, and the wrong topic
-    assert log.all_action_rewards[0, joint("earnings", "negative")] == log.all_action_rewards.max() == 1.5
+    assert log.all_action_rewards[0, LABELS.index("earnings/negative")] == log.all_action_rewards.max() == 1.5
     lessons = best_known(log)
-    assert lessons.actions.tolist() == [[joint("earnings", "negative")]]
+    assert lessons.actions.tolist() == [[LABELS.index("earnings/negative")]]
     assert lessons.rewards.item() == pytest.approx(1.5 - log.all_action_rewards.mean().item())
     assert torch.equal(lessons.log_propensities, torch.zeros(1, 1))
 
 
 def test_the_newest_of_several_corrections_counts(task):
-    log = task.feedback_decisions([corrected(0, ("earnings", "negative"), ("legal", "neutral"))])
-    assert int(log.all_action_rewards.argmax()) == joint("legal", "neutral")
-    assert task.feedback_decisions([corrected(0)]) is None
+    log = task.feedback_decisions([corrected("earnings/negative", "earnings/negative", "legal/neutral")])
+    assert LABELS[int(log.all_action_rewards.argmax())] == "legal/neutral"
+    assert task.feedback_decisions([corrected("earnings/negative")]) is None
+
+
+def test_labels_that_were_logged_by_number_or_are_gone_are_told_apart(task):
+    old = LABELS.index("deals/positive")
+    rows = [corrected(old, "earnings/negative"), corrected("weather/bad", "earnings/negative"), corrected(99, "a/b")]
+    log = task.feedback_decisions(rows)
+    assert log.actions.tolist() == [[old]]
+    assert log.rewards.tolist() == [-3.0]

@@ -38,15 +38,49 @@ def test_the_score_of_the_latest_version_is_shown(store):
 def test_an_alert_is_one_however_often_the_news_are_read(store):
     surge = {"key": "acme@noon", "company": "acme", "opened": NOON, "state": "open", "severity": "raised", "reason": {}}
     with store.transaction() as session:
-        first = tables.keep_alert(session, surge, "monitor")
+        first, before = tables.keep_alert(session, surge, "monitor")
+        assert before == ""
         tables.change_alert(session, tables.alert(session, first.id), "acknowledged", "ann", "seen")
     with store.transaction() as session:
-        again = tables.keep_alert(session, {**surge, "severity": "severe"}, "monitor")
-        assert (again.id, again.state, again.severity) == (first.id, "acknowledged", "severe")
-        other = tables.keep_alert(session, {**surge, "key": "zeta@noon", "company": "zeta"}, "monitor")
+        again, before = tables.keep_alert(session, {**surge, "severity": "severe"}, "monitor")
+        assert (again.id, again.state, again.severity, before) == (first.id, "acknowledged", "severe", "raised")
+        other, _ = tables.keep_alert(session, {**surge, "key": "zeta@noon", "company": "zeta"}, "monitor")
         tables.keep_alert(session, {**surge, "state": "resolved"}, "monitor")
     assert (again.state, other.company) == ("resolved", "zeta")  # readable behind the transaction
     with store.reading() as session:
         _, alert = sorted(tables.alerts(session, 5), key=lambda alert: alert.company, reverse=True)
         assert [change.state for change in tables.history(session, alert)] == ["open", "acknowledged", "resolved"]
         assert [change.who for change in tables.history(session, alert)] == ["monitor", "ann", "monitor"]
+
+
+def test_an_alert_that_is_found_again_as_it_once_was_does_not_go_back(store):
+    past = {"key": "acme@noon", "company": "acme", "opened": NOON, "state": "open", "severity": "raised", "reason": {}}
+    with store.transaction() as session:
+        tables.keep_alert(session, past, "monitor")
+        tables.keep_alert(session, {**past, "state": "resolved", "severity": "severe"}, "monitor")
+        kept, _ = tables.keep_alert(session, past, "monitor")
+        assert (kept.state, kept.severity) == ("resolved", "severe")
+        assert [change.state for change in tables.history(session, kept)] == ["open", "resolved"]
+
+
+def test_the_stream_can_be_filtered_by_what_the_latest_version_says(store):
+    with store.transaction() as session:
+        first, second, _ = tables.add(session, [headline("a"), headline("b", 1), headline("c", 2)])
+        score = {"version": "v0001", "topic": "legal", "probabilities": {}}
+        tables.put_scores(session, [{**score, "news_id": first.id, "sentiment": "negative"}])
+        tables.put_scores(session, [{**score, "news_id": second.id, "sentiment": "negative"}])
+        tables.put_scores(session, [{**score, "news_id": second.id, "sentiment": "neutral", "version": "v0002"}])
+    with store.reading() as session:
+        assert [item.key for item, _ in tables.newest(session, None, 9)] == ["c", "b", "a"]
+        assert [item.key for item, _ in tables.newest(session, None, 9, topic="legal")] == ["b", "a"]
+        assert [item.key for item, _ in tables.newest(session, None, 9, sentiment="negative")] == ["a"]
+
+
+def test_the_revision_moves_with_news_and_with_steps_of_alerts(store):
+    with store.transaction() as session:
+        assert tables.revision(session) == (0, 0)
+        (item,) = tables.add(session, [headline("a")])
+        assert tables.revision(session) == (item.id, 0)
+        alert = {"key": "a@noon", "company": "a", "opened": NOON, "state": "open", "severity": "raised", "reason": {}}
+        tables.keep_alert(session, alert, "monitor")
+        assert tables.revision(session) == (item.id, 1)

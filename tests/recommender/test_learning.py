@@ -5,8 +5,8 @@ import asyncio
 import numpy as np
 import pytest
 import torch
-
 from apps.recommender.learning import feedback_decisions
+
 from apps.recommender.rewards import ListReward, novelty
 from apps.recommender.service import Event as Seen
 from apps.recommender.service import Visitor

@@ -1,13 +1,19 @@
 """The finance monitor follows a stream in a real Redis."""
 
-from datetime import UTC, datetime, timedelta
+import threading
+import time
 from uuid import uuid4
 
 import pytest
 
+from apps.finance_monitor.feed import Item
+from apps.finance_monitor.follow import FEED_VARIABLE, follow
 from apps.finance_monitor.redis_feed import RedisFeed
-from apps.finance_monitor.service import FEED_VARIABLE
+from apps.finance_monitor.replay import PinnedModel
+from apps.finance_monitor.service import MonitorService
 from core.platform.queues.stream import Stream
+from core.platform.store.database import open_store
+from core.rl.explore import Explorer
 from core.util.errors import SteerError
 
 ROW = {"time": "2025-03-03T09:00:00Z", "company": "corvane", "headline": "Corvane plant on fire"}
@@ -31,7 +37,7 @@ def test_malformed_entries_are_noted_and_the_good_ones_arrive(stream):
     assert feed.poll() == []
 
 
-def test_every_viewer_sees_every_item_and_an_item_sent_twice_once(stream):
+def test_every_server_sees_every_item_and_an_item_sent_twice_once(stream):
     first, second = (RedisFeed(f"{stream.url}/{stream.name}") for _ in range(2))
     stream.publish("agency-1", ROW)
     stream.publish("agency-1", ROW)
@@ -48,13 +54,29 @@ def test_a_restart_of_redis_is_only_a_pause(stream, redis):
     assert len(feed.poll()) == 1
 
 
-def test_the_monitor_shows_what_is_published_while_it_runs(stream, services, monkeypatch):
+def test_the_monitor_keeps_what_is_published_while_it_runs_under_its_agencys_keys(
+    stream, services, monkeypatch, tmp_path
+):
     stream.publish("1", ROW)
     monkeypatch.setenv(FEED_VARIABLE, f"{stream.url}/{stream.name}")
-    session = services["finance_monitor"].replay(datetime(2025, 3, 1, tzinfo=UTC))
-    assert len(session.monitor.seen) == 1
+    store, stop = open_store(f"sqlite:///{tmp_path / 'steer.db'}"), threading.Event()
+    monitor = MonitorService(store, PinnedModel((services["finance_monitor"], "v0001")), Explorer())
+    thread = threading.Thread(target=follow, args=(monitor, stop))
+    thread.start()
+    _wait_for(1, monitor)
     stream.publish("2", {**ROW, "headline": "Corvane shares fall"})
-    assert session.advance(timedelta(0)) == 1
+    _wait_for(2, monitor)
+    stop.set()
+    thread.join(timeout=20)
+    assert monitor.push([Item(**ROW, key=key) for key in ("1", "2", "3")]).new == 1
+    store.close()
+
+
+def _wait_for(items: int, monitor: MonitorService) -> None:
+    until = time.monotonic() + 60
+    while len(monitor.items(9)) < items and time.monotonic() < until:
+        time.sleep(0.1)
+    assert len(monitor.items(9)) == items
 
 
 @pytest.mark.parametrize(

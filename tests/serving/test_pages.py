@@ -1,7 +1,10 @@
 """A real browser on the real pages."""
 
 import re
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
+import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -49,7 +52,7 @@ def test_each_page_leads_to_the_others_by_keyboard(page):
     expect(page.locator("#cs-action")).to_contain_text("Ask something")  # until then the page is still being built
     page.get_by_role("link", name="Finance monitor").press("Enter")
     expect(page).to_have_url(re.compile("/news"))
-    expect(page.locator("#fin-start")).to_be_visible(timeout=30_000)
+    expect(page.locator("#fin-now")).to_contain_text("companies watched")
     expect(page.locator(".steer-here")).to_have_text("Finance monitor")
 
 
@@ -146,15 +149,71 @@ def test_an_address_of_no_conversation_says_so_and_shows_an_empty_chat(page):
     expect(page).to_have_url(re.compile("/support$"))
 
 
-def test_the_replay_raises_an_alert_with_its_reason(page):
+def push_surge(server: str, company: str) -> None:
+    """A surge of bad news within the last hours, over HTTP."""
+    headlines = [
+        "sued over fraud", "under criminal investigation", "recalls faulty products after injuries",
+        "cuts guidance, shares plunge", "chief financial officer resigns amid scandal", "faces bankruptcy petition",
+        "loses its largest customer", "plant burns down, production halted",
+    ]  # fmt: skip
+    items = [
+        {
+            "key": f"{company}-{at}",
+            "time": (datetime.now(UTC) - timedelta(hours=8 - at)).isoformat(),
+            "company": company,
+            "headline": f"{company} {text}",
+        }
+        for at, text in enumerate(headlines)
+    ]
+    httpx.post(f"{server}/v1/news/items", json={"items": items}, timeout=60).raise_for_status()
+
+
+def test_a_pushed_headline_stands_on_an_open_page_and_its_alert_is_acknowledged_there(page, server):
+    company = f"Omega {uuid4().hex[:6]}"
     page.goto("/news")
-    page.locator("#fin-start").click()
-    expect(page.locator("#fin-stream")).to_contain_text(re.compile("negative|neutral|positive"), timeout=30_000)
-    expect(page.locator("#fin-alerts")).not_to_contain_text("Corvane")
-    expect(page.locator("#fin-alerts")).to_contain_text("Corvane", timeout=90_000)
-    expect(page.locator("#fin-alerts")).to_contain_text(re.compile(r"\d+ negative stories in \d+ h, usual"))
+    expect(page.locator("#fin-now")).to_contain_text("companies watched")
+    push_surge(server, company)
+    expect(page.locator("#fin-stream")).to_contain_text(f"{company} plant burns down", timeout=10_000)
+    expect(page.locator("#fin-watchlist")).to_contain_text(company)
+    page.locator("#fin-alerts .fin-row", has_text=company).click()
+    expect(page.locator("#fin-detail")).to_contain_text(re.compile(rf"{company}.*\d+ negative stories in \d+ h, usual"))
+    note = page.locator("#fin-note textarea, #fin-note input").first
+    note.fill("called the desk")
+    push_surge(server, f"{company} too")
+    expect(page.locator("#fin-stream")).to_contain_text(f"{company} too plant burns down", timeout=10_000)
+    expect(note).to_have_value("called the desk")  # whatever arrives meanwhile
     page.locator("#fin-ack").click()
-    expect(page.locator("#fin-alerts")).to_contain_text("acknowledged")
+    expect(page.locator("#fin-detail")).to_contain_text("called the desk")
+    expect(page.locator("#fin-ack")).to_be_hidden()
+    (alert,) = (a for a in httpx.get(f"{server}/v1/news/alerts").json() if a["company"] == company)
+    history = httpx.get(f"{server}/v1/news/alerts/{alert['id']}").json()["history"]
+    steps = [("open", "monitor", ""), ("acknowledged", "local", "called the desk")]
+    assert [(step["state"], step["who"], step["note"]) for step in history] == steps
+
+
+def test_an_address_names_what_the_monitor_shows(page, server):
+    company = f"Sigma {uuid4().hex[:6]}"
+    push_surge(server, company)
+    page.goto(f"/news?company={company}&sentiment=negative")
+    expect(page.locator("#fin-stream .fin-row").first).to_contain_text(company)
+    expect(page.locator("#fin-stream .fin-row").nth(2)).to_contain_text("negative")
+    expect(page.locator("#fin-stream")).not_to_contain_text("neutral")
+    page.locator("#fin-alerts .fin-row", has_text=company).click()
+    expect(page).to_have_url(re.compile(r"company=Sigma.*alert=\d+"))
+
+
+def test_a_replay_of_history_is_seen_by_nobody_else_and_stands_in_no_store(page, server):
+    before = httpx.get(f"{server}/v1/news/items", params={"company": "corvane"}).json()
+    page.goto("/news")
+    page.locator("#fin-mode").get_by_text("Replay", exact=True).click()
+    expect(page.locator("#fin-now")).to_contain_text("Replay of", timeout=60_000)
+    expect(page.locator("#fin-stream")).to_contain_text(re.compile("negative|neutral|positive"), timeout=60_000)
+    expect(page.locator("#fin-alerts .fin-row", has_text="Corvane")).to_be_visible(timeout=240_000)
+    page.locator("#fin-pause").click()
+    expect(page.locator("#fin-pause")).to_have_text("Resume")
+    page.locator("#fin-mode").get_by_text("Live", exact=True).click()
+    expect(page.locator("#fin-now")).to_contain_text("companies watched")
+    assert httpx.get(f"{server}/v1/news/items", params={"company": "corvane"}).json() == before
 
 
 def test_script_in_a_headline_stays_text(page):
@@ -190,7 +249,7 @@ def test_the_pages_fit_a_phone_in_chinese_and_dark(browser, server, path):
     expect(page.get_by_text(re.compile("[\u4e00-\u9fff]")).first).to_be_visible()
     expect(page.locator(".steer-navigation a")).to_have_text(["首页", "客户服务", "财经监测", "推荐系统"])
     if path == "news":  # headlines are wider than an empty stream
-        page.locator("#fin-start").click()
-        expect(page.locator("#fin-stream .fin-row").nth(3)).to_be_visible(timeout=30_000)
+        push_surge(server, f"Phone {uuid4().hex[:6]}")
+        expect(page.locator("#fin-stream .fin-row").nth(3)).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     context.close()
