@@ -33,8 +33,7 @@ EXAMPLES = ("a quiet film about space", "funny and warm, for children", "dark cr
 # What is typed and not sent yet outlives a reload of the tab; what is shown stands in the address.
 _DRAFTS = "() => JSON.parse(sessionStorage.getItem('rec-drafts') || '[\"\", \"\"]')"
 _KEEP_DRAFTS = "(words, title) => { sessionStorage.setItem('rec-drafts', JSON.stringify([words, title])) }"
-_KEEP_ADDRESS = """(user, words, title) => {
-  sessionStorage.setItem('rec-drafts', JSON.stringify([words, title]));
+_KEEP_ADDRESS = """(user, words) => {
   const address = new URL(location);
   for (const [name, value] of [['visitor', user], ['words', words]])
     if (value) address.searchParams.set(name, value); else address.searchParams.delete(name);
@@ -62,18 +61,18 @@ class View:
 def build(service: RecommenderService) -> None:
     """Lay out the page; likes and hides stand in the store, and what a tab shows is known to that tab alone."""
     view, found = gr.State(View()), gr.State([])
-    gr.HTML(f"<style>{CSS}</style>", apply_default_css=False)
+    gr.HTML(f"<style>{CSS}</style>", apply_default_css=False, padding=False)
     with gr.Row(elem_classes="rec-start"):
         taste, examples = _taste_box()
         title, finds = _search_box()
     with gr.Row():
         with gr.Column(scale=4, min_width=320):
             with gr.Row(elem_classes="rec-head"):
-                headline = gr.HTML(elem_id="rec-status", apply_default_css=False)
+                headline = gr.HTML(elem_id="rec-status", apply_default_css=False, padding=False)
                 back = gr.Button(TEXTS.label("back"), size="sm", visible=False, elem_id="rec-back")
             grid, cards, likes, hides = _grid()
         with gr.Column(scale=1, min_width=230):
-            history = gr.HTML(elem_id="rec-history", apply_default_css=False)
+            history = gr.HTML(elem_id="rec-history", apply_default_css=False, padding=False)
             with gr.Row(elem_classes="rec-profile"):
                 undo = gr.Button(TEXTS.label("undo"), size="sm", interactive=False, elem_id="rec-undo")
                 forget = gr.Button(TEXTS.label("forget"), size="sm", interactive=False, elem_id="rec-forget")
@@ -85,7 +84,7 @@ def build(service: RecommenderService) -> None:
             with gr.Accordion(TEXTS.label("demo"), open=False, elem_id="rec-demo"):
                 user = _user_picker(service)
     gr.Markdown(TEXTS.label("terms"), elem_classes="rec-terms")
-    gr.HTML(f'<p class="rec-terms" id="rec-terms">{escape(service.catalogue.terms)}</p>', apply_default_css=False)
+    gr.HTML(f'<p class="rec-terms" id="rec-terms">{escape(service.catalogue.terms)}</p>', apply_default_css=False, padding=False)
 
     shown_view = [view, headline, back, grid, history, undo, forget, confirm, *cards]
 
@@ -164,11 +163,11 @@ def build(service: RecommenderService) -> None:
         return await show(now, request, TEXTS.say("after_forget", request))
 
     quiet: dict[str, Any] = {"show_progress": "minimal", "api_visibility": "private"}
-    keep_address: dict[str, Any] = {"fn": None, "inputs": [user, taste, title], "js": _KEEP_ADDRESS}
+    keep_address: dict[str, Any] = {"fn": None, "inputs": [user, taste], "js": _KEEP_ADDRESS}
     blocks = Context.root_block
     assert blocks is not None  # the layout builds pages inside one
     blocks.load(open_page, [taste, title], [*shown_view, user, taste, title], js=_DRAFTS, **quiet)
-    gr.on([taste.input, title.input], None, [taste, title], js=_KEEP_DRAFTS)
+    gr.on([taste.change, title.change], None, [taste, title], js=_KEEP_DRAFTS)
     user.input(try_out, user, [*shown_view, taste], **quiet).success(**keep_address)
     taste.submit(describe, taste, [*shown_view, user, taste], **quiet).success(**keep_address)
     for example in examples:
@@ -228,7 +227,7 @@ def _grid() -> tuple[gr.Row, list[gr.HTML], list[gr.Button], list[gr.Button]]:
     with gr.Row(visible=False, elem_classes="rec-grid", elem_id="rec-grid") as grid:
         for i in range(LIST_LENGTH):
             with gr.Column(elem_classes="rec-card", min_width=150):
-                cards.append(gr.HTML(elem_id=f"rec-card-{i}", apply_default_css=False))
+                cards.append(gr.HTML(elem_id=f"rec-card-{i}", apply_default_css=False, padding=False))
                 with gr.Row(elem_classes="rec-actions"):
                     likes.append(gr.Button(TEXTS.label("like"), size="sm", elem_id=f"rec-like-{i}"))
                     hides.append(gr.Button(TEXTS.label("hide"), size="sm", elem_id=f"rec-hide-{i}"))
