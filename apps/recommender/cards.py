@@ -37,7 +37,7 @@ CSS = """
 body { --rec-muted: var(--neutral-500); }
 body.dark { --rec-muted: var(--neutral-400); }
 .rec-start { align-items: flex-start; }
-.rec-start span[data-testid="block-info"] { background: none; padding: 0; color: var(--body-text-color); }
+.rec-start span[data-testid="block-info"], .rec-demo span[data-testid="block-info"] { background: none; padding: 0; color: var(--body-text-color); }
 .rec-chips { gap: .35rem !important; flex-wrap: wrap; }
 .rec-chips button { flex: 0 1 auto !important; min-width: 0 !important; white-space: normal; text-align: left;
   border-radius: 999px; font-weight: 500; }
@@ -84,7 +84,12 @@ body.dark { --rec-muted: var(--neutral-400); }
 .rec-dot { flex: none; width: 1.7rem; height: 1.7rem; border-radius: 7px; color: #fff; font-size: .62rem;
   font-weight: 700; display: grid; place-items: center;
   background: linear-gradient(150deg, hsl(var(--a) 52% 40%), hsl(var(--b) 58% 22%)); }
-.rec-terms, .rec-terms p { margin: 0; font-size: .75rem; line-height: 1.5; color: var(--rec-muted); }
+@media (max-width: 480px) {
+  .rec-grid { grid-template-columns: 1fr 1fr; gap: .6rem !important; }
+  .rec-cover { height: 84px; }
+  .rec-actions { flex-direction: column; }
+}
+.rec-terms, .rec-terms p, .rec-terms span { margin: 0; font-size: .75rem; line-height: 1.5; color: var(--rec-muted); }
 """
 
 
@@ -104,13 +109,11 @@ def card(film: Recommended, say: Say) -> str:
     )
 
 
-def status(headline: str, note: str, *, is_demo: bool, say: Say) -> str:
+def status(headline: str, notes: Sequence[str], *, is_demo: bool, say: Say) -> str:
     """The line above the list: for whom it is, and what has just changed it."""
     mark = f'<b class="rec-mark">{escape(say("demo_mark"))}</b>' if is_demo else ""
-    return (
-        f'<div class="rec-status" role="status">{mark}<h2>{escape(headline)}</h2>'
-        f"{f'<span>{escape(note)}</span>' if note else ''}</div>"
-    )
+    lines = "".join(f"<span>{escape(note)}</span>" for note in notes if note)
+    return f'<div class="rec-status" role="status">{mark}<h2>{escape(headline)}</h2>{lines}</div>'
 
 
 def history_strip(title: str, likes: Sequence[Film], new: Collection[int], hidden: int, say: Say) -> str:
