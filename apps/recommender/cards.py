@@ -36,8 +36,10 @@ _SMALL_WORDS = frozenset(("a", "an", "and", "at", "de", "for", "in", "la", "le",
 CSS = """
 body { --rec-muted: var(--neutral-500); }
 body.dark { --rec-muted: var(--neutral-400); }
+[id^="rec-"] .html-container { padding: 0; }
 .rec-start { align-items: flex-start; }
-.rec-start span[data-testid="block-info"], .rec-demo span[data-testid="block-info"] { background: none; padding: 0; color: var(--body-text-color); }
+.rec-start span[data-testid="block-info"], .rec-demo span[data-testid="block-info"] { background: none; padding: 0;
+  color: var(--body-text-color); }
 .rec-chips { gap: .35rem !important; flex-wrap: wrap; }
 .rec-chips button { flex: 0 1 auto !important; min-width: 0 !important; white-space: normal; text-align: left;
   border-radius: 999px; font-weight: 500; }

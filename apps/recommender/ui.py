@@ -61,18 +61,18 @@ class View:
 def build(service: RecommenderService) -> None:
     """Lay out the page; likes and hides stand in the store, and what a tab shows is known to that tab alone."""
     view, found = gr.State(View()), gr.State([])
-    gr.HTML(f"<style>{CSS}</style>", apply_default_css=False, padding=False)
+    gr.HTML(f"<style>{CSS}</style>", apply_default_css=False)
     with gr.Row(elem_classes="rec-start"):
         taste, examples = _taste_box()
         title, finds = _search_box()
     with gr.Row():
         with gr.Column(scale=4, min_width=320):
             with gr.Row(elem_classes="rec-head"):
-                headline = gr.HTML(elem_id="rec-status", apply_default_css=False, padding=False)
+                headline = gr.HTML(elem_id="rec-status", apply_default_css=False)
                 back = gr.Button(TEXTS.label("back"), size="sm", visible=False, elem_id="rec-back")
             grid, cards, likes, hides = _grid()
         with gr.Column(scale=1, min_width=230):
-            history = gr.HTML(elem_id="rec-history", apply_default_css=False, padding=False)
+            history = gr.HTML(elem_id="rec-history", apply_default_css=False)
             with gr.Row(elem_classes="rec-profile"):
                 undo = gr.Button(TEXTS.label("undo"), size="sm", interactive=False, elem_id="rec-undo")
                 forget = gr.Button(TEXTS.label("forget"), size="sm", interactive=False, elem_id="rec-forget")
@@ -231,7 +231,7 @@ def _grid() -> tuple[gr.Row, list[gr.HTML], list[gr.Button], list[gr.Button]]:
     with gr.Row(visible=False, elem_classes="rec-grid", elem_id="rec-grid") as grid:
         for i in range(LIST_LENGTH):
             with gr.Column(elem_classes="rec-card", min_width=150):
-                cards.append(gr.HTML(elem_id=f"rec-card-{i}", apply_default_css=False, padding=False))
+                cards.append(gr.HTML(elem_id=f"rec-card-{i}", apply_default_css=False))
                 with gr.Row(elem_classes="rec-actions"):
                     likes.append(gr.Button(TEXTS.label("like"), size="sm", elem_id=f"rec-like-{i}"))
                     hides.append(gr.Button(TEXTS.label("hide"), size="sm", elem_id=f"rec-hide-{i}"))
