@@ -89,9 +89,10 @@ body.dark { --rec-muted: var(--neutral-400); }
 @media (max-width: 480px) {
   .rec-grid { grid-template-columns: 1fr 1fr; gap: .6rem !important; }
   .rec-cover { height: 84px; }
-  .rec-actions { flex-direction: column; }
+  .rec-actions { flex-direction: column; align-items: stretch; }
 }
-.rec-terms, .rec-terms p, .rec-terms span { margin: 0; font-size: .75rem; line-height: 1.5; color: var(--rec-muted); }
+.rec-terms, .rec-terms p, .rec-terms span { margin: 0; font-size: .75rem !important; line-height: 1.5;
+  color: var(--rec-muted) !important; }
 """
 
 
