@@ -34,12 +34,17 @@ _PLAIN_HUE = 215
 _SMALL_WORDS = frozenset(("a", "an", "and", "at", "de", "for", "in", "la", "le", "les", "of", "on", "or", "the", "to"))
 
 CSS = """
+body { --rec-muted: var(--neutral-500); }
+body.dark { --rec-muted: var(--neutral-400); }
+[id^="rec-"] .html-container { padding: 0; }
 .rec-start { align-items: flex-start; }
+.rec-start span[data-testid="block-info"], .rec-demo span[data-testid="block-info"] { background: none; padding: 0;
+  color: var(--body-text-color); }
 .rec-chips { gap: .35rem !important; flex-wrap: wrap; }
 .rec-chips button { flex: 0 1 auto !important; min-width: 0 !important; white-space: normal; text-align: left;
   border-radius: 999px; font-weight: 500; }
 .rec-grid { display: grid !important; grid-template-columns: repeat(auto-fill, minmax(160px, 1fr));
-  gap: 1rem !important; }
+  gap: 1rem !important; align-items: stretch !important; }
 .rec-card { background: var(--block-background-fill); border: 1px solid var(--border-color-primary);
   border-radius: 14px; overflow: hidden; gap: 0 !important; justify-content: space-between; min-width: 0 !important;
   transition: box-shadow .15s, transform .15s; }
@@ -53,16 +58,16 @@ CSS = """
 .rec-body h3 { margin: 0; font-size: .95rem; line-height: 1.3; font-weight: 650; color: var(--body-text-color);
   overflow-wrap: anywhere; display: -webkit-box; -webkit-line-clamp: 3; -webkit-box-orient: vertical;
   overflow: hidden; }
-.rec-genres { margin: .15rem 0 .45rem; font-size: .78rem; color: var(--body-text-color-subdued); }
-.rec-reason { font-size: .82rem; line-height: 1.35; margin: .5rem 0 0; overflow-wrap: anywhere; }
+.rec-body .rec-genres { margin: .15rem 0 .55rem; font-size: .78rem; color: var(--rec-muted); }
+.rec-body .rec-reason { font-size: .82rem; line-height: 1.35; margin: .55rem 0 .3rem; overflow-wrap: anywhere; }
 .rec-match { height: 4px; border-radius: 4px; background: var(--border-color-primary); overflow: hidden; }
-.rec-match i { display: block; height: 100%; border-radius: 4px; background: var(--color-accent); }
+.rec-match i { display: block; height: 100%; border-radius: 4px; background: var(--rec-muted); }
 .rec-actions { padding: 0 .6rem .65rem; gap: .4rem !important; flex-wrap: nowrap !important; }
 .rec-actions button { min-width: 0 !important; padding-inline: .3rem; white-space: nowrap; }
 .rec-status { display: flex; flex-wrap: wrap; align-items: baseline; gap: .2rem .8rem; margin: .3rem 0 .2rem;
   color: var(--body-text-color); }
 .rec-status h2 { margin: 0; font-size: 1.2rem; overflow-wrap: anywhere; color: var(--body-text-color); }
-.rec-status span { color: var(--body-text-color-subdued); overflow-wrap: anywhere; }
+.rec-status span { color: var(--rec-muted); overflow-wrap: anywhere; }
 .rec-head { align-items: center; flex-wrap: nowrap; }
 .rec-head > button { flex: 0 0 auto !important; min-width: 0 !important; }
 .rec-mark { align-self: center; border: 1px solid var(--border-color-primary); border-radius: 6px; padding: .1rem .5rem;
@@ -73,15 +78,21 @@ CSS = """
 .rec-side { border: 1px solid var(--border-color-primary); border-radius: 14px; padding: .9rem 1rem;
   background: var(--block-background-fill); color: var(--body-text-color); }
 .rec-side h4 { margin: 0 0 .6rem; font-size: .8rem; letter-spacing: .04em; text-transform: uppercase;
-  color: var(--body-text-color-subdued); }
+  color: var(--rec-muted); }
 .rec-side ol { list-style: none; margin: 0; padding: 0; }
 .rec-side li { display: flex; align-items: center; gap: .6rem; padding: .28rem 0; font-size: .88rem; line-height: 1.3; }
 .rec-side li.rec-new { font-weight: 650; }
-.rec-side small { color: var(--body-text-color-subdued); }
+.rec-side small { color: var(--rec-muted); }
 .rec-dot { flex: none; width: 1.7rem; height: 1.7rem; border-radius: 7px; color: #fff; font-size: .62rem;
   font-weight: 700; display: grid; place-items: center;
   background: linear-gradient(150deg, hsl(var(--a) 52% 40%), hsl(var(--b) 58% 22%)); }
-.rec-terms { margin: 1rem 0 0; font-size: .75rem; line-height: 1.5; color: var(--body-text-color-subdued); }
+@media (max-width: 480px) {
+  .rec-grid { grid-template-columns: 1fr 1fr; gap: .6rem !important; }
+  .rec-cover { height: 84px; }
+  .rec-actions { flex-direction: column; align-items: stretch; }
+}
+.rec-terms, .rec-terms p, .rec-terms span { margin: 0; font-size: .75rem !important; line-height: 1.5;
+  color: var(--rec-muted) !important; }
 """
 
 
@@ -101,13 +112,11 @@ def card(film: Recommended, say: Say) -> str:
     )
 
 
-def status(headline: str, note: str, *, is_demo: bool, say: Say) -> str:
+def status(headline: str, notes: Sequence[str], *, is_demo: bool, say: Say) -> str:
     """The line above the list: for whom it is, and what has just changed it."""
     mark = f'<b class="rec-mark">{escape(say("demo_mark"))}</b>' if is_demo else ""
-    return (
-        f'<div class="rec-status" role="status">{mark}<h2>{escape(headline)}</h2>'
-        f"{f'<span>{escape(note)}</span>' if note else ''}</div>"
-    )
+    lines = "".join(f"<span>{escape(note)}</span>" for note in notes if note)
+    return f'<div class="rec-status" role="status">{mark}<h2>{escape(headline)}</h2>{lines}</div>'
 
 
 def history_strip(title: str, likes: Sequence[Film], new: Collection[int], hidden: int, say: Say) -> str:

@@ -21,7 +21,7 @@ Kind = Literal["like", "hide"]
 
 # A newcomer's list is drawn from so many of the best-loved films; a distance of 1 is worth so much popularity.
 _BEST_LOVED = 100
-_NEWCOMER_TRADE_OFF = 0.5
+_NEWCOMER_TRADE_OFF = 1.5
 
 
 @dataclass(frozen=True)

@@ -33,8 +33,7 @@ EXAMPLES = ("a quiet film about space", "funny and warm, for children", "dark cr
 # What is typed and not sent yet outlives a reload of the tab; what is shown stands in the address.
 _DRAFTS = "() => JSON.parse(sessionStorage.getItem('rec-drafts') || '[\"\", \"\"]')"
 _KEEP_DRAFTS = "(words, title) => { sessionStorage.setItem('rec-drafts', JSON.stringify([words, title])) }"
-_KEEP_ADDRESS = """(user, words, title) => {
-  sessionStorage.setItem('rec-drafts', JSON.stringify([words, title]));
+_KEEP_ADDRESS = """(user, words) => {
   const address = new URL(location);
   for (const [name, value] of [['visitor', user], ['words', words]])
     if (value) address.searchParams.set(name, value); else address.searchParams.delete(name);
@@ -82,10 +81,14 @@ def build(service: RecommenderService) -> None:
                 with gr.Row():
                     sure = gr.Button(TEXTS.label("forget_sure"), size="sm", variant="stop", elem_id="rec-forget-sure")
                     keep = gr.Button(TEXTS.label("forget_not"), size="sm", elem_id="rec-forget-not")
-            with gr.Accordion(TEXTS.label("demo"), open=False, elem_id="rec-demo"):
+            with gr.Accordion(TEXTS.label("demo"), open=False, elem_id="rec-demo", elem_classes="rec-demo"):
                 user = _user_picker(service)
     gr.Markdown(TEXTS.label("terms"), elem_classes="rec-terms")
-    gr.HTML(f'<p class="rec-terms" id="rec-terms">{escape(service.catalogue.terms)}</p>', apply_default_css=False)
+    gr.HTML(
+        f'<p class="rec-terms" id="rec-terms">{escape(service.catalogue.terms)}</p>',
+        apply_default_css=False,
+        padding=False,
+    )
 
     shown_view = [view, headline, back, grid, history, undo, forget, confirm, *cards]
 
@@ -164,11 +167,11 @@ def build(service: RecommenderService) -> None:
         return await show(now, request, TEXTS.say("after_forget", request))
 
     quiet: dict[str, Any] = {"show_progress": "minimal", "api_visibility": "private"}
-    keep_address: dict[str, Any] = {"fn": None, "inputs": [user, taste, title], "js": _KEEP_ADDRESS}
+    keep_address: dict[str, Any] = {"fn": None, "inputs": [user, taste], "js": _KEEP_ADDRESS}
     blocks = Context.root_block
     assert blocks is not None  # the layout builds pages inside one
     blocks.load(open_page, [taste, title], [*shown_view, user, taste, title], js=_DRAFTS, **quiet)
-    gr.on([taste.input, title.input], None, [taste, title], js=_KEEP_DRAFTS)
+    gr.on([taste.change, title.change], None, [taste, title], js=_KEEP_DRAFTS)
     user.input(try_out, user, [*shown_view, taste], **quiet).success(**keep_address)
     taste.submit(describe, taste, [*shown_view, user, taste], **quiet).success(**keep_address)
     for example in examples:
@@ -245,7 +248,7 @@ def _values(shown: Shown, note: str, request: gr.Request) -> list[Any]:
     hidden = {event.film for event in visitor.events} - {film.row for film in shown.likes}
     return [
         View(visitor if is_demo else None, visitor.words, films, shown.decision),
-        status(_headline(shown, say), note or _hint(shown, say), is_demo=is_demo, say=say),
+        status(_headline(shown, say), _notes(shown, note, say), is_demo=is_demo, say=say),
         gr.Button(visible=is_demo or bool(visitor.words)),
         gr.Row(visible=True),
         history_strip(whose, shown.likes, liked if is_demo else frozenset(), len(hidden), say),
@@ -264,10 +267,10 @@ def _headline(shown: Shown, say: Any) -> str:
     return say("for_likes") if shown.likes else say("for_newcomer")
 
 
-def _hint(shown: Shown, say: Any) -> str:
+def _notes(shown: Shown, note: str, say: Any) -> list[str]:
     if shown.visitor.user is not None:
-        return say("demo_hint")
-    return "" if shown.likes or shown.visitor.words else say("newcomer_hint")
+        return [note, say("demo_hint")]
+    return [note] if shown.likes or shown.visitor.words else [note, say("newcomer_hint")]
 
 
 def _addressed(request: gr.Request) -> View:

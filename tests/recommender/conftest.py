@@ -1,21 +1,27 @@
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from sqlalchemy import delete
 
+from apps.recommender import tables
 from apps.recommender.candidates import CandidateBuilder
 from apps.recommender.data import Events, MovieLens, load_movielens
 from apps.recommender.engine import RecommenderEngine
+from apps.recommender.model import RecommenderModel
 from apps.recommender.retriever import RetrieverSettings
 from apps.recommender.retriever_cache import open_retriever
 from apps.recommender.service import RecommenderService
 from apps.recommender.task import Recommender
 from core.models.weights import DEFAULT_ENCODER
 from core.platform.inference.engine import Engine
-from core.training.loader import open_task
+from core.platform.store.database import open_store, sqlite_url
+from core.platform.store.schema import Decision, Feedback
+from core.rl.explore import Explorer
 from core.training.run import Run
 from core.training.settings import load_settings
-from core.util.files import write_text
 
 FILMS = 1500
 
@@ -30,14 +36,14 @@ def small(data) -> MovieLens:
     """The best-known films and what a third of the users rated of them: real, and quick to train on."""
     counts = np.bincount(np.concatenate([events.items for events in data.users.values()]), minlength=len(data.items))
     kept = np.sort(np.argsort(-counts, kind="stable")[:FILMS])
-    row = np.full(len(data.items), -1)
-    row[kept] = np.arange(FILMS)
+    new_row = np.full(len(data.items), -1)
+    new_row[kept] = np.arange(FILMS)
     users = {}
     for user, events in data.users.items():
-        known = row[events.items] >= 0
+        known = new_row[events.items] >= 0
         if user % 3 == 0:
-            users[user] = Events(row[events.items[known]], events.ratings[known])
-    return MovieLens(tuple(data.items[at] for at in kept), users)
+            users[user] = Events(new_row[events.items[known]], events.ratings[known])
+    return MovieLens(tuple(replace(data.items[film], row=row) for row, film in enumerate(kept)), users)
 
 
 @pytest.fixture(scope="session")
@@ -51,24 +57,46 @@ def retriever_settings() -> RetrieverSettings:
 
 
 @pytest.fixture(scope="session")
-def maker(small, cache, retriever_settings) -> CandidateBuilder:
+def builder(small, cache, retriever_settings) -> CandidateBuilder:
     return CandidateBuilder(small, open_retriever(small, retriever_settings, print, cache))
 
 
 @pytest.fixture(scope="session")
-def task(small, maker) -> Recommender:
+def task(small, builder) -> Recommender:
     """The task on the small data; everything else is as it ships."""
     task = Recommender(load_settings(Recommender.presets["quick"]))
     task.data = small
-    task.maker = maker
+    task.builder = builder
     return task
 
 
 @pytest.fixture(scope="session")
-def service(task, tmp_path_factory) -> RecommenderService:
-    """A service on a policy that starts where the retriever ended, saved and loaded like a trained one."""
-    run = Run(tmp_path_factory.mktemp("runs") / "recommender")
-    write_text(run.folder / "settings.yaml", "{}\n")
-    task.policy().save(run.model("rl"))
-    assert open_task(Recommender, run).name == "recommender"
-    return RecommenderService(task, Engine({"lists": RecommenderEngine(task, run).score_all}))
+def model(runs) -> Iterator[RecommenderModel]:
+    """The shortly trained recommender."""
+    run = Run(runs / "recommender")
+    engine = Engine.local(RecommenderEngine(run))
+    yield RecommenderModel(run, engine)
+    engine.close()
+
+
+@pytest.fixture(scope="module")
+def shop(model, tmp_path_factory) -> Iterator[RecommenderService]:
+    store = open_store(sqlite_url(tmp_path_factory.mktemp("shop") / "steer.db"))
+    yield RecommenderService(store, ServedModel((model, "v0001")), Explorer())
+    store.close()
+
+
+@pytest.fixture
+def service(shop) -> Iterator[RecommenderService]:
+    """The shop before anybody came."""
+    yield shop
+    with shop.store.transaction() as session:
+        for table in (Feedback, tables.Event, Decision):
+            session.execute(delete(table))
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """A version that nothing replaces."""
+
+    current: tuple[RecommenderModel, str]

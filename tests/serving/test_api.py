@@ -146,7 +146,19 @@ def test_a_list_learns_from_the_profile(client):
     again = client.post("/v1/recommender/lists", json={"profile": True}).json()
     assert event["film"] not in [film["row"] for film in again["films"]]
     assert client.delete("/v1/recommender/profile/events/last").json() == {"undone": True}
-    assert client.post("/v1/recommender/lists", json={"profile": True}).json() == {"films": [], "decision": None}
+    newcomer = client.post("/v1/recommender/lists", json={"profile": True}).json()
+    assert (len(newcomer["films"]), newcomer["decision"]) == (10, None)
+    assert newcomer == client.post("/v1/recommender/lists", json={}).json()
+
+
+def test_an_event_must_name_a_list_that_showed_the_film(client):
+    shown = client.post("/v1/recommender/lists", json={"words": "space adventure"}).json()
+    rows = [film["row"] for film in shown["films"]]
+    other = next(row for row in range(100) if row not in rows)
+    event = {"kind": "like", "film": other, "decision": shown["decision"]}
+    refused = client.post("/v1/recommender/profile/events", json=event)
+    assert refused.status_code == 404
+    assert "did not show" in refused.json()["detail"]
 
 
 @pytest.mark.parametrize(

@@ -223,20 +223,93 @@ def test_script_in_a_headline_stays_text(page):
     expect(page.locator("#fin-label")).to_contain_text(re.compile("negative|neutral|positive"))
 
 
-def test_liking_a_film_changes_the_list(page):
+def titles(page: Page) -> list[str]:
+    expect(page.locator("#rec-card-9 h3")).to_be_visible()
+    return [page.locator(f"#rec-card-{place} h3").inner_text() for place in range(10)]
+
+
+def api_profile(page: Page) -> list[dict]:
+    return page.request.get("/v1/recommender/profile").json()
+
+
+@pytest.fixture
+def shop(page):
+    """The shop's page, open for a newcomer."""
+    page.request.delete("/v1/recommender/profile")
     page.goto("/recommend")
-    page.locator("#rec-user input").click()
-    page.get_by_role("option").first.click()
-    expect(page.locator("#rec-card-9")).to_be_visible()
-    before = [page.locator(f"#rec-card-{at}").inner_text() for at in range(10)]
-    page.locator("#rec-like-0").click()
-    first = before[0].splitlines()[0]
-    expect(page.locator("#rec-history")).not_to_be_empty()
-    expect(page.locator("#rec-card-0")).not_to_have_text(first, timeout=20_000)
-    after = [page.locator(f"#rec-card-{at}").inner_text() for at in range(10)]
-    assert after != before
-    page.locator("#rec-undo").click()
-    expect(page.locator("#rec-card-0")).to_contain_text(first)
+    expect(page.locator("#rec-status")).to_contain_text("Well-loved films")
+    return page
+
+
+def test_a_like_survives_a_reload_and_undo_takes_it_back(shop):
+    first = titles(shop)
+    shop.locator("#rec-like-0").click()
+    expect(shop.locator("#rec-history")).to_contain_text(first[0])
+    expect(shop.locator("#rec-status")).to_contain_text(f"you liked {first[0]}")
+    then = titles(shop)
+    assert first[0] not in then
+    shop.reload()
+    expect(shop.locator("#rec-history")).to_contain_text(first[0])
+    assert titles(shop) == then
+    assert [event["kind"] for event in api_profile(shop)] == ["like"]
+    shop.locator("#rec-undo").click()
+    expect(shop.locator("#rec-status")).to_contain_text("undone")
+    assert titles(shop) == first
+    assert api_profile(shop) == []
+
+
+def test_the_page_shows_what_the_api_noted(shop):
+    film = shop.request.get("/v1/recommender/films", params={"title": "toy story"}).json()[0]
+    shop.request.post("/v1/recommender/profile/events", data={"kind": "like", "film": film["row"]})
+    shop.reload()
+    expect(shop.locator("#rec-history")).to_contain_text("Toy Story")
+
+
+def test_a_profile_is_deleted_only_after_a_question(shop):
+    shop.locator("#rec-like-0").click()
+    expect(shop.locator("#rec-history li")).to_have_count(1)
+    shop.locator("#rec-forget").click()
+    expect(shop.locator("#rec-question")).to_contain_text("all 1 likes and hides")
+    shop.locator("#rec-forget-not").click()
+    expect(shop.locator("#rec-question")).not_to_be_visible()
+    assert len(api_profile(shop)) == 1
+    shop.locator("#rec-forget").click()
+    shop.locator("#rec-forget-sure").click()
+    expect(shop.locator("#rec-status")).to_contain_text("deleted")
+    assert api_profile(shop) == []
+
+
+def test_a_demo_is_marked_and_leaves_the_own_profile_alone(shop):
+    shop.locator("#rec-demo button").first.click()
+    shop.locator("#rec-user input").click()
+    shop.get_by_role("option").first.click()
+    expect(shop.locator("#rec-status .rec-mark")).to_have_text("Demo")
+    expect(shop).to_have_url(re.compile(r"visitor=\d+"))
+    shop.locator("#rec-like-0").click()
+    expect(shop.locator("#rec-status")).to_contain_text("Updated because you liked")
+    assert api_profile(shop) == []
+    shop.reload()
+    expect(shop.locator("#rec-status .rec-mark")).to_have_text("Demo")
+    shop.locator("#rec-back").click()
+    expect(shop.locator("#rec-status")).to_contain_text("Well-loved films")
+    expect(shop).not_to_have_url(re.compile("visitor="))
+
+
+def test_words_stand_in_the_address_and_what_is_typed_outlives_a_reload(shop):
+    shop.locator("#rec-example-2").click()
+    expect(shop.locator("#rec-status")).to_contain_text("dark crime thriller")
+    expect(shop).to_have_url(re.compile("words=dark"))
+    shop.locator("#rec-search textarea, #rec-search input").first.press_sequentially("star wa")
+    shop.wait_for_function("(sessionStorage.getItem('rec-drafts') || '').includes('star wa')")
+    shop.reload()
+    expect(shop.locator("#rec-status")).to_contain_text("dark crime thriller")
+    expect(shop.locator("#rec-search textarea, #rec-search input").first).to_have_value("star wa")
+
+
+def test_an_address_of_nobody_opens_the_own_list_with_a_notice(shop):
+    shop.goto("/recommend?visitor=99999")
+    expect(shop.get_by_text("There is no user 99999")).to_be_visible()
+    expect(shop.locator("#rec-status")).to_contain_text("Well-loved films")
 
 
 @pytest.mark.parametrize("path", ["", "support", "news", "recommend"])
