@@ -83,7 +83,7 @@ class Replay:
         return bool(self._left) and self._left[-1].time <= self.now
 
     def _due(self, limit: int) -> list[Item]:
-        due = []
+        due: list[Item] = []
         while self._is_behind and len(due) < limit:
             due.append(self._left.pop())
         return due

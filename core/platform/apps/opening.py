@@ -9,13 +9,11 @@ from typing import Any
 from core.platform.apps.spec import AnyApp, Model
 from core.platform.inference.engine import Engine
 from core.platform.inference.engine_process import EngineProcess
-from core.platform.inference.metrics import BATCH_SECONDS, BATCH_SIZE, BATCH_WAIT, QUEUE
 from core.platform.store.database import Store
 from core.platform.versions.library import VERSIONS, Library
 from core.platform.versions.live import LiveModel
 from core.rl.explore import Explorer
 from core.training.run import Run
-from core.util.batching import Batch
 
 
 @dataclass(frozen=True)
@@ -61,7 +59,7 @@ def open_app(
 
 
 def open_model(spec: AnyApp, run: Run, *, apart: bool) -> Any:
-    """The model of a run, its engine's batches measured.
+    """The model of a run, on an engine of its own.
 
     Args:
         spec: Specification of the app.
@@ -72,12 +70,11 @@ def open_model(spec: AnyApp, run: Run, *, apart: bool) -> Any:
         SteerError: It does not open.
     """
     with ExitStack() as undo:
-        on_batch = partial(_note_batch, spec.name)
         if apart:
             process = EngineProcess(spec.name, spec.engine, run)
-            engine: Engine[Any] = Engine(process.run_batch, on_batch, process.close)
+            engine: Engine[Any] = Engine(process.run_batch, spec.name, process.close)
         else:
-            engine = Engine.local(spec.engine(run), on_batch)
+            engine = Engine.local(spec.engine(run), spec.name)
         undo.callback(engine.close)
         model = spec.model(run, engine)
         undo.pop_all()
@@ -86,11 +83,3 @@ def open_model(spec: AnyApp, run: Run, *, apart: bool) -> Any:
 
 def _close_engine(model: Model) -> None:
     model.engine.close()
-
-
-def _note_batch(app: str, method: str, batch: Batch) -> None:
-    label = f"{app}.{method}"
-    BATCH_SIZE.labels(label).observe(batch.size)
-    BATCH_WAIT.labels(label).observe(batch.waited)
-    BATCH_SECONDS.labels(label).observe(batch.worked)
-    QUEUE.labels(label).set(batch.queue)

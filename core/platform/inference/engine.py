@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Generic, TypeVar
 
+from core.platform.inference.metrics import BATCH_SECONDS, BATCH_SIZE, BATCH_WAIT, QUEUE
 from core.util.batching import Batch, Batcher, BusyError
 
 EngineT = TypeVar("EngineT")
@@ -23,26 +24,24 @@ class Engine(Generic[EngineT]):
 
     Args:
         run_batch: Function that runs a method, given by name, on one batch; each method has one thread that calls it.
-        on_batch: Callback for the method's name and the figures of each batch, see `Batcher`.
+        name: Name of the app, by which metrics tell its batches apart.
         release: Callback after the last batch, at the end.
     """
 
     def __init__(
         self,
         run_batch: RunBatch,
-        on_batch: Callable[[str, Batch], None] = lambda method, batch: None,
+        name: str = "",
         release: Callable[[], None] = lambda: None,
     ) -> None:
-        self._run_batch, self._on_batch, self._release = run_batch, on_batch, release
+        self._run_batch, self._name, self._release = run_batch, name, release
         self._batchers: dict[str, Batcher[Any, Any]] = {}
         self._lock, self._is_closed = threading.Lock(), False
 
     @classmethod
-    def local(
-        cls, engine: EngineT, on_batch: Callable[[str, Batch], None] = lambda method, batch: None
-    ) -> "Engine[EngineT]":
+    def local(cls, engine: EngineT, name: str = "") -> "Engine[EngineT]":
         """The engine in this process."""
-        return cls(lambda method, items: getattr(engine, method)(items), on_batch)
+        return cls(lambda method, items: getattr(engine, method)(items), name)
 
     def ask(self, method: Callable[[EngineT, list[Item]], Sequence[Result]], item: Item) -> Result:
         """The method's result for one item; blocks until it is there.
@@ -72,6 +71,13 @@ class Engine(Generic[EngineT]):
             if self._is_closed:
                 raise BusyError("The service is stopping; please try again in a moment.")
             if method not in self._batchers:
-                run, on_batch = partial(self._run_batch, method), partial(self._on_batch, method)
+                run, on_batch = partial(self._run_batch, method), partial(_note, f"{self._name}.{method}")
                 self._batchers[method] = Batcher(run, name=method, on_batch=on_batch)
             return self._batchers[method]
+
+
+def _note(model: str, batch: Batch) -> None:
+    BATCH_SIZE.labels(model).observe(batch.size)
+    BATCH_WAIT.labels(model).observe(batch.waited)
+    BATCH_SECONDS.labels(model).observe(batch.worked)
+    QUEUE.labels(model).set(batch.queue)
