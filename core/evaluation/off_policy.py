@@ -19,7 +19,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from sklearn.linear_model import Ridge
 
 from core.envs.play import Act, Played
 from core.evaluation.bootstrap import Estimate, bootstrap, bootstrap_mean
@@ -100,8 +99,25 @@ def doubly_robust(weights: np.ndarray, rewards: np.ndarray, q_logged: np.ndarray
     return q_target + weights * (rewards - q_logged)
 
 
-def fit_rewards(vectors: np.ndarray, actions: np.ndarray, rewards: np.ndarray, num_actions: int) -> list[Ridge]:
-    """One ridge regression of the reward for each action; that of an action never taken gives the mean reward.
+@dataclass(frozen=True)
+class RewardModel:
+    """One ridge regression of the reward for each action (Hoerl and Kennard 1970, equation 2.1, with penalty 1).
+
+    Attributes:
+        weights: Weights of float64 and shape (width, actions).
+        intercepts: Unpenalised intercepts, float64 of shape (actions,).
+    """
+
+    weights: np.ndarray
+    intercepts: np.ndarray
+
+    def predict(self, vectors: np.ndarray) -> np.ndarray:
+        """Estimated reward of every action in each state, float64 of shape (states, actions)."""
+        return vectors @ self.weights + self.intercepts
+
+
+def fit_rewards(vectors: np.ndarray, actions: np.ndarray, rewards: np.ndarray, num_actions: int) -> RewardModel:
+    """A reward model; for an action that was never taken it gives the mean reward.
 
     Args:
         vectors: Vectors of the states, float of shape (decisions, width).
@@ -109,25 +125,25 @@ def fit_rewards(vectors: np.ndarray, actions: np.ndarray, rewards: np.ndarray, n
         rewards: Rewards of these, shape (decisions,).
         num_actions: Number of different actions.
     """
-    taken = [np.flatnonzero(actions == action) for action in range(num_actions)]
-    no_state, mean = np.zeros((1, vectors.shape[1])), rewards.mean(keepdims=True)
-    return [Ridge().fit(vectors[rows], rewards[rows]) if len(rows) else Ridge().fit(no_state, mean) for rows in taken]
-
-
-def predicted_rewards(models: list[Ridge], vectors: np.ndarray) -> np.ndarray:
-    """Estimated reward of every action in each state, float64 of shape (states, actions)."""
-    return np.stack([model.predict(vectors) for model in models], axis=1)
+    vectors = vectors.astype(np.float64)
+    weights, intercepts = np.zeros((vectors.shape[1], num_actions)), np.full(num_actions, rewards.mean())
+    for action in np.unique(actions):
+        x, y = vectors[actions == action], rewards[actions == action]
+        centred = x - x.mean(0)
+        covariance = centred.T @ centred + np.eye(x.shape[1])
+        weights[:, action] = np.linalg.solve(covariance, centred.T @ (y - y.mean()))
+        intercepts[action] = y.mean() - x.mean(0) @ weights[:, action]
+    return RewardModel(weights, intercepts)
 
 
 def cross_fitted_rewards(
     vectors: np.ndarray, actions: np.ndarray, rewards: np.ndarray, num_actions: int, *, seed: int = 0
 ) -> np.ndarray:
-    """As `predicted_rewards`, each decision by models that were fitted on the other folds and have not seen it."""
+    """Estimated reward of every action in each state, by models that were fitted on the other folds alone."""
     fold = np.random.default_rng(seed).permutation(len(vectors)) % FOLDS
     predicted = np.zeros((len(vectors), num_actions))
     for own in (fold == number for number in range(min(FOLDS, len(vectors)))):
-        models = fit_rewards(vectors[~own], actions[~own], rewards[~own], num_actions)
-        predicted[own] = predicted_rewards(models, vectors[own])
+        predicted[own] = fit_rewards(vectors[~own], actions[~own], rewards[~own], num_actions).predict(vectors[own])
     return predicted
 
 

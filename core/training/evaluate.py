@@ -7,7 +7,7 @@ from core.data.splits import Split
 from core.envs.observations import Observations, count
 from core.envs.play import Act
 from core.evaluation.comparison import Comparison
-from core.evaluation.off_policy import LogEvaluator, fit_rewards, predicted_rewards
+from core.evaluation.off_policy import LogEvaluator, fit_rewards
 from core.evaluation.plots import plot_curves, plot_rewards
 from core.training.measure import evaluator
 from core.training.model_card import model_card
@@ -85,9 +85,9 @@ def _log_baselines(task: Task) -> dict[str, Act]:
         for action in np.unique(actions)
     }
     best = max(values, key=values.__getitem__)
-    models = fit_rewards(task.state_vectors(log.observations), actions, rewards, int(actions.max()) + 1)
+    model = fit_rewards(task.state_vectors(log.observations), actions, rewards, int(actions.max()) + 1)
 
     def by_reward_model(states: Observations) -> np.ndarray:
-        return predicted_rewards(models, task.state_vectors(states)).argmax(1)[:, None]
+        return model.predict(task.state_vectors(states)).argmax(1)[:, None]
 
     return {"best_action": lambda states: np.full((count(states), 1), best), "reward_model": by_reward_model}

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from sklearn.linear_model import Ridge
 
 from core.envs.observations import count
 from core.evaluation.off_policy import (
@@ -12,7 +13,6 @@ from core.evaluation.off_policy import (
     doubly_robust,
     effective_sample_size,
     fit_rewards,
-    predicted_rewards,
 )
 from core.rl.off_policy import LoggedDecisions
 from core.util.errors import SteerError
@@ -95,10 +95,21 @@ def test_a_decision_is_predicted_by_models_that_have_not_seen_it():
     generator = np.random.default_rng(0)
     vectors, rewards = generator.normal(size=(60, 50)), generator.normal(size=60)  # nothing to learn
     actions = np.zeros(60, dtype=np.int64)
-    seen = predicted_rewards(fit_rewards(vectors, actions, rewards, 1), vectors)[:, 0]
+    seen = fit_rewards(vectors, actions, rewards, 1).predict(vectors)[:, 0]
     unseen = cross_fitted_rewards(vectors, actions, rewards, 1)[:, 0]
     assert np.corrcoef(seen, rewards)[0, 1] > 0.9
     assert abs(np.corrcoef(unseen, rewards)[0, 1]) < 0.4
+
+
+def test_the_reward_model_is_a_ridge_regression_of_each_action():
+    generator = np.random.default_rng(1)
+    vectors, rewards = generator.normal(size=(40, 6)), generator.normal(size=40)
+    actions = generator.integers(0, 2, 40)
+    predicted = fit_rewards(vectors, actions, rewards, 3).predict(vectors)
+    for action in (0, 1):
+        theirs = Ridge(alpha=1.0).fit(vectors[actions == action], rewards[actions == action])
+        assert predicted[:, action] == pytest.approx(theirs.predict(vectors))
+    assert predicted[:, 2] == pytest.approx(rewards.mean())  # never taken
 
 
 def test_an_action_that_was_never_logged_is_taken_for_an_average_one():
