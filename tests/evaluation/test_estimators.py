@@ -12,7 +12,6 @@ from core.evaluation.off_policy import (
     doubly_robust,
     effective_sample_size,
     fit_rewards,
-    predicted_rewards,
     weighted,
 )
 from core.rl.off_policy import LoggedDecisions
@@ -96,8 +95,8 @@ def test_doubly_robust_corrects_the_model_by_what_was_seen():
 def test_rewards_are_regressed_on_the_states_of_each_action():
     # A ridge of 1 on the points (-1, -1) and (1, 1) has the slope 2 / (2 + 1).
     vectors, actions = np.array([[-1.0], [1.0], [0.0]]), np.array([0, 0, 2])
-    models = fit_rewards(vectors, actions, np.array([-1.0, 1.0, 6.0]), 3)
-    assert predicted_rewards(models, np.array([[3.0], [0.0]])).tolist() == [
+    model = fit_rewards(vectors, actions, np.array([-1.0, 1.0, 6.0]), 3)
+    assert model.predict(np.array([[3.0], [0.0]])).tolist() == [
         pytest.approx([2.0, 2.0, 6.0]),  # action 1 was never taken: the mean of -1, 1 and 6
         pytest.approx([0.0, 2.0, 6.0]),
     ]
