@@ -73,6 +73,7 @@ body.dark { --rec-muted: var(--neutral-400); }
 .rec-mark { align-self: center; border: 1px solid var(--border-color-primary); border-radius: 6px; padding: .1rem .5rem;
   font-size: .75rem; font-weight: 650; color: var(--body-text-color); }
 .rec-profile button { min-width: 0 !important; }
+.rec-profile button[disabled] { background: var(--button-secondary-background-fill); opacity: .5; }
 .rec-confirm { border: 1px solid var(--border-color-primary); border-radius: 14px; padding: .8rem 1rem !important; }
 .rec-confirm button { min-width: 0 !important; }
 .rec-side { border: 1px solid var(--border-color-primary); border-radius: 14px; padding: .9rem 1rem;
@@ -89,7 +90,8 @@ body.dark { --rec-muted: var(--neutral-400); }
 @media (max-width: 480px) {
   .rec-grid { grid-template-columns: 1fr 1fr; gap: .6rem !important; }
   .rec-cover { height: 84px; }
-  .rec-actions { flex-direction: column; align-items: stretch; }
+  .rec-actions { flex-direction: column; }
+  .rec-actions button { width: 100%; }
 }
 .rec-terms, .rec-terms p, .rec-terms span { margin: 0; font-size: .75rem !important; line-height: 1.5;
   color: var(--rec-muted) !important; }
