@@ -84,11 +84,8 @@ def build(service: RecommenderService) -> None:
             with gr.Accordion(TEXTS.label("demo"), open=False, elem_id="rec-demo", elem_classes="rec-demo"):
                 user = _user_picker(service)
     gr.Markdown(TEXTS.label("terms"), elem_classes="rec-terms")
-    gr.HTML(
-        f'<p class="rec-terms" id="rec-terms">{escape(service.catalogue.terms)}</p>',
-        apply_default_css=False,
-        padding=False,
-    )
+    terms = f'<p class="rec-terms">{escape(service.catalogue.terms)}</p>'
+    gr.HTML(terms, elem_id="rec-terms", apply_default_css=False)
 
     shown_view = [view, headline, back, grid, history, undo, forget, confirm, *cards]
 
