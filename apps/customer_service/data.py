@@ -97,7 +97,7 @@ def load_support_data(folder: Path = DATA) -> SupportData:
     """Read the four files of a data set.
 
     Raises:
-        SteerError: a file is missing or malformed; the message names the line.
+        SteerError: A file is missing or malformed; the message names the line.
     """
     files = [folder / f"{name}.jsonl" for name in ("intents", "utterances", "articles", "conversations")]
     return SupportData(

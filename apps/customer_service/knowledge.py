@@ -29,10 +29,10 @@ class Found:
     """Candidates of several conversations.
 
     Attributes:
-        articles: row numbers of articles, best first, int64 of shape (conversations, candidates).
-        features: of each candidate, float32 of shape (conversations, candidates, FEATURES): cosine to the article,
-            cosine to its nearest logged question, BM25 and fused score as shares of the best, margin of the question's
-            cosine to the best one, inverse rank.
+        articles: Row numbers of articles, best first, int64 of shape (conversations, candidates).
+        features: Features of each candidate, float32 of shape (conversations, candidates, FEATURES): cosine to the
+            article, cosine to its nearest logged question, BM25 and fused score as shares of the best, margin of the
+            question's cosine to the best one, inverse rank.
     """
 
     articles: np.ndarray

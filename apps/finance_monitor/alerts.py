@@ -34,14 +34,14 @@ class Alert:
     """A surge of bad news about one company.
 
     Attributes:
-        number: of the alert, from 1 on.
-        company: id of the company.
-        opened: when the threshold was crossed.
-        usual_rate: negative stories an hour before the surge.
-        causes: headlines behind it, oldest first; grows while the alert is not resolved.
+        number: Number of the alert, from 1 on.
+        company: Id of the company.
+        opened: Moment at which the threshold was crossed.
+        usual_rate: Negative stories an hour before the surge.
+        causes: Headlines behind it, oldest first; grows while the alert is not resolved.
         severity: `severe` when far beyond the threshold.
-        state: only people acknowledge; only quiet resolves.
-        resolved: when it was.
+        state: State of the alert; only people acknowledge, only quiet resolves.
+        resolved: Moment at which it went quiet.
     """
 
     number: int
@@ -82,7 +82,7 @@ class SurgeDetector:
     """Watches every company; feed it stories in order of time.
 
     Args:
-        threshold: of the statistic; higher means later and fewer false alarms.
+        threshold: Threshold of the statistic; higher means later and fewer false alarms.
     """
 
     def __init__(self, threshold: float = THRESHOLD) -> None:
@@ -94,10 +94,10 @@ class SurgeDetector:
         """Take in one new story.
 
         Args:
-            company: id.
-            time: of publication; a late item counts as of the latest time seen.
-            headline: for the reason.
-            negative: probability that it is bad news.
+            company: Id of the company.
+            time: Moment of publication; a late item counts as of the latest time seen.
+            headline: Headline, for the reason.
+            negative: Probability that it is bad news.
 
         Returns:
             The alert that it opens, if it does.

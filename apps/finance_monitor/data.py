@@ -102,7 +102,7 @@ def load_news_data(folder: Path = DATA) -> NewsData:
     """Read the three files of a newsroom.
 
     Raises:
-        SteerError: a file is missing or malformed; the message names the line.
+        SteerError: A file is missing or malformed; the message names the line.
     """
     files = [folder / f"{name}.jsonl" for name in ("companies", "news", "episodes")]
     return NewsData(

@@ -22,7 +22,7 @@ class StoryFolder:
     """Assigns each headline to a story of its company.
 
     Args:
-        threshold: cosine from which two headlines are one story.
+        threshold: Cosine from which two headlines are one story.
     """
 
     def __init__(self, threshold: float = SAME_STORY) -> None:
@@ -34,9 +34,9 @@ class StoryFolder:
         """Story number of a headline, and whether it begins that story.
 
         Args:
-            company: whose news it is.
-            time: of publication; only headlines of the last `WINDOW` are compared.
-            vector: unit-length embedding, float32 of shape (width,).
+            company: Company whose news it is.
+            time: Moment of publication; only headlines of the last `WINDOW` are compared.
+            vector: Unit-length embedding, float32 of shape (width,).
         """
         known = self._companies.setdefault(company, _CompanyStories(DenseIndex(np.zeros((0, len(vector)), np.float32))))
         story = self._same(known, time, vector)

@@ -105,10 +105,10 @@ def behind(session: Session, number: int, count: int, since: datetime | None = N
     """Items in the order in which they arrived, from behind the one with that number.
 
     Args:
-        session: to read with.
+        session: Session to read with.
         number: 0 for the first.
-        count: at most so many.
-        since: leave out what was published before.
+        count: Number of items at most.
+        since: Moment before which published items are left out.
     """
     wanted = select(News).where(News.id > number).order_by(News.id).limit(count)
     return list(session.scalars(wanted if since is None else wanted.where(News.time >= since)))

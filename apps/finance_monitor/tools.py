@@ -13,8 +13,8 @@ def tools(service: MonitorService) -> list[Callable[..., Any]]:
         """Tell topic and sentiment of a financial headline from the point of view of a holder of the company's shares.
 
         Args:
-            headline: as it was published.
-            company: name or id of the company that it is about.
+            headline: Headline as it was published.
+            company: Name or id of the company that it is about.
 
         Returns:
             Topic, sentiment, and the probability of each sentiment.
@@ -26,7 +26,7 @@ def tools(service: MonitorService) -> list[Callable[..., Any]]:
         """List the newest surges of bad news about companies, with the reason for each.
 
         Args:
-            count: at most so many.
+            count: Number of alerts at most.
 
         Returns:
             Company, time of opening, state, severity, and the headlines behind it.

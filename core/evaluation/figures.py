@@ -19,10 +19,10 @@ def figure(
     """One entry of `results`; `met` is None where there is no target.
 
     Args:
-        estimate: the measured value with its interval.
-        better: `higher` or `lower`.
-        target: to reach.
-        within_interval: whether the interval need only touch the target, as in "not lower than".
+        estimate: Measured value with its interval.
+        better: Direction of improvement, `higher` or `lower`.
+        target: Value to reach.
+        within_interval: Whether the interval need only touch the target, as in "not lower than".
     """
     best, worst = (estimate.high, estimate.low) if within_interval else (estimate.value, estimate.value)
     met = None if target is None else (best >= target if better == "higher" else worst <= target)

@@ -51,7 +51,7 @@ class ImportanceWeighted:
     """Rewards of logged decisions, and how much each counts for a policy.
 
     Attributes:
-        weights: pi(a|s) / mu(a|s) up to a common factor, float64 of shape (decisions,).
+        weights: Ratios pi(a|s) / mu(a|s) up to a common factor, float64 of shape (decisions,).
         rewards: Rewards of the decisions, float64 of shape (decisions,).
     """
 
@@ -91,7 +91,7 @@ def doubly_robust(weights: np.ndarray, rewards: np.ndarray, q_logged: np.ndarray
     """Each decision's term of the doubly robust estimate, float64 of shape (decisions,); their mean is the estimate.
 
     Args:
-        weights: pi(a|s) / mu(a|s), shape (decisions,).
+        weights: Ratios pi(a|s) / mu(a|s), shape (decisions,).
         rewards: Rewards of the decisions, shape (decisions,).
         q_logged: Estimated reward of the logged actions, shape (decisions,).
         q_target: Mean estimated reward of what the target policy does, shape (decisions,).
@@ -155,7 +155,7 @@ class LogEvaluator:
         vectors: Vectors of the log's states on which rewards are regressed, float of shape (decisions, width).
 
     Raises:
-        SteerError: the log is too short, or its actions are lists or texts.
+        SteerError: The log is too short, or its actions are lists or texts.
     """
 
     def __init__(self, log: LoggedDecisions, vectors: np.ndarray) -> None:

@@ -121,7 +121,7 @@ class TextEncoder(StateEncoder):
         """Know the vectors of texts that every start asks for, from the cache on disk; this encoder must be frozen.
 
         Raises:
-            SteerError: the disk is full.
+            SteerError: The disk is full.
         """
         assert self.adapt == "frozen"
         different = list(dict.fromkeys(texts))

@@ -8,7 +8,7 @@ class DenseIndex:
     """FAISS index over unit-length vectors, so that inner products are cosines.
 
     Args:
-        vectors: float32 of shape (rows, width).
+        vectors: Vectors of the rows, float32 of shape (rows, width).
     """
 
     def __init__(self, vectors: np.ndarray) -> None:
@@ -26,8 +26,8 @@ class DenseIndex:
         """The `k` nearest rows of each query, best first.
 
         Args:
-            queries: float32 of shape (queries, width).
-            k: how many; fewer come back from a smaller index.
+            queries: Unit-length vectors, float32 of shape (queries, width).
+            k: Number of rows for each query; fewer come back from a smaller index.
 
         Returns:
             Scores, float32, and row numbers, int64, both of shape (queries, min(k, rows)).

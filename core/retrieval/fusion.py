@@ -9,8 +9,8 @@ def reciprocal_rank_fusion(scores: Sequence[np.ndarray], k: int = 60) -> np.ndar
     """Fused scores: the sum over rankings of 1 / (k + rank) (Cormack, Clarke & Buettcher 2009).
 
     Args:
-        scores: of each method for every row, each of shape (queries, rows); the higher the better.
-        k: how fast lower ranks lose weight.
+        scores: Scores of each method for every row, each of shape (queries, rows); the higher the better.
+        k: Constant of the formula; the larger it is, the slower lower ranks lose weight.
 
     Returns:
         float32 of shape (queries, rows).

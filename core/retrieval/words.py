@@ -10,7 +10,7 @@ class WordIndex:
     """BM25 index over texts, English stop words left out.
 
     Args:
-        texts: one for each row.
+        texts: Text of each row.
     """
 
     def __init__(self, texts: Sequence[str]) -> None:

@@ -33,7 +33,7 @@ def compare(task: Task, run: Run, split: Split = "test") -> Comparison:
     best fixed action, and the best action by a regression of the rewards on the training split.
 
     Raises:
-        SteerError: a stage has not been trained yet.
+        SteerError: A stage has not been trained yet.
     """
     measure = evaluator(task, split)
     acts = {**_baselines(task, run), "rl": greedy(trained_policy(task, run))}

@@ -21,7 +21,7 @@ def load_task(name: str) -> type[Task]:
     Apps register themselves under the entry-point group `steer.tasks`.
 
     Raises:
-        SteerError: there is no such app or file, or the file holds no task.
+        SteerError: There is no such app or file, or the file holds no task.
     """
     if name.endswith(".py"):
         return _task_in_file(Path(name))
@@ -41,7 +41,7 @@ def open_task(task_class: type[TaskT], run: Run) -> TaskT:
     """The task with the settings that its run was trained with.
 
     Raises:
-        SteerError: there is no such run.
+        SteerError: There is no such run.
     """
     if not run.settings.is_file():
         raise SteerError(

@@ -15,7 +15,7 @@ def evaluator(task: Task, split: Split) -> Evaluator:
     """What gives the returns of a decision rule on a split.
 
     Raises:
-        SteerError: the task has neither an environment nor a log of that split.
+        SteerError: The task has neither an environment nor a log of that split.
     """
     env = task.environment(split)
     if env is not None:
@@ -27,7 +27,7 @@ def log_evaluator(task: Task, split: Split) -> LogEvaluator:
     """What estimates the returns of a decision rule on the log of a split.
 
     Raises:
-        SteerError: the task has no log of that split.
+        SteerError: The task has no log of that split.
     """
     log = task.logged_decisions(split)
     if log is None:

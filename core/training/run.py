@@ -90,7 +90,7 @@ def reuse_stages(task: Task, run: Run, earlier: Iterable[Run]) -> None:
         earlier: Runs in neighbouring folders. Their files are linked, not copied: no file of a run is written twice.
 
     Raises:
-        SteerError: the disk is full.
+        SteerError: The disk is full.
     """
     for stage in task.stages():
         wanted = fingerprint(task, stage)
@@ -104,7 +104,7 @@ def trained_policy(task: Task[PolicyT], run: Run, stage: str = "rl") -> PolicyT:
     """The policy that a stage of `run` ended with, ready to decide.
 
     Raises:
-        SteerError: the stage has not been trained yet.
+        SteerError: The stage has not been trained yet.
     """
     if not run.model(stage).is_dir():
         raise SteerError(f"{run.folder} holds no trained {stage} policy; run `steer train {task.name}` first")

@@ -50,7 +50,7 @@ class Stage(ABC):
             policy: Policy that the stage begins with, on its device.
 
         Raises:
-            SteerError: the task does not have what the algorithm learns from.
+            SteerError: The task does not have what the algorithm learns from.
         """
 
 
@@ -109,7 +109,7 @@ def training_log(task: "Task", policy: Policy) -> LoggedDecisions:
     """The task's log of its training split, or else what `policy` does in one pass over the environment.
 
     Raises:
-        SteerError: the task has neither.
+        SteerError: The task has neither.
     """
     log = task.logged_decisions("train")
     if log is not None:

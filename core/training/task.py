@@ -95,7 +95,7 @@ class Task(ABC, Generic[PolicyT]):
         The default serves tasks of one decision, where that is the reward whatever the policy.
 
         Raises:
-            SteerError: the task cannot tell the reward of every action.
+            SteerError: The task cannot tell the reward of every action.
         """
         known = self.all_rewards("train")
         if known is None:
@@ -137,7 +137,7 @@ class Task(ABC, Generic[PolicyT]):
         The default takes the frozen encoder's.
 
         Raises:
-            SteerError: the policy has no encoder.
+            SteerError: The policy has no encoder.
         """
         policy = self.policy(frozen=True).eval()
         if not isinstance(policy, ActorCritic):
@@ -182,7 +182,7 @@ class Task(ABC, Generic[PolicyT]):
             None where there is none.
 
         Raises:
-            SteerError: the task does not learn from feedback.
+            SteerError: The task does not learn from feedback.
         """
         raise SteerError(f"{self.name} does not learn from feedback; implement feedback_decisions")
 

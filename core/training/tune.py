@@ -40,7 +40,7 @@ class Range:
         text: Range as a user types it.
 
     Raises:
-        SteerError: it is no such thing.
+        SteerError: It is no such thing.
     """
 
     def __init__(self, text: str) -> None:
@@ -95,7 +95,7 @@ def tune(
         on_trial_end: Called with every trial that ends.
 
     Raises:
-        SteerError: a range is none, or names no setting.
+        SteerError: A range is none, or names no setting.
     """
     ranges = [Range(text) for text in space]
     folder.mkdir(parents=True, exist_ok=True)
