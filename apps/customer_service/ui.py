@@ -23,6 +23,8 @@ EXAMPLES = (
 )
 
 CSS = """
+.cs-panels { display: flex; flex-direction: column; gap: 1rem; }
+.cs-panels > :empty { display: none; }
 .cs-panel { border: 1px solid var(--border-color-primary); border-radius: 12px; padding: 1rem 1.1rem;
   background: var(--block-background-fill); color: var(--body-text-color); line-height: 1.5; }
 .cs-panel h4 { margin: 0 0 .5rem; font-size: .8rem; letter-spacing: .04em; text-transform: uppercase;
@@ -116,13 +118,11 @@ def build(service: SupportService) -> None:
             with gr.Accordion(TEXTS.label("conversations"), open=False, elem_id="cs-conversations"):
                 conversations = gr.HTML(js_on_load=LIST_JS, apply_default_css=False)
         with gr.Column(scale=2, min_width=300):
-            panels = [
-                gr.HTML(elem_id=f"cs-{name}", apply_default_css=False) for name in ("action", "sources", "earlier")
-            ]
+            panels = gr.HTML(apply_default_css=False)
             gr.Markdown(TEXTS.label("try"))
             examples = [gr.Button(text, size="sm", elem_classes="cs-example") for text in EXAMPLES]
 
-    view = [shown_id, bot, *panels, choice_row, *choices, conversations]
+    view = [shown_id, bot, panels, choice_row, *choices, conversations]
 
     async def show(conversation_id: str | None, request: gr.Request) -> list[Any]:
         principal = page_principal(request)
@@ -197,16 +197,16 @@ def build(service: SupportService) -> None:
 
 
 def _talk(turns: Sequence[ChatTurn], request: gr.Request) -> list[Any]:
-    """What the page shows of a conversation: chat, panels, row of choices, choices."""
+    """What the page shows of a conversation: chat, panels beside it, row of choices, choices."""
     replies = [turn for turn in turns if turn.role == "assistant"]
     last = replies[-1] if replies else None
     options = last.sources if last and last.action == "ask_back" else []
     return [
         # The chat takes contents for markup, even with Markdown off.
         [{"role": turn.role, "content": html.escape(worded(turn, request).text, quote=False)} for turn in turns],
-        _panel(TEXTS.say("decision", request), _decision(last, request)),
-        _sources(last, request),
-        _earlier(turns, request),
+        f'<div class="cs-panels"><div id="cs-action">{_panel(TEXTS.say("decision", request), _decision(last, request))}'
+        f'</div><div id="cs-sources">{_sources(last, request)}</div>'
+        f'<div id="cs-earlier">{_earlier(turns, request)}</div></div>',
         gr.Row(visible=bool(options)),
         *(
             gr.Button(options[at].title if at < len(options) else "", visible=at < len(options))
