@@ -56,6 +56,11 @@ class Replay:
         """Whether everything has been pushed."""
         return not self._left
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether items are due that have not been pushed yet."""
+        return bool(self._left) and self._left[-1].time <= self.now
+
     def advance(self, span: timedelta) -> None:
         """Let the clock run by so much; it stands while more is due than is pushed at once."""
         with self._lock:
@@ -63,12 +68,12 @@ class Replay:
                 return
             self.used = time.monotonic()
             due = self._due(_AT_ONCE)
-            if not self._is_behind:
+            if not self.is_behind:
                 self.now += span
                 due += self._due(_AT_ONCE - len(due))
             if due:
                 self.service.push(due)
-            if not self._is_behind:
+            if not self.is_behind:
                 self.service.pass_time(self.now)
 
     def close(self) -> None:
@@ -78,13 +83,9 @@ class Replay:
             self._store.close()
             self._folder.cleanup()
 
-    @property
-    def _is_behind(self) -> bool:
-        return bool(self._left) and self._left[-1].time <= self.now
-
     def _due(self, limit: int) -> list[Item]:
         due: list[Item] = []
-        while self._is_behind and len(due) < limit:
+        while self.is_behind and len(due) < limit:
             due.append(self._left.pop())
         return due
 

@@ -4,7 +4,7 @@
   if (!page || page.dataset.isWatched) return;
   page.dataset.isWatched = 'yes';
   const WEEK = 7 * 86400;
-  const ages = new Intl.RelativeTimeFormat(navigator.language, {style: 'narrow'});
+  const ages = new Intl.RelativeTimeFormat(navigator.language, {style: 'narrow', numeric: 'auto'});
   const units = [['day', 86400], ['hour', 3600], ['minute', 60], ['second', 1]];
 
   function age() {

@@ -101,7 +101,8 @@ class _Handlers:
                 replay.advance(timedelta(hours=SPEEDS[got[at.speed]]))
             monitor = self._monitor(replay)
             if not got[at.rendered] or got[at.rendered][:3] != (id(monitor), monitor.revision(), self._shown(got)):
-                self._warn(monitor, got[at.rendered], request)
+                if replay is None or not replay.is_behind:  # the past before a replay's start is no news
+                    self._warn(monitor, got[at.rendered], request)
                 return {**self._views(got, request), **self._over(replay, is_running=is_moving, request=request)}
             if not is_moving:
                 return gr.skip()

@@ -9,6 +9,7 @@ from playwright.sync_api import expect
 
 from tests.attacks.conftest import PASSWORD
 from tests.browser import needs_browser
+from tests.serving.test_api import surge
 
 pytestmark = pytest.mark.slow
 
@@ -170,6 +171,25 @@ def test_the_page_shows_a_conversation_to_its_owner_alone(browser, guarded, talk
         listed = page.locator("#cs-conversations a").filter(has_text=PRIVATE[:20])
         expect(listed.first).to_be_visible() if is_owner else expect(page.locator("body")).not_to_contain_text(PRIVATE)
         context.close()
+
+
+@needs_browser
+def test_a_viewers_page_shows_an_alert_and_does_not_acknowledge_it(browser, guarded, carol):
+    company = f"Role {uuid4().hex[:6]}"
+    (alert,) = carol.post("/v1/news/items", json={"items": surge(company)}).raise_for_status().json()["alerts"]
+    context = browser.new_context(locale="en-GB", base_url=guarded.address)
+    page = context.new_page()
+    page.goto(f"/news?alert={alert['id']}")
+    page.locator("input[name=name]").fill("ann")
+    page.locator("input[name=password]").fill(PASSWORD)
+    page.get_by_role("button").click()
+    expect(page.locator("#fin-detail")).to_contain_text(company)
+    expect(page.locator("#fin-detail")).to_contain_text("takes the role agent; yours is viewer")
+    expect(page.locator("#fin-ack")).to_be_disabled()
+    page.locator("#fin-ack").evaluate("button => { button.disabled = false; button.click() }")
+    page.wait_for_timeout(1_000)
+    assert carol.get(f"/v1/news/alerts/{alert['id']}").json()["state"] == "open"
+    context.close()
 
 
 @needs_browser
