@@ -75,13 +75,13 @@ def test_script_in_a_headline_stays_text(page):
 
 def test_script_in_an_uploaded_feed_stays_text(page):
     lines = surge(IMAGE)
-    lines.insert(0, {**lines[0], "headline": MARKUP})
+    lines.insert(0, {**lines[0], "key": "markup", "headline": MARKUP})
     lines.insert(1, {"time": IMAGE, "company": IMAGE, "headline": IMAGE})
     content = "\n".join([*map(json.dumps, lines), f'{IMAGE}"'])
     page.goto("/news")
     feed = {"name": "feed.jsonl", "mimeType": "application/json", "buffer": content.encode()}
     page.locator("#fin-mode").get_by_text("Replay", exact=True).click()
-    page.locator("#fin-upload input[type=file], input[type=file]#fin-upload").set_input_files([feed])
+    page.locator("#fin-replay input[type=file]").set_input_files([feed])
     expect(page.locator("#fin-stream")).to_contain_text(MARKUP)
     expect(page.locator("#fin-watchlist")).to_contain_text(IMAGE)
     expect(page.locator("#fin-alerts")).to_contain_text(IMAGE)

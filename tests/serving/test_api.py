@@ -127,8 +127,8 @@ def test_news_are_read_and_can_be_corrected(client):
     client.post("/v1/news/items", json={"items": surge("Betatest")[:1]}).raise_for_status()
     (item,) = client.get("/v1/news/items", params={"company": "Betatest"}).json()
     assert item["sentiment"] == "negative"
-    found = client.get("/v1/news/items", params={"company": "Betatest", "sentiment": "negative", "topic": item["topic"]})
-    assert found.json() == [item]
+    wanted = {"company": "Betatest", "sentiment": "negative", "topic": item["topic"]}
+    assert client.get("/v1/news/items", params=wanted).json() == [item]
     assert client.get("/v1/news/items", params={"company": "Betatest", "sentiment": "positive"}).json() == []
     right = {"topic": item["topic"], "sentiment": "neutral"}
     assert client.put(f"/v1/news/items/{item['id']}/label", json=right).status_code == 204
