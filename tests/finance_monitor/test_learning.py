@@ -34,24 +34,6 @@ def corrected(said: object, *right: str) -> DecisionWithFeedback:
     )
 
 
-@pytest.mark.parametrize(
-    ("said", "true", "worth"),
-    [
-        ("legal/negative", "legal/negative", 1.5),
-        ("deals/negative", "legal/negative", 1.0),
-        ("legal/neutral", "legal/negative", -1.5),
-        ("deals/neutral", "legal/negative", -2.0),
-        ("deals/positive", "legal/negative", -3.0),
-        ("legal/negative", "legal/positive", -0.5),
-        ("deals/negative", "legal/neutral", -1.0),
-        ("deals/neutral", "legal/positive", -0.5),
-        ("legal/positive", "legal/neutral", 0.0),
-    ],
-)
-def test_missed_bad_news_cost_most_and_a_false_alarm_a_little(said, true, worth):
-    assert REWARD(None, said, true) == worth
-
-
 def test_the_environment_pays_for_every_label_of_every_headline_what_the_reward_says():
     weights = {name: float(at + 1) ** 2 * (-1) ** at for at, name in enumerate(REWARD.terms)}
     task = FinanceMonitor(Settings(rewards=weights))
@@ -69,15 +51,6 @@ def test_the_policys_choices_are_the_labels_in_their_order(task):
     names = [f"{TOPICS[at // len(SENTIMENTS)]}/{SENTIMENTS[at % len(SENTIMENTS)]}" for at in range(len(LABELS))]
     assert names == list(LABELS)
     assert task.reward_table({"text": ("x",)}).tolist() == task.reward.table(None, LABELS, LABELS).tolist()
-
-
-def test_a_persons_time_can_be_given_a_price():
-    table = FinanceMonitor(Settings(rewards={"flagged": -0.25})).table
-    change = table - FinanceMonitor(Settings()).table
-    assert {label for label, column in zip(LABELS, change.T, strict=True) if (column == -0.25).all()} == {
-        f"{topic}/negative" for topic in TOPICS
-    }
-    assert np.count_nonzero(change) == len(LABELS) * len(TOPICS)
 
 
 def test_a_reward_that_there_is_not_is_named():
