@@ -130,3 +130,9 @@ def test_a_value_behind_the_end_of_an_episode_and_one_behind_a_time_limit_are_no
     advantages, returns = generalized_advantages(ended, 0.5, 0.9)
     assert advantages[:, 0].tolist() == [1 - 2, 1 + 5 - 2, 1 + 10 - 2]
     assert returns[:, 0].tolist() == [1, 6, 11]
+
+
+def test_one_episode_without_an_end_is_enough_to_refuse_a_rollout():
+    rewards = torch.ones(2, 2, 1)
+    with pytest.raises(SteerError, match=r"longest episode of the task \(ppo, a2c and trpo can also go on"):
+        first_episodes(rollout(rewards, rewards, torch.tensor([[True, False], [True, False]]), torch.zeros(2)))

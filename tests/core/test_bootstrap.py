@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from core.evaluation.bootstrap import Estimate, bootstrap_mean, paired_gain
+from core.evaluation.bootstrap import Estimate, bootstrap, bootstrap_mean, paired_gain
 
 
 def test_an_estimate_reads_as_a_value_with_its_interval():
@@ -40,6 +40,7 @@ def test_a_seed_gives_the_same_interval_again_and_another_seed_another():
     values = np.random.default_rng(3).normal(size=30)
     assert bootstrap_mean(values) == bootstrap_mean(values, seed=0) == bootstrap_mean(values)
     assert bootstrap_mean(values) != bootstrap_mean(values, seed=1)
+    assert bootstrap(lambda rows: values[rows].mean(-1), 30) == bootstrap_mean(values)
     assert paired_gain(values, -values) == bootstrap_mean(2 * values)
     assert paired_gain(values, -values, seed=4) == bootstrap_mean(2 * values, seed=4)
 

@@ -68,5 +68,8 @@ def test_every_cell_of_a_table_is_what_the_reward_says(asked, actions, truths, w
 
 
 def test_an_opinion_is_worth_what_lies_between_plainly_wrong_and_plainly_right():
-    worth = [REWARD.from_opinion(1, "yes", "no", "yes", value) for value in (-1.0, 0.0, 0.5, 1.0)]
-    assert worth == [-0.5, 0.5, 1.0, 1.5]
+    reward: Reward[float, float, float] = Reward(
+        {"sum": lambda state, action, truth: state + action + truth}, {"sum": 2}
+    )
+    worth = [reward.from_opinion(0.5, 1.0, 2.0, 6.0, value) for value in (-1.0, 0.0, 0.5, 1.0)]
+    assert worth == [7.0, 11.0, 13.0, 15.0]

@@ -67,6 +67,12 @@ def test_the_terms_add_up_by_their_weights():
     assert worth(both, [2, 3]) == pytest.approx([0.125, 0.4 + 0.25])
 
 
+def test_every_term_is_float32():
+    parts = reward().parts([NOTHING], np.array([[0, 1]]), Taste.of_likes([np.array([1])]))
+    assert {name: part.dtype for name, part in parts.items()} == dict.fromkeys(parts, np.dtype(np.float32))
+    assert scarcity(np.array([3]), 10).dtype == np.float32
+
+
 def test_the_shipped_weights_are_known():
     shipped = list_reward(Distances(FILMS, TEXTS), NOVELTY, {})
     assert shipped.weights == {"relevance": 1.0, "diversity": 0.2, "novelty": 0.05, "unexpectedness": 0.0}
@@ -78,6 +84,7 @@ def test_of_a_taste_of_likes_nothing_is_hidden():
     taste = Taste.of_likes([np.array([1, 2]), np.array([3])])
     assert [films.tolist() for films in taste.liked] == [[1, 2], [3]]
     assert [films.tolist() for films in taste.hidden] == [[], []]
+    assert all(films.dtype == np.int64 for films in taste.hidden)
 
 
 def test_a_film_is_the_scarcer_the_fewer_like_it():

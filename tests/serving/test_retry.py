@@ -172,6 +172,18 @@ def test_an_attempt_that_read_half_leaves_the_whole_to_the_next():
     assert proxy.bodies == [b"one, two"]
 
 
+def test_a_replica_that_dies_before_it_reads_leaves_the_request_to_the_next():
+    class Deaf(Proxy):
+        async def __call__(self, scope, receive, send):
+            if scope["path"] == "/-/healthz" or self.times:
+                return await super().__call__(scope, receive, send)
+            return self.times.append(now())
+
+    proxy = Deaf(200)
+    assert ask(proxy, "PUT", chunks=(b"body",))[0]["status"] == 200
+    assert (proxy.times, proxy.bodies) == ([0.0, 0.05], [b"body"])
+
+
 @pytest.mark.parametrize(("size", "attempts"), [(1_000_000, 2), (1_000_001, 1)])
 def test_a_body_beyond_a_million_bytes_is_not_kept_and_so_not_sent_again(size, attempts):
     proxy = Proxy(DIES, 200)

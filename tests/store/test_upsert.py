@@ -2,9 +2,11 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 
-from core.platform.store.schema import ModelVersion
+from core.platform.store.schema import ModelVersion, User
 from core.platform.store.upsert import put, put_once
 
 KEYS = ["app", "name"]
@@ -45,6 +47,22 @@ def test_put_once_returns_the_new_records_and_leaves_the_old_as_they_are(store):
         assert [record.name for record in first] == ["v1"]
         assert [(record.name, record.note) for record in second] == [("v2", "new")]
     assert notes(store) == {("shop", "v1"): ("/v1", "first"), ("shop", "v2"): ("/v2", "new")}
+
+
+def test_one_row_takes_over_too(store):
+    for note in ("first", "second"):
+        with store.transaction() as session:
+            put(session, ModelVersion, [version("v1", note=note)], KEYS)
+    assert notes(store) == {("shop", "v1"): ("/v1", "second")}
+
+
+@pytest.mark.parametrize("write", [put, put_once])
+def test_another_constraint_than_the_keys_is_not_passed_over_in_silence(store, write):
+    ann = {"id": "1", "name": "ann", "role": "user", "password_hash": "x"}
+    with store.transaction() as session:
+        write(session, User, [ann], ["name"])
+    with pytest.raises(IntegrityError), store.transaction() as session:
+        write(session, User, [{**ann, "name": "bob"}], ["name"])
 
 
 def test_nothing_to_write_writes_nothing(store):
