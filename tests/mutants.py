@@ -73,7 +73,7 @@ def _unexplained(survived: list[str]) -> dict[str, tuple[str, str]]:
 
 def _change(name: str) -> tuple[str, str]:
     diff = subprocess.run([_mutmut(), "show", name], check=True, capture_output=True, text=True).stdout
-    was, becomes = ("\n".join(re.findall(rf"^\{sign}(?!{sign}{sign})\s*(.*)$", diff, re.MULTILINE)) for sign in "-+")
+    was, becomes = ("\n".join(re.findall(rf"^\{sign}(?!\{sign}\{sign})\s*(.*)$", diff, re.MULTILINE)) for sign in "-+")
     return was, becomes
 
 
