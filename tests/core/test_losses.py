@@ -360,6 +360,11 @@ def test_ppo_ends_an_iteration_once_the_policy_has_moved_by_half_as_much_again_a
     assert list(algorithm.updates(chooser(), 0, lambda batch: {"approx_kl": kl})) == [{"approx_kl": kl}] * updates
 
 
+def test_grpo_counts_the_batches_of_all_its_passes():
+    settings = GRPOSettings(**STEPS, batch_size=6, n_epochs=3, num_generations=2)
+    assert GRPO(waiting(4), settings).updates_per_iteration() == 6
+
+
 def test_ppo_without_a_target_never_ends_early():
     algorithm = PPO(waiting(4), PPOSettings(**STEPS, batch_size=5, n_epochs=3, target_kl=None, kl_coef=0))
     assert len(list(algorithm.updates(chooser(), 0, lambda batch: {"approx_kl": 9.0}))) == 9

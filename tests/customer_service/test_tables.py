@@ -1,5 +1,7 @@
 """The bot's own tables, on both engines."""
 
+from datetime import UTC, datetime, timedelta
+
 from apps.customer_service import tables
 from apps.customer_service.tables import Turn
 from core.platform.store import decisions
@@ -109,3 +111,49 @@ def test_documents_are_replaced_by_their_key_and_paged(store):
             "a0007",
         }
         assert tables.documents_of(session, "other", {"a0001"}) == tables.documents_of(session, "support", set()) == []
+
+
+def test_what_happens_to_one_conversation_leaves_the_others_as_they_are(store):
+    talk, other = chat(store), chat(store)
+    with store.transaction() as session:
+        tables.append(session, other.id, 0, exchange("theirs"))
+        tables.append(session, talk.id, 0, exchange("one") + exchange("two"))
+    with store.transaction() as session:
+        assert tables.take_back(session, talk.id) == "two"
+        assert [turn.text for turn in tables.turns(session, other.id)] == ["theirs", "re: theirs"]
+        tables.remove(session, talk.id)
+    with store.reading() as session:
+        assert tables.turns(session, talk.id) == []
+        assert [turn.text for turn in tables.turns(session, other.id)] == ["theirs", "re: theirs"]
+
+
+def test_turns_come_in_the_order_of_their_numbers_with_what_is_known_about_them(store):
+    talk = chat(store)
+    with store.transaction() as session:
+        tables.append(session, talk.id, 1, [Turn(role="assistant", text="second", about={"action": "answer"})])
+        tables.append(session, talk.id, 0, [Turn(role="user", text="first")])
+    with store.reading() as session:
+        found = [(turn.text, turn.about) for turn in tables.turns(session, talk.id)]
+    assert found == [("first", {}), ("second", {"action": "answer"})]
+
+
+def test_conversations_of_one_moment_are_listed_by_their_ids_and_long_beginnings_are_cut(store):
+    noon = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    with store.transaction() as session:
+        for identity, minutes in (("b", 1), ("a", 1), ("c", 5), ("d", 0)):
+            created = noon + timedelta(minutes=minutes)
+            session.add(tables.Conversation(id=identity, app="support", owner="ann", created=created))
+        session.flush()
+        tables.append(session, "c", 0, exchange("long " * 1000))
+    with store.reading() as session:
+        listed = tables.newest(session, "support", "ann", 10)
+        assert [talk.id for talk, _ in listed] == ["c", "a", "b", "d"]
+        assert 0 < len(listed[0][1]) < 1000
+
+
+def test_documents_are_those_of_their_app_in_the_order_of_their_keys(store):
+    with store.transaction() as session:
+        for app, key in (("support", "b"), ("other", "c"), ("support", "a")):
+            tables.put_documents(session, app, [{"key": key, "title": "t", "body": "b", "attributes": {}}])
+    with store.reading() as session:
+        assert [document.key for document in tables.documents(session, "support", 10)] == ["a", "b"]

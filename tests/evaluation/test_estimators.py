@@ -102,6 +102,15 @@ def test_rewards_are_regressed_on_the_states_of_each_action():
     ]
 
 
+def test_the_regression_of_rewards_is_about_their_means():
+    # Around the means 3, 6 and 5 the points are those of slope 2/3 again, once in each of two columns.
+    vectors = np.array([[2.0, 6.0], [4.0, 6.0]])
+    model = fit_rewards(vectors, np.zeros(2, dtype=np.int64), np.array([4.0, 6.0]), 1)
+    assert model.predict(np.array([[3.0, 6.0], [6.0, 6.0], [3.0, 9.0]]))[:, 0].tolist() == pytest.approx(
+        [5.0, 7.0, 5.0]
+    )
+
+
 def test_a_decision_is_predicted_by_the_four_folds_that_it_is_not_in():
     rewards = np.zeros(10)
     rewards[3] = 90.0
