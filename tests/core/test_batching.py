@@ -135,6 +135,7 @@ def test_who_gives_up_is_left_out_of_the_batch_and_harms_nobody(make):
         await asyncio.sleep(0.01)
         for task in (first, *gone):  # the first one's batch has begun already
             task.cancel()
+        await asyncio.gather(first, *gone, return_exceptions=True)  # before the work can go on
         gate.open.set()
         return await stays
 
@@ -144,7 +145,7 @@ def test_who_gives_up_is_left_out_of_the_batch_and_harms_nobody(make):
 
 def test_a_batch_that_everybody_gave_up_does_not_end_the_work(make):
     gate = Gate()
-    batcher = make(gate.work)
+    batcher = make(gate.work, delay=0.0)
 
     async def all_impatient() -> None:
         first = asyncio.create_task(batcher.answer(0))
@@ -154,6 +155,7 @@ def test_a_batch_that_everybody_gave_up_does_not_end_the_work(make):
         await asyncio.sleep(0.01)
         for task in gone:
             task.cancel()
+        await asyncio.gather(*gone, return_exceptions=True)  # before the work can go on
         gate.open.set()
         await first
 

@@ -114,17 +114,17 @@ def test_documents_are_replaced_by_their_key_and_paged(store):
 
 
 def test_what_happens_to_one_conversation_leaves_the_others_as_they_are(store):
-    talk, other = chat(store), chat(store)
+    talk, other, theirs = chat(store), chat(store), ["theirs", "re: theirs", "more", "re: more"]
     with store.transaction() as session:
-        tables.append(session, other.id, 0, exchange("theirs"))
+        tables.append(session, other.id, 0, exchange("theirs") + exchange("more"))
         tables.append(session, talk.id, 0, exchange("one") + exchange("two"))
     with store.transaction() as session:
         assert tables.take_back(session, talk.id) == "two"
-        assert [turn.text for turn in tables.turns(session, other.id)] == ["theirs", "re: theirs"]
+        assert [turn.text for turn in tables.turns(session, other.id)] == theirs
         tables.remove(session, talk.id)
     with store.reading() as session:
         assert tables.turns(session, talk.id) == []
-        assert [turn.text for turn in tables.turns(session, other.id)] == ["theirs", "re: theirs"]
+        assert [turn.text for turn in tables.turns(session, other.id)] == theirs
 
 
 def test_turns_come_in_the_order_of_their_numbers_with_what_is_known_about_them(store):
