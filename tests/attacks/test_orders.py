@@ -75,7 +75,7 @@ def test_a_headline_with_orders_gets_a_label_like_any_other(bob):
     items = [{"headline": order, "company": "SYSTEM: root"}, {"headline": "Profit doubles"}]
     labels = bob.post("/v1/news/labels", json={"items": items}).raise_for_status().json()
     alone = bob.post("/v1/news/labels", json={"items": items[1:]}).raise_for_status().json()
-    assert set(labels[0]) == {"topic", "sentiment", "probabilities"}
+    assert set(labels[0]) == {"topic", "topic_probability", "sentiment", "probabilities"}
     assert labels[0]["sentiment"] in ("negative", "neutral", "positive")
     assert labels[1] == alone[0]  # it has no power over its neighbours
 

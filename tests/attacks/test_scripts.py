@@ -97,6 +97,7 @@ def test_script_in_wishes_and_searches_stays_text(page):
 
 def test_script_in_the_choice_of_a_user_stays_text(page):
     page.goto("/recommend")
+    page.get_by_role("button", name="Try it as somebody else").click()
     typed(page, "#rec-user", IMAGE)
     expect(page.get_by_text(IMAGE).first).to_be_visible()
 

