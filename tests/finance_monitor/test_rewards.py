@@ -1,8 +1,12 @@
 """What a label is worth, confusion by confusion."""
 
+import numpy as np
 import pytest
 
+from apps.finance_monitor.data import LABELS
 from apps.finance_monitor.rewards import REWARD
+from apps.finance_monitor.task import FinanceMonitor
+from core.training.settings import load_settings
 
 SENTIMENTS = ("negative", "neutral", "positive")
 
@@ -38,3 +42,13 @@ def test_a_persons_time_can_be_charged_for_each_flag_right_or_wrong():
         paid = {label: charged(None, f"legal/{label}", f"legal/{truth}") for label in SENTIMENTS}
         free = {label: REWARD(None, f"legal/{label}", f"legal/{truth}") for label in SENTIMENTS}
         assert paid == {"negative": free["negative"] - 0.25, "neutral": free["neutral"], "positive": free["positive"]}
+
+
+def test_the_environment_pays_for_every_live_headline_and_label_what_the_table_says():
+    task = FinanceMonitor(load_settings({}, overrides=["rewards.flagged=-0.25"]))
+    env = task.environment("train")
+    truths = [LABELS.index(item.label) for item in task.news.of("train")]
+    for action, label in enumerate(LABELS):
+        states, _ = env.reset(seed=0)
+        _, paid, *_ = env.step(np.full((env.num_envs, 1), action))
+        np.testing.assert_array_equal(paid, task.reward_table(states)[truths, action], err_msg=label)
