@@ -135,7 +135,7 @@ def _fit_base(base: Mapping[str, Any], user_rl: Any) -> dict[str, Any]:
         own = rl.get("algorithm", "ppo")
         chosen = user_rl.get("algorithm", own) if isinstance(user_rl, Mapping) else own
         # The settings of older runs held the keys of all algorithms.
-        if chosen in _BY_ALGORITHM and (is_old or chosen != own):
+        if isinstance(chosen, str) and chosen in _BY_ALGORITHM and (is_old or chosen != own):
             foreign = _all_rl_keys() - _BY_ALGORITHM[chosen].model_fields.keys()
             values["rl"] = {key: value for key, value in rl.items() if key not in foreign}
     return values
@@ -179,7 +179,10 @@ def _parse_override(override: str) -> dict[str, Any]:
     path, equals, text = override.partition("=")
     if not equals:
         raise SteerError(f"override {override!r} has no '='; write for example rl.iterations=20")
-    value: Any = yaml.safe_load(text)
+    try:
+        value: Any = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise SteerError(f"the value of override {override!r} is not YAML: {error}") from error
     for key in reversed(path.strip().split(".")):
         value = {key: value}
     return value

@@ -42,7 +42,7 @@ def _collect(file: Path, module: str, home: Path, found: set[Path]) -> None:
     if file in found or not file.is_relative_to(home):
         return
     found.add(file)
-    for name in _imports(_parsed(file), module):
+    for name in _imports(_parsed(file), module, is_package=file.name == "__init__.py"):
         imported = _file_of(name)
         if imported is not None:
             _collect(imported, name, home, found)
@@ -52,12 +52,13 @@ def _parsed(file: Path) -> ast.Module:
     return ast.parse(file.read_text(encoding="utf-8"))
 
 
-def _imports(tree: ast.Module, module: str) -> Iterator[str]:
+def _imports(tree: ast.Module, module: str, *, is_package: bool) -> Iterator[str]:
+    parts = module.split(".")
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            package = module.split(".")[: -node.level] if node.level else []
+            package = parts[: len(parts) - node.level + is_package] if node.level else []
             source = ".".join([*package, *([node.module] if node.module else [])])
             yield source
             yield from (f"{source}.{alias.name}" for alias in node.names)
@@ -77,12 +78,13 @@ class _Meaning(ast.NodeTransformer):
     def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
         return None if isinstance(node.value, ast.Constant) else node
 
-    def visit_Assign(self, node: ast.Assign) -> ast.AST | None:
-        return None if any(_is_counted_elsewhere(target) for target in node.targets) else node
-
-    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST | None:
-        return None if _is_counted_elsewhere(node.target) else node
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
+        node.body = [part for part in node.body if not _is_counted_elsewhere(part)]
+        return self.generic_visit(node)
 
 
-def _is_counted_elsewhere(target: ast.expr) -> bool:
-    return isinstance(target, ast.Name) and target.id in _COUNTED_ELSEWHERE
+def _is_counted_elsewhere(part: ast.stmt) -> bool:
+    if not isinstance(part, ast.Assign | ast.AnnAssign):
+        return False
+    targets = part.targets if isinstance(part, ast.Assign) else [part.target]
+    return all(isinstance(target, ast.Name) and target.id in _COUNTED_ELSEWHERE for target in targets)

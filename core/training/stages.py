@@ -106,7 +106,7 @@ class ReinforcementLearning(Stage):
 
 
 def training_log(task: "Task", policy: Policy) -> LoggedDecisions:
-    """The task's log of its training split, or else what `policy` does in one pass over the environment.
+    """The task's log of its training split, or else `rl.n_steps` decisions of `policy` in each environment of it.
 
     Raises:
         SteerError: The task has neither.

@@ -139,7 +139,9 @@ class Task(ABC, Generic[PolicyT]):
         Raises:
             SteerError: The policy has no encoder.
         """
-        policy = self.policy(frozen=True).eval()
+        with torch.random.fork_rng():  # the same vectors at every call, also by heads and encoders that begin at random
+            torch.manual_seed(self.settings.seed)
+            policy = self.policy(frozen=True).eval()
         if not isinstance(policy, ActorCritic):
             raise SteerError(
                 f"{self.name} is evaluated on a log, and its policy has no encoder; implement state_vectors"

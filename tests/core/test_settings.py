@@ -31,6 +31,8 @@ OLDER = {
     [
         (["rl.clip=0.3"], r"rl\.clip: Extra inputs are not permitted \(got 0\.3\)"),
         (["linear.algorithm=ppo"], r"linear\.algorithm: Extra inputs"),
+        (["rl.algorithm=[1]"], r"rl\.algorithm: \[1\] is none of ppo, a2c, trpo"),
+        (["rl.iterations=[1"], r"the value of override 'rl\.iterations=\[1' is not YAML"),
         (["rl.algorithm=sarsa"], r"rl\.algorithm: 'sarsa' is none of ppo, a2c, trpo"),
         (["supervised.learning_rate=-1"], r"supervised\.learning_rate: .*greater than 0"),
         (["rl.gamma=2"], r"rl\.gamma: .*less than or equal to 1 \(got 2\)"),

@@ -158,6 +158,24 @@ def test_the_code_that_a_task_imports_from_its_own_folder_counts(tmp_path, monke
     assert of(code, tmp_path) != before
 
 
+def test_a_variable_that_is_called_like_an_attribute_of_the_task_counts(tmp_path):
+    code = CODE.replace("        return PRICE", "        title = 1.0\n        return title * PRICE")
+    assert of(code, tmp_path) != of(code.replace("title = 1.0", "title = 2.0"), tmp_path)
+
+
+def test_what_a_package_imports_from_beside_itself_counts(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(tmp_path))
+    package = tmp_path / "own_shop"
+    package.mkdir()
+    (package / "__init__.py").write_text("from .prices import PRICE\n")
+    prices = package / "prices.py"
+    prices.write_text("PRICE = 1.0\n")
+    code = CODE.replace("PRICE = 1.0", "from own_shop import PRICE")
+    before = of(code, tmp_path)
+    prices.write_text("PRICE = 1.5\n")
+    assert of(code, tmp_path) != before
+
+
 def test_an_apps_states_and_rewards_count_and_its_page_does_not():
     names = {file.name for file in source_files(load_task("customer_service"))}
     assert {"task.py", "environment.py", "data.py", "knowledge.py", "rewards.py"} <= names
