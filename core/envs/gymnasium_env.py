@@ -8,6 +8,7 @@ from gymnasium.vector import AutoresetMode
 
 from core.envs.episodes import EpisodeEnv
 from core.envs.observations import Observations
+from core.util.errors import SteerError
 
 
 class GymnasiumEnv(EpisodeEnv):
@@ -38,7 +39,13 @@ class GymnasiumEnv(EpisodeEnv):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observations, dict[str, Any]]:
-        """Begin new episodes everywhere; equal seeds give equal ones."""
+        """Begin new episodes everywhere; equal seeds give equal ones.
+
+        Raises:
+            SteerError: Several tries of each first state are asked for; Gymnasium cannot begin anew where it was.
+        """
+        if (options or {}).get("repeat", 1) > 1:
+            raise SteerError("an environment of Gymnasium never begins twice in one state: take ppo, a2c or trpo")
         self._now, _ = self.vector.reset(seed=seed)
         return self.observe(), {"episode": self.rows.copy()}
 

@@ -1,12 +1,7 @@
-"""Which device computes, and in which number format."""
+"""In which number format is computed."""
 
 import torch
 from torch import nn
-
-
-def pick_device() -> torch.device:
-    """CUDA where there is a GPU, else the CPU."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def has_fast_bf16(device: torch.device) -> bool:

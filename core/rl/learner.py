@@ -210,8 +210,9 @@ def all_reduce_gradients(parameters: list[nn.Parameter], metrics: Metrics, accel
     Returns:
         The averaged metrics.
     """
-    ours = [parameter for parameter in parameters if not is_shard(parameter)]
-    gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in ours]
+    # What the loss does not reach has no gradient in any process, and the optimiser then leaves it as it is.
+    ours = [p for p in parameters if p.grad is not None and not is_shard(p)]
+    gradients = [p.grad for p in ours if p.grad is not None]
     values = torch.tensor([metrics[name] for name in sorted(metrics)], device=accelerator.device)
     flat = torch.cat([values, *(gradient.reshape(-1) for gradient in gradients)])
     mean: Tensor = accelerator.reduce(flat, reduction="mean")

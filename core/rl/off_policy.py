@@ -140,7 +140,8 @@ class OffPolicy(RLAlgorithm):
         output = policy(batch.observations, batch.actions)
         # importance weights of whole actions
         log_probs = output.distribution.log_prob(batch.actions).sum(1)
-        weights = (log_probs.detach() - batch.log_propensities.sum(1)).exp()
+        log_weights = log_probs.detach() - batch.log_propensities.sum(1)
+        weights = log_weights.exp()
         # weighted policy gradient
         advantages = batch.rewards - self.baseline
         kept = torch.where(advantages > 0, weights.clamp(min=s.is_weight_min), weights).clamp(max=s.is_weight_max)
@@ -149,5 +150,6 @@ class OffPolicy(RLAlgorithm):
         loss, metrics = self.regularize(loss, output, batch.reference)
         cut = (weights > s.is_weight_max).float().mean().item()
         # How many decisions the log is worth to this policy (Kong 1992), as a share.
-        effective = (weights.sum().square() / (weights.square().sum() * len(weights)).clamp_min(1e-12)).item()
+        shares = log_weights.softmax(0)  # the weights themselves overflow
+        effective = 1 / (shares.square().sum().item() * len(shares))
         return loss, metrics | {"weights_cut": cut, "effective_share": effective}

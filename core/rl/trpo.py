@@ -17,9 +17,9 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
+from core.models.distributed import is_sharded
 from core.models.distributions import row_mean
 from core.models.policy import Policy, PolicyOutput
-from core.models.sharding import is_shard
 from core.rl.algorithm import Metrics, Step
 from core.rl.on_policy import CriticAlgorithm
 from core.rl.rollout import Rollout
@@ -53,7 +53,7 @@ class TRPO(CriticAlgorithm):
         return self.settings.n_epochs * self.batches_per_epoch(self.settings.batch_size)
 
     def updates(self, policy: Policy, seed: int, step: Step) -> Iterator[Metrics]:
-        if any(is_shard(parameter) for parameter in policy.actor_parameters()):
+        if is_sharded():
             raise SteerError("TRPO's second derivatives need whole layers: leave FSDP out, or take PPO")
         policy.allow_second_derivatives()
         rollout = self.collect_rollouts(policy, seed)

@@ -171,6 +171,14 @@ def test_off_policy_reinforce_weighs_and_caps_what_the_log_says():
     assert metrics["effective_share"] == near(3.5**2 / (3 * (4 + 0.25 + 1)))
 
 
+@pytest.mark.parametrize(("log_ratios", "share"), [((50.0, 0.0, 1.0), 1 / 3), ((50.0, 50.0, 50.0), 1.0)])
+def test_the_effective_share_of_a_log_bears_weights_of_any_size(log_ratios, share):
+    propensities = torch.tensor(LOG_PROBS) - torch.tensor(log_ratios)
+    log = replace(logged(), log_propensities=propensities[:, None])
+    _, metrics = OffPolicy(log, OffPolicySettings(kl_coef=0)).loss(Known(), log)
+    assert metrics["effective_share"] == near(share)
+
+
 def test_off_policy_reinforce_compares_with_the_logs_mean_unless_told_otherwise():
     assert OffPolicy(logged(), OffPolicySettings()).baseline == 0.0
     assert OffPolicy(logged(), OffPolicySettings(baseline=0.25)).baseline == 0.25

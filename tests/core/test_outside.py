@@ -11,11 +11,17 @@ from core.models.features import FeatureEncoder
 from core.models.heads import ChoiceHead
 from core.rl.learner import Learner
 from core.rl.ppo import PPO, PPOSettings
+from core.util.errors import SteerError
 
 
 @pytest.fixture
 def poles():
     return GymnasiumEnv("CartPole-v1", 8)
+
+
+def test_several_tries_of_one_state_are_refused(poles):
+    with pytest.raises(SteerError, match="take ppo, a2c or trpo"):
+        poles.reset(seed=3, options={"repeat": 2})
 
 
 def test_equal_seeds_begin_alike(poles):
