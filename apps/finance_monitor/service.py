@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import Any, Protocol, TypeVar
 
 from prometheus_client import Counter
@@ -80,7 +81,7 @@ class MonitorService:
         self._looked, self._revision = 0.0, (0, 0)
         self._start_over()
         with store.reading() as session:
-            latest = tables.latest_time(session)
+            latest, (self._stored, _) = tables.latest_time(session), tables.revision(session)
         self._since = latest - _PAST if latest else None
         self.catch_up()
 
@@ -173,16 +174,21 @@ class MonitorService:
         with self.store.transaction() as session:
             item = _known(tables.item(session, item_id), "item")
             score = _known(tables.score(session, item_id), "label of that item")
-            confidence = max(score.probabilities.values())
-            decision = decisions.keep(
-                session,
-                app=APP,
-                owner=principal.name,
-                version=score.version,
-                state={"company": item.company, "headline": item.headline, "confidence": confidence},
-                action=[f"{score.topic}/{score.sentiment}"],
-                propensity=1.0,
-            )
+            label = f"{score.topic}/{score.sentiment}"
+            # Who says it twice, or has changed their mind, speaks of the same decision.
+            decision = sha256(f"{APP} {item_id} {score.version} {label}".encode()).hexdigest()[:32]
+            if decisions.find(session, APP, decision) is None:
+                confidence = max(score.probabilities.values())
+                decisions.keep(
+                    session,
+                    app=APP,
+                    owner=principal.name,
+                    version=score.version,
+                    state={"company": item.company, "headline": item.headline, "confidence": confidence},
+                    action=[label],
+                    propensity=1.0,
+                    decision_id=decision,
+                )
             value = 1.0 if (score.topic, score.sentiment) == (topic, sentiment) else -1.0
             decisions.judge(session, decision, principal.name, value, {"topic": topic, "sentiment": sentiment})
         if self.is_live:
@@ -233,7 +239,7 @@ class MonitorService:
             NotFoundError: There is none of that number.
         """
         with self.store.transaction() as session:
-            found = _known(tables.alert(session, alert_id), "alert")
+            found = _known(tables.alert(session, alert_id, to_change=True), "alert")
             if found.state == "open":
                 tables.change_alert(session, found, "acknowledged", principal.name, note)
         self._looked = 0.0
@@ -255,7 +261,7 @@ class MonitorService:
 
     def _next(self) -> list[tables.News]:
         with self.store.reading() as session:
-            return tables.behind(session, self._seen, _AT_ONCE, self._since)
+            return tables.behind(session, self._seen, _AT_ONCE, self._since, self._stored)
 
     def _read(self, news: Sequence[tables.News]) -> list[AlertLine]:
         """Label news, watch them, and keep what came of it; alerts that were opened or raised."""

@@ -101,7 +101,9 @@ def newest(
     return [(item, score) for item, score in found]
 
 
-def behind(session: Session, number: int, count: int, since: datetime | None = None) -> list[News]:
+def behind(
+    session: Session, number: int, count: int, since: datetime | None = None, upto: int | None = None
+) -> list[News]:
     """Items in the order in which they arrived, from behind the one with that number.
 
     Args:
@@ -109,9 +111,12 @@ def behind(session: Session, number: int, count: int, since: datetime | None = N
         number: 0 for the first.
         count: Number of items at most.
         since: Moment before which published items are left out.
+        upto: Number of the last item that `since` leaves out; None leaves out any.
     """
     wanted = select(News).where(News.id > number).order_by(News.id).limit(count)
-    return list(session.scalars(wanted if since is None else wanted.where(News.time >= since)))
+    if since is not None:
+        wanted = wanted.where(News.time >= since if upto is None else (News.time >= since) | (News.id > upto))
+    return list(session.scalars(wanted))
 
 
 def revision(session: Session) -> tuple[int, int]:
@@ -121,13 +126,13 @@ def revision(session: Session) -> tuple[int, int]:
 
 
 def latest_time(session: Session) -> datetime | None:
-    """When the newest item was published."""
-    return session.scalar(select(func.max(News.time)))
+    """When the newest item was published, of those that are not dated in the future."""
+    return session.scalar(select(func.max(News.time)).where(News.time <= now()))
 
 
 def item(session: Session, number: int) -> News | None:
-    """The item of a number."""
-    return session.get(News, number)
+    """The item of a number, which nobody else changes until the transaction ends."""
+    return session.get(News, number, with_for_update=True)
 
 
 def score(session: Session, number: int) -> Score | None:
@@ -165,9 +170,10 @@ def alerts(session: Session, count: int) -> list[Alert]:
     return list(session.scalars(select(Alert).order_by(Alert.opened.desc(), Alert.id.desc()).limit(count)))
 
 
-def alert(session: Session, identity: int) -> Alert | None:
-    """The alert of a number."""
-    return session.scalar(select(Alert).where(Alert.id == identity).with_for_update())
+def alert(session: Session, identity: int, *, to_change: bool = False) -> Alert | None:
+    """The alert of a number; one that is read to be changed is nobody else's until the transaction ends."""
+    wanted = select(Alert).where(Alert.id == identity)
+    return session.scalar(wanted.with_for_update() if to_change else wanted)
 
 
 def change_alert(session: Session, alert: Alert, state: str, who: str, note: str) -> None:

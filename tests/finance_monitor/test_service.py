@@ -129,6 +129,23 @@ def test_a_correction_names_the_label_that_was_shown(store, monitor):
     assert dict(judged.feedback[0].about) == {"topic": "deals", "sentiment": "neutral"}
 
 
+def test_who_corrects_a_label_again_has_changed_their_mind(store, monitor):
+    monitor.push(surge()[:1])
+    (item,) = monitor.items(1)
+    for sentiment in ("neutral", "positive"):
+        monitor.correct(ANN, item.id, "deals", sentiment)
+    with store.reading() as session:
+        (judged,) = decisions.judged(session, "finance_monitor")
+    assert [dict(each.about) for each in judged.feedback] == [{"topic": "deals", "sentiment": "positive"}]
+
+
+def test_an_item_that_is_dated_in_the_future_hides_no_news_after_a_restart(store, live, monitor):
+    monitor.push([Item(key="typo", time="2199-01-01T00:00:00Z", company="Other", headline="Other opens an office")])
+    again = MonitorService(store, live, Explorer())
+    assert [alert.company for alert in again.push(surge()).alerts] == ["Acme"]
+    assert all(item.sentiment for item in again.items(50))
+
+
 def test_a_replay_alerts_to_the_planted_surge_and_the_live_monitor_knows_nothing_of_it(live, monitor):
     replay = Replay(live, history(live.current[0].news), datetime(2025, 2, 24, tzinfo=UTC))
     while replay.now < datetime(2025, 3, 7, tzinfo=UTC):

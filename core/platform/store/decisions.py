@@ -25,8 +25,9 @@ def keep(
     state: Mapping[str, Any],
     action: Sequence[Any],
     propensity: float,
+    decision_id: str | None = None,
 ) -> str:
-    """Note a decision; see `Decision`.
+    """Note a decision; see `Decision`. One that has no id yet gets a new one.
 
     Every answer of an app waits for this. So it goes to the table directly, in half the time of a record.
 
@@ -34,7 +35,7 @@ def keep(
         Its id.
     """
     row = {"app": app, "owner": owner, "version": version, "propensity": propensity}
-    row |= {"id": new_id(), "state": dict(state), "action": list(action)}
+    row |= {"id": decision_id or new_id(), "state": dict(state), "action": list(action)}
     session.connection().execute(insert(_DECISIONS), row)
     return str(row["id"])
 

@@ -118,7 +118,7 @@ class Feedback(Table):
     subject: Mapped[str] = mapped_column(String(KEY), default="")
     value: Mapped[float]
     about: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    time: Mapped[datetime] = mapped_column(default=now, onupdate=now)
+    time: Mapped[datetime] = mapped_column(default=now)
 
 
 class ModelVersion(Table):
