@@ -24,7 +24,7 @@ class Document(Table):
     title: Mapped[str] = mapped_column(Text)
     body: Mapped[str] = mapped_column(Text)
     attributes: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    updated: Mapped[datetime] = mapped_column(default=now, onupdate=now)
+    updated: Mapped[datetime] = mapped_column(default=now)
 
 
 class Conversation(Table):
@@ -138,7 +138,7 @@ def take_back(session: Session, identity: str) -> str | None:
 
 
 def remove(session: Session, identity: str) -> None:
-    """Delete a conversation and its turns; decisions, which name no text's owner to others, stay to learn from."""
+    """Delete a conversation and its turns; decisions stay in the log, with the messages that they were about."""
     session.execute(delete(Turn).where(Turn.conversation_id == identity))
     session.execute(delete(Conversation).where(Conversation.id == identity))
 
@@ -151,7 +151,7 @@ def _row(turn: Turn) -> dict[str, Any]:
 def put_documents(session: Session, app: str, documents: Sequence[Mapping[str, Any]]) -> None:
     """Take over documents: `key`, `title`, `body`, `attributes`."""
     for at in range(0, len(documents), _AT_ONCE):
-        rows = [{"app": app, **document} for document in documents[at : at + _AT_ONCE]]
+        rows = [{"app": app, "updated": now(), **document} for document in documents[at : at + _AT_ONCE]]
         put(session, Document, rows, ["app", "key"])
 
 

@@ -31,6 +31,7 @@ FOUND = 6
 EXAMPLES = ("a quiet film about space", "funny and warm, for children", "dark crime thriller")
 
 # What is typed and not sent yet outlives a reload of the tab; what is shown stands in the address.
+_LONGEST_NUMBER = 9
 _DRAFTS = "() => JSON.parse(sessionStorage.getItem('rec-drafts') || '[\"\", \"\"]')"
 _KEEP_DRAFTS = "(words, title) => { sessionStorage.setItem('rec-drafts', JSON.stringify([words, title])) }"
 _KEEP_ADDRESS = """(user, words) => {
@@ -280,9 +281,10 @@ def _addressed(request: gr.Request) -> View:
 
 
 def _user_number(typed: str, request: gr.Request) -> int:
-    if not typed.strip().isdecimal():
+    number = typed.strip()
+    if not number.isdecimal() or len(number) > _LONGEST_NUMBER:
         raise gr.Error(escape(TEXTS.say("not_a_user", request, typed=typed[:40])), print_exception=False)
-    return int(typed[:9])
+    return int(number)
 
 
 def _user_label(summary: UserSummary) -> str:

@@ -25,8 +25,10 @@ def store(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def service(runs, store):
-    opened = open_app(app, runs, store, Explorer(), adopted_by="tests", apart=False)
+def service(runs, store, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs")  # versions stand beside the runs, and belong to one store
+    (folder / app.name).symlink_to(runs / app.name)
+    opened = open_app(app, folder, store, Explorer(), adopted_by="tests", apart=False)
     yield opened.service
     opened.close()
 

@@ -34,16 +34,17 @@ def wait_for(count: int, store, seconds: float) -> None:
 
 
 def test_a_killed_worker_leaves_its_news_to_the_next(runs, redis, tmp_path):
+    (tmp_path / "finance_monitor").symlink_to(runs / "finance_monitor")  # versions stand beside it, for one store
     url = f"sqlite:///{tmp_path / 'steer.db'}"
     store, stream = open_store(url), Stream(redis.url, "worker-test")
     for at in range(ITEMS):
         stream.publish(f"item-{at}", {"time": "2026-03-01T12:00:00Z", "company": "Corvane", "headline": f"News {at}"})
     stream.publish("wrong", {"company": "Corvane", "headline": "It has no time"})
-    first = worker(runs, url, f"{redis.url}/worker-test")
+    first = worker(tmp_path, url, f"{redis.url}/worker-test")
     wait_for(1, store, 240)
     first.kill()
     first.wait()
-    second = worker(runs, url, f"{redis.url}/worker-test")
+    second = worker(tmp_path, url, f"{redis.url}/worker-test")
     try:
         wait_for(ITEMS, store, 240)
         second.terminate()

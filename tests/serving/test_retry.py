@@ -151,6 +151,12 @@ def test_a_post_with_an_idempotency_key_may_be_repeated():
     assert len(proxy.times) == 2
 
 
+def test_taking_back_the_last_thing_is_not_repeated():
+    proxy = Proxy(DIES, 200)
+    assert ask(proxy, "DELETE", path="/films/last")[0]["status"] == 503
+    assert len(proxy.times) == 1
+
+
 def test_every_attempt_sees_the_same_request():
     proxy = Proxy(DIES, DIES, 201)
     ask(proxy, "PUT", chunks=(b"one, ", b"two, ", b"three"))

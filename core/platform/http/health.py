@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import structlog
 from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -28,7 +29,8 @@ def health_routes(store: Store, versions: Callable[[], dict[str, str]]) -> APIRo
         try:
             store.ping()
         except UnavailableError as error:
-            return JSONResponse({"status": "unavailable", "reason": str(error)}, 503)
+            structlog.get_logger().warning("not ready", reason=str(error))  # it names the store; anybody may ask this
+            return JSONResponse({"status": "unavailable", "reason": "the store does not answer"}, 503)
         return JSONResponse({"status": "ready", "versions": versions()})
 
     @routes.get("/metrics")

@@ -18,6 +18,8 @@ _KEPT_BYTES = 1_000_000
 # Where the proxy itself says whether it knows its routes yet; no replica is asked.
 _HEALTH = "/-/healthz"
 _READY_TIMEOUT_SECONDS, _POLL_SECONDS = 10.0, 0.05
+# Such a path takes back the last thing, whichever that is by then.
+_NOT_TWICE = "/last"
 # RFC 9110, section 9.2.2: doing these twice is as good as once.
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 
@@ -26,9 +28,9 @@ class RetryMiddleware:
     """Repeats requests that may be repeated; the client waits a moment and notices nothing.
 
     These are requests of an idempotent method, and any that carry an `Idempotency-Key`: the API promises to do what
-    such a request asks for once, however often it comes. Of another POST nobody can tell whether the replica died
-    before or after the deed, so it ends with status 503 and the client decides. Nor can an answer be repeated that has
-    begun to arrive.
+    such a request asks for once, however often it comes. Of another POST, and where the last thing
+    is taken back, nobody can tell whether the replica died before or after the deed, so it ends with status 503 and the
+    client decides. Nor can an answer be repeated that has begun to arrive.
 
     Args:
         app: Ray Serve's proxy, which returns without a message when no replica answered.
@@ -134,4 +136,5 @@ def middlewares() -> list[Middleware]:
 
 
 def _may_be_repeated(scope: Scope) -> bool:
-    return scope["method"] in _IDEMPOTENT or "idempotency-key" in Headers(scope=scope)
+    is_idempotent = scope["method"] in _IDEMPOTENT and not scope["path"].endswith(_NOT_TWICE)
+    return is_idempotent or "idempotency-key" in Headers(scope=scope)

@@ -17,6 +17,7 @@ from core.models.actor_critic import ActorCritic
 from core.platform.apps.spec import AnyApp, AppSpec, Page, installed_apps
 from core.platform.apps.texts import Texts
 from core.platform.auth.access import CurrentPrincipal, Principal
+from core.platform.inference.drift import WATCH
 from core.platform.inference.engine import Engine
 from core.platform.inference.metrics import DECISIONS, FEEDBACK
 from core.platform.store import decisions
@@ -146,6 +147,8 @@ class TaskService:
             )
         )
         DECISIONS.labels(self.name, version, "decision").inc()
+        if decided.confidence is not None:
+            WATCH.note(self.name, "inputs", decided.confidence)
         return decision_id, decided
 
     async def judge(self, principal: Principal, decision_id: str, value: float, comment: str = "") -> None:
@@ -160,6 +163,7 @@ class TaskService:
         metadata = {"comment": comment} if comment else {}
         await self.store.write(lambda session: decisions.judge(session, decision_id, principal.name, value, metadata))
         FEEDBACK.labels(self.name, "good" if value > 0 else "bad").inc()
+        WATCH.note(self.name, "outcomes", value)
 
 
 class DecisionRequest(BaseModel):

@@ -47,7 +47,7 @@ def drifts(store: Store, app: str, since: datetime) -> list[Drift]:
     with store.reading() as session:
         made = decisions.made(session, app, since)
         judged = decisions.judged(session, app, since)
-    sure = [(row.time, float(row.state["confidence"])) for row in made if "confidence" in row.state]
+    sure = [(row.time, float(sure)) for row in made if (sure := row.state.get("confidence")) is not None]
     thought = [(row.decision.time, row.value) for row in judged]
     return [drift for drift in (detect("inputs", sure), detect("outcomes", thought)) if drift is not None]
 
