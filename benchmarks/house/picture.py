@@ -54,7 +54,7 @@ def _places(house: House) -> dict[str, tuple[float, float]]:
         for number, room in enumerate(rooms):
             centred = number - (len(rooms) - 1) / 2
             shift = (floor % 2 - 0.5) * 0.5  # arrows pass beside the room below
-            places[room] = (_GAP * (side * (number + 2) + shift if side else centred), float(floor))
+            places[room] = (_GAP * (side * (number + 2.25) + shift if side else centred), float(floor))
     return places
 
 
