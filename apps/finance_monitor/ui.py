@@ -60,7 +60,8 @@ def build(service: MonitorService) -> None:
     at.alerts.select(on.pick_alert, seen, at.views, **quiet)
     at.watchlist.select(on.pick_company, None, at.company, **quiet)
     gr.on([at.acknowledge.click, at.note.submit], on.acknowledge, {*seen, at.note}, at.views, **quiet)
-    gr.on([at.mode.input, at.day.change], on.switch, {*seen, at.mode, at.day}, everything, **quiet)
+    chosen = {*seen, at.mode, at.day}
+    gr.on([at.mode.input, at.day.change], on.switch, chosen, everything, trigger_mode="always_last", **quiet)
     at.stream.select(on.watch, {*seen, at.day}, everything, **quiet)
     at.upload.upload(on.upload, {*seen, at.upload}, everything, **quiet)
     at.pause.click(on.pause, at.is_running, [at.is_running, at.pause], **quiet)
@@ -94,6 +95,8 @@ class _Handlers:
         """Let a replay's clock run, and show what is new; an idle page changes nothing."""
         at, replay = self.at, got[self.at.replay]
         if got[at.mode] == "replay" and (replay is None or replay.is_closed):
+            if replay is None and got[at.rendered] and got[at.rendered].monitor == id(self.service):
+                return gr.skip()  # chosen a moment ago: `switch` has yet to start it
             gr.Info(TEXTS.say("left", request))
             return self._live(got, request)
         try:
