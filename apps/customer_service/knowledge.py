@@ -13,9 +13,7 @@ from torch import Tensor, nn
 
 from apps.customer_service.data import Article, SupportData
 from core.models.encoder import TextEncoder
-from core.retrieval.dense import DenseIndex
-from core.retrieval.fusion import reciprocal_rank_fusion
-from core.retrieval.words import WordIndex
+from core.retrieval.index import DenseIndex, WordIndex, reciprocal_rank_fusion
 
 CANDIDATES = 20
 FEATURES = 6

@@ -30,9 +30,8 @@ from apps.customer_service.rewards import (
 from core.envs.episodes import EpisodeEnv
 from core.envs.observations import Observations, count, join, take
 from core.envs.play import Act
-from core.models.actor_critic import ActorCritic
+from core.models.actor_critic import ActorCritic, CandidateHead
 from core.models.encoder import TextEncoder
-from core.models.heads import CandidateHead
 from core.rl.all_action import ActionValues
 from core.rl.off_policy import LoggedDecisions
 from core.rl.supervised import Demonstrations

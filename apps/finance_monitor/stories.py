@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from core.retrieval.dense import DenseIndex
+from core.retrieval.index import DenseIndex
 
 SAME_STORY = 0.8
 WINDOW = timedelta(hours=72)

@@ -12,9 +12,8 @@ from apps.finance_monitor.environment import NewsEnv
 from apps.finance_monitor.rewards import REWARD
 from core.envs.observations import Observations, count
 from core.envs.play import Act
-from core.models.actor_critic import ActorCritic
+from core.models.actor_critic import ActorCritic, ChoiceHead
 from core.models.encoder import TextEncoder
-from core.models.heads import ChoiceHead
 from core.rl.off_policy import LoggedDecisions
 from core.rl.supervised import Demonstrations
 from core.training.feedback import DecisionWithFeedback

@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from core.models.devices import autocast
 from core.models.history import HistoryEncoder, ItemTable
-from core.models.precision import autocast
-from core.retrieval.dense import DenseIndex
+from core.retrieval.index import DenseIndex
 
 OnEpoch = Callable[[int, int], None]
 

@@ -20,8 +20,7 @@ from apps.recommender.splits import history_cuts
 from core.envs.observations import Observations, take
 from core.envs.play import Act, play
 from core.envs.slate import SlateEnv
-from core.models.actor_critic import ActorCritic
-from core.models.heads import CandidateHead
+from core.models.actor_critic import ActorCritic, CandidateHead
 from core.rl.off_policy import LoggedDecisions
 from core.rl.supervised import Demonstrations
 from core.training.feedback import DecisionWithFeedback

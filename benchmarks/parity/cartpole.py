@@ -12,9 +12,8 @@ from benchmarks.side_by_side import side_by_side
 from core.envs.gymnasium_env import GymnasiumEnv
 from core.envs.play import play
 from core.evaluation.bootstrap import Estimate
-from core.models.actor_critic import ActorCritic
+from core.models.actor_critic import ActorCritic, ChoiceHead
 from core.models.features import FeatureEncoder
-from core.models.heads import ChoiceHead
 from core.rl.a2c import A2CSettings
 from core.rl.learner import Learner
 from core.rl.ppo import PPOSettings

@@ -19,12 +19,12 @@ from benchmarks.rl.task import (
     rl_settings,
     supervised_settings,
 )
-from core.data.batches import shuffled
+from core.envs.observations import shuffled
 from core.evaluation.bootstrap import Estimate
 from core.evaluation.figures import figure
 from core.models.actor_critic import ActorCritic
+from core.models.devices import autocast
 from core.models.encoder import load_backbone
-from core.models.precision import autocast
 from core.models.weights import DEFAULT_ENCODER
 from core.rl.algorithm import Algorithm
 from core.rl.all_action import AllAction

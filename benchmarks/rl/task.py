@@ -10,9 +10,8 @@ import pandas as pd
 import torch
 
 from core.envs.text_choice import TextChoiceEnv, with_abstain
-from core.models.actor_critic import ActorCritic
+from core.models.actor_critic import ActorCritic, ChoiceHead
 from core.models.encoder import TextEncoder
-from core.models.heads import ChoiceHead
 from core.models.settings import EncoderSettings
 from core.rl.supervised import Demonstrations, SupervisedSettings
 from core.training.settings import AlgorithmSettings, load_settings

@@ -9,9 +9,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from core.models.actor_critic import ActorCritic
+from core.models.actor_critic import ActorCritic, ChoiceHead
 from core.models.encoder import TextEncoder
-from core.models.heads import ChoiceHead
 from core.rl.learner import Learner
 from core.rl.supervised import Demonstrations, Supervised, SupervisedSettings
 

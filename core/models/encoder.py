@@ -10,12 +10,10 @@ from torch import Tensor, nn
 from transformers import AutoModel, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
-from core.data.batches import bucketed
-from core.models.activation_cache import ActivationCache, Shown, split_backbone
+from core.envs.observations import bucketed
 from core.models.adapters import adapted, reallocate_ranks, virtual_tokens
-from core.models.distributed import on_cpu
-from core.models.embedding_cache import cached_embeddings
-from core.models.precision import autocast, hold_as_computed, is_bf16
+from core.models.cached_vectors import ActivationCache, Shown, cached_embeddings, split_backbone
+from core.models.devices import autocast, hold_as_computed, is_bf16, on_cpu
 from core.models.settings import Adaptation, EncoderSettings
 from core.models.state_encoder import StateEncoder
 from core.models.weights import DEFAULT_ENCODER, resolve
@@ -54,7 +52,7 @@ class TextEncoder(StateEncoder):
         layers: Number of uppermost layers that `top` trains.
         rank: Rank of low-rank adapters, or tokens of a prefix or prompt.
         max_length: Window in tokens; the end of a longer text is cut.
-        precision: Number format, see `core.models.precision.autocast`.
+        precision: Number format, see `core.models.devices.autocast`.
     """
 
     def __init__(

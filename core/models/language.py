@@ -11,12 +11,10 @@ from peft import LoraConfig, get_peft_model
 from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
-from core.data.batches import bucketed
-from core.envs.observations import Observations, take
-from core.models.distributed import own_generator, split_across_processes
+from core.envs.observations import Observations, bucketed, take
+from core.models.devices import autocast, own_generator, split_across_processes
 from core.models.distributions import TokenSequence
 from core.models.policy import Policy, PolicyOutput, PolicyStep, evaluating
-from core.models.precision import autocast
 from core.models.weights import resolve
 
 
@@ -29,7 +27,7 @@ class TextPolicy(Policy):
         model: Causal language model; LoRA and other PEFT models too.
         end: Token that ends a text.
         max_new_tokens: Length of the longest text, in tokens.
-        precision: Number format, see `core.models.precision.autocast`.
+        precision: Number format, see `core.models.devices.autocast`.
     """
 
     def __init__(self, model: Any, end: int, max_new_tokens: int, precision: str = "auto") -> None:

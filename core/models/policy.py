@@ -12,8 +12,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from core.envs.observations import Observations
+from core.models.devices import gather_full, shard_like
 from core.models.distributions import ActionDistribution
-from core.models.sharding import gather_full, shard_like
 from core.util.errors import SteerError
 
 _WEIGHTS = "policy.safetensors"

@@ -9,8 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.data.batches import shuffled
-from core.envs.observations import Observations, count, take
+from core.envs.observations import Observations, count, shuffled, take
 from core.models.policy import Policy, PolicyOutput
 from core.rl.settings import RLSettings
 

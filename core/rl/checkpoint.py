@@ -10,7 +10,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from core.models.sharding import gather_full, shard_like
+from core.models.devices import gather_full, shard_like
 from core.util.errors import SteerError
 from core.util.files import recover_folder, replace_folder, write_json
 

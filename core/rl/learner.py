@@ -2,7 +2,7 @@
 
 In several processes each computes an equal share of every batch, and the gradients are averaged in one exchange. The
 wrapper `DistributedDataParallel` is left out: it must see which of a forward pass's outputs reach the loss, and a
-policy gives more of them than most losses use. With FSDP the trained layers lie in shards (`core.models.sharding`).
+policy gives more of them than most losses use. With FSDP the trained layers lie in shards (`core.models.devices`).
 """
 
 import math
@@ -19,9 +19,8 @@ from torch import Tensor, nn
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 from torch.utils.tensorboard import SummaryWriter
 
-from core.models.distributed import is_sharded, on_cpu
+from core.models.devices import gather_full, is_shard, is_sharded, on_cpu, sharded_copy
 from core.models.policy import Policy
-from core.models.sharding import gather_full, is_shard, sharded_copy
 from core.rl.algorithm import Algorithm, Batch, Metrics
 from core.rl.checkpoint import Progress, optimizer_tensors, read_checkpoint, restore_optimizer, write_checkpoint
 from core.rl.schedule import learning_rate_schedule

@@ -17,7 +17,7 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
-from core.models.distributed import is_sharded
+from core.models.devices import is_sharded
 from core.models.distributions import row_mean
 from core.models.policy import Policy, PolicyOutput
 from core.rl.algorithm import Metrics, Step

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 import yaml
 
-from core.models.distributed import processes
+from core.models.devices import processes
 from core.models.policy import Policy
 from core.rl.algorithm import Algorithm
 from core.rl.learner import Learner

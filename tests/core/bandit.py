@@ -5,9 +5,8 @@ from typing import ClassVar
 import numpy as np
 
 from core.envs.text_choice import TextChoiceEnv
-from core.models.actor_critic import ActorCritic
+from core.models.actor_critic import ActorCritic, ChoiceHead
 from core.models.encoder import TextEncoder
-from core.models.heads import ChoiceHead
 from core.rl.supervised import Demonstrations
 from core.training.settings import Settings, load_settings
 from core.training.task import Task

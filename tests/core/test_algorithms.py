@@ -8,9 +8,8 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from core.envs.play import play
 from core.envs.stopping import StoppingEnv, quickest_detection
 from core.envs.token_text import TokenTextEnv
-from core.models.actor_critic import ActorCritic
+from core.models.actor_critic import ActorCritic, ChoiceHead
 from core.models.features import FeatureEncoder, RunningStatistics
-from core.models.heads import ChoiceHead
 from core.models.language import TextPolicy
 from core.rl.learner import Learner
 from core.training.run import Run

@@ -12,7 +12,7 @@ STAGES = ("linear", "supervised", "rl")
 SCRIPT = """
 import sys
 from pathlib import Path
-from core.models.distributed import processes
+from core.models.devices import processes
 from core.training.run import Run
 from core.training.train import train
 from tests.core.bandit import Bandit, settings

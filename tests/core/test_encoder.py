@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from core.models.activation_cache import ActivationCache
-from core.models.actor_critic import ActorCritic
+from core.models.actor_critic import ActorCritic, ChoiceHead
+from core.models.cached_vectors import ActivationCache
 from core.models.encoder import TextEncoder
-from core.models.heads import ChoiceHead
 from core.util.lru_cache import LRUCache
 
 TEXTS = ["where is my parcel", "has my order been sent", "fry the onions in butter"]

@@ -5,7 +5,7 @@ from uuid import uuid4
 import pytest
 import torch
 
-from core.models.embedding_cache import _MOST_FILES, cached_embeddings
+from core.models.cached_vectors import _MOST_FILES, cached_embeddings
 from core.models.encoder import TextEncoder
 from core.util.errors import SteerError
 

@@ -15,10 +15,9 @@ from torch import Tensor
 from benchmarks.parity.gradients import NO_ENV, ThreeLogits, states
 from core.envs.observations import Observations, count
 from core.envs.stopping import StoppingEnv
-from core.models.actor_critic import ActorCritic
+from core.models.actor_critic import ActorCritic, ChoiceHead
 from core.models.distributions import PlackettLuce
 from core.models.features import FeatureEncoder
-from core.models.heads import ChoiceHead
 from core.models.policy import PolicyOutput
 from core.rl.a2c import A2C, A2CSettings
 from core.rl.all_action import AllAction, AllActionSettings, RewardedStates

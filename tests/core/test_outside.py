@@ -6,9 +6,8 @@ import torch
 
 from core.envs.gymnasium_env import GymnasiumEnv
 from core.envs.play import play
-from core.models.actor_critic import ActorCritic
+from core.models.actor_critic import ActorCritic, ChoiceHead
 from core.models.features import FeatureEncoder
-from core.models.heads import ChoiceHead
 from core.rl.learner import Learner
 from core.rl.ppo import PPO, PPOSettings
 from core.util.errors import SteerError

@@ -9,9 +9,8 @@ from torch import nn
 from core.envs.gymnasium_env import GymnasiumEnv
 from core.envs.play import play
 from core.envs.single import SingleEnv
-from core.models.actor_critic import ActorCritic
+from core.models.actor_critic import ActorCritic, ChoiceHead
 from core.models.features import FeatureEncoder
-from core.models.heads import ChoiceHead
 from core.models.history import HistoryEncoder, ItemTable
 from core.rl.a2c import A2C, A2CSettings
 from core.rl.ppo import PPO, PPOSettings

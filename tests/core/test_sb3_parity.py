@@ -6,9 +6,8 @@ import torch
 from stable_baselines3.common.env_util import make_vec_env
 
 from core.envs.gymnasium_env import GymnasiumEnv
-from core.models.actor_critic import ActorCritic
+from core.models.actor_critic import ActorCritic, ChoiceHead
 from core.models.features import FeatureEncoder
-from core.models.heads import ChoiceHead
 from core.rl.a2c import A2C, A2CSettings
 from core.rl.learner import Learner
 from core.rl.rollout import Rollout, generalized_advantages

@@ -11,7 +11,7 @@ import yaml
 
 from core.evaluation.off_policy import weighted
 from core.models.actor_critic import ActorCritic
-from core.models.distributed import processes
+from core.models.devices import processes
 from core.platform.retraining.job import RetrainingJob, Slices, slices
 from core.platform.retraining.outcome import NEWEST, Measured, Outcome, measure
 from core.platform.retraining.replay import ReplayOffPolicy

@@ -1,15 +1,63 @@
-"""What frozen lower layers say of each text, computed once and kept in a memory-mapped file."""
+"""What frozen weights say of texts, computed once: whole texts in the cache folder, tokens in a memory-mapped file."""
 
 import copy
+import hashlib
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 import torch
+from filelock import FileLock
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from core.util.files import replace_file
 from core.util.paths import cache_folder
+
+_MOST_FILES = 32
+
+
+def cached_embeddings(source: str, texts: Sequence[str], compute: Callable[[Sequence[str]], Tensor]) -> Tensor:
+    """Vectors of some texts, float32 of shape (texts, width).
+
+    Args:
+        source: Everything that the vectors depend on besides the texts.
+        texts: Texts, any number.
+        compute: Function that makes the vectors when the cache does not hold them, or holds a damaged file; processes
+            take turns.
+
+    Raises:
+        SteerError: The disk is full.
+    """
+    digest = hashlib.sha256(source.encode())
+    for text in texts:
+        digest.update(b"\0" + text.encode())
+    file = cache_folder("vectors") / f"{digest.hexdigest()[:24]}.safetensors"
+    with FileLock(file.with_suffix(".lock")):
+        try:
+            vectors = load_file(file)["vectors"]
+            file.touch()
+        except (FileNotFoundError, SafetensorError):
+            vectors = compute(texts)
+            with replace_file(file) as temporary:
+                save_file({"vectors": vectors.contiguous()}, temporary)
+            _drop_oldest(file.parent)
+    return vectors
+
+
+def _drop_oldest(folder: Path) -> None:
+    """Keep the files that were used last: every change of an app's texts leaves one that nobody asks for again."""
+    used: dict[Path, float] = {}
+    for file in folder.glob("*.safetensors"):
+        with suppress(FileNotFoundError):  # another process may drop it too
+            used[file] = file.stat().st_mtime
+    for file in sorted(used, key=lambda file: used[file])[:-_MOST_FILES]:
+        file.unlink(missing_ok=True)
+
 
 # A text, and how many of its tokens the window shows.
 Shown: TypeAlias = tuple[str, int]
