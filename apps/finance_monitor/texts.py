@@ -45,6 +45,7 @@ TEXTS = Texts(
         "all": ("all", "全部"),
         "alerts": ("Alerts", "警报"),
         "no_alerts": ("No surge of bad news so far.", "暂无负面消息激增。"),
+        "keys": ("Keys: j next, k previous, e acknowledge", "快捷键：j 下一条，k 上一条，e 确认"),
         "stories": ("{count} stories", "{count} 条报道"),
         "reason": (
             "{stories} negative stories in {hours:.0f} h, usual {usual}",

@@ -58,6 +58,16 @@
     list.addEventListener('focusout', (event) => { if (event.relatedTarget) list.dataset.focused = ''; });
     new MutationObserver(() => keepStill(list)).observe(list, {childList: true, subtree: true});
   }
+  // j and k read the next and the previous alert, e acknowledges it; to who is typing they are letters.
+  document.addEventListener('keydown', (event) => {
+    const typing = event.target.closest('input, textarea, select, [contenteditable], [role="listbox"]');
+    if (typing || event.ctrlKey || event.metaKey || event.altKey || !page.isConnected) return;
+    if (event.key === 'e') page.querySelector('#fin-ack:not([disabled])')?.click();
+    const alerts = rows(page.querySelector('#fin-alerts'));
+    const read = alerts.findIndex((row) => row.classList.contains('fin-here'));
+    alerts[{j: read + 1, k: read - 1}[event.key]]?.click();
+  });
+
   new MutationObserver(() => { age(); name(); }).observe(page, {childList: true, subtree: true});
   setInterval(age, 1000);
   age();

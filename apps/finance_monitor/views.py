@@ -93,7 +93,8 @@ def alerts(service: MonitorService, shown: Shown, request: gr.Request) -> str:
         f"{TEXTS.say(alert.severity, request)}</span></span>{_state(alert, request)}</button>"
         for alert in ordered(service.alerts(_ALERTS))
     )
-    return _panel("alerts", rows or _empty("no_alerts", request), request)
+    keys = f'<div class="fin-keys">{TEXTS.say("keys", request)}</div>'
+    return _panel("alerts", rows + keys if rows else _empty("no_alerts", request), request)
 
 
 def detail(service: MonitorService, alert: AlertHistory | None, hint: str, request: gr.Request) -> str:

@@ -191,6 +191,26 @@ def test_a_pushed_headline_stands_on_an_open_page_and_its_alert_is_acknowledged_
     assert [(step["state"], step["who"], step["note"]) for step in history] == steps
 
 
+def test_alerts_are_read_and_acknowledged_by_keys_which_are_letters_to_who_is_typing(page, server):
+    push_surge(server, f"Kappa {uuid4().hex[:6]}")
+    push_surge(server, other := f"Lambda {uuid4().hex[:6]}")
+    page.goto("/news")
+    rows, chosen = page.locator("#fin-alerts .fin-row"), page.locator("#fin-alerts .fin-here")
+    expect(rows.filter(has_text=other)).to_be_visible()
+    rows.first.click()
+    expect(rows.first).to_have_class(re.compile("fin-here"))
+    first = rows.first.inner_text().splitlines()[1]
+    page.locator("#fin-note textarea, #fin-note input").first.press_sequentially("jke")
+    expect(chosen).to_contain_text(first)
+    page.locator("#fin-now").click()
+    page.keyboard.press("j")
+    expect(rows.nth(1)).to_have_class(re.compile("fin-here"))
+    page.keyboard.press("k")
+    expect(rows.first).to_have_class(re.compile("fin-here"))
+    page.keyboard.press("e")
+    expect(page.locator("#fin-detail")).to_contain_text("acknowledged")
+
+
 def test_an_address_names_what_the_monitor_shows(page, server):
     company = f"Sigma {uuid4().hex[:6]}"
     push_surge(server, company)
