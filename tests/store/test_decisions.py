@@ -50,6 +50,16 @@ def test_opinions_of_the_items_of_a_decision_judge_it(store):
         assert [each.id for each in decisions.made(session, "films", NOON)] == [shown[1].id, shown[2].id]
 
 
+def test_an_opinion_of_no_item_is_of_the_whole_decision(store):
+    with store.transaction() as session:
+        session.add(decision("whole"))
+        session.flush()
+        decisions.judge(session, "whole", "ann", 1.0, {})
+    with store.reading() as session:
+        ((said,),) = [each.feedback for each in decisions.judged(session, "films")]
+        assert said.subject == ""
+
+
 def decision(identity: str, minutes: int = 0, app: str = "films") -> Decision:
     time = NOON + timedelta(minutes=minutes)
     made = {"state": {"s": identity}, "action": [identity], "propensity": 0.25}
