@@ -1,4 +1,4 @@
-"""Ten minutes of mixed requests by Locust, with an eye on the server's memory."""
+"""Mixed requests by Locust, with an eye on the server's memory."""
 
 import subprocess
 import sys
@@ -17,8 +17,12 @@ USERS, MINUTES, EVERY_SECONDS = 16, 10.0, 2.0
 _WARM_SHARE = 0.2
 
 
-def memory_slope(server: Server) -> Estimate:
+def memory_slope(server: Server, minutes: float = MINUTES) -> Estimate:
     """Megabytes an hour by which the server and its engines grow in memory, with the interval of the regression.
+
+    Args:
+        server: Server that runs.
+        minutes: Length of the soak.
 
     Raises:
         RuntimeError: a request failed.
@@ -36,7 +40,7 @@ def memory_slope(server: Server) -> Estimate:
     watcher.start()
     try:
         command = [sys.executable, "-m", "locust", "-f", str(Path(__file__).with_name("visitors.py")), "--headless"]
-        command += ["--host", server.address, "-u", str(USERS), "-r", "4", "-t", f"{int(MINUTES * 60)}s"]
+        command += ["--host", server.address, "-u", str(USERS), "-r", "4", "-t", f"{int(minutes * 60)}s"]
         done = subprocess.run([*command, "--only-summary", "--exit-code-on-error", "3"], check=False)
     finally:
         over.set()

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+import torch
 
 from core.platform.inference.engine import Engine
 from core.platform.inference.engine_process import EngineProcess
@@ -197,3 +198,27 @@ time.sleep(60)
         assert is_alive(pid)
         server.kill()
         assert ends(pid)
+
+
+_SHAPES = """
+import resource, sys
+import core.platform.inference.engine_process
+import torch
+layer = torch.nn.Linear(384, 1536)
+def grown(rows):
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        for row in rows:
+            layer(torch.ones(row, 384))
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print(-grown([300]) + grown(range(1, 300)))
+"""
+
+
+@pytest.mark.skipif(not torch.cpu._is_avx512_bf16_supported(), reason="float32 products do not go through oneDNN")
+def test_shapes_of_batches_that_come_and_go_leave_no_memory_behind():
+    def kilobytes(**environment: str) -> int:
+        command = [sys.executable, "-c", _SHAPES]
+        return int(subprocess.run(command, env=os.environ | environment, check=True, capture_output=True).stdout)
+
+    kept = kilobytes(LRU_CACHE_CAPACITY="1024", ONEDNN_PRIMITIVE_CACHE_CAPACITY="1024")
+    assert kilobytes() < kept / 2

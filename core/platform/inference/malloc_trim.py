@@ -14,9 +14,11 @@ from collections.abc import Callable
 from functools import cache
 
 _EVERY_SECONDS = 20.0
-# oneDNN keeps the code that it compiled for each shape of batch. Its default of 1024 shapes takes some 300 MB more,
-# and compiling anew costs no measurable time. It reads this before the process's first product.
+# oneDNN keeps the code that it compiled for each shape of batch, and PyTorch's bridge to it (ideep) keeps it once more;
+# each shape that nobody has asked for yet adds to both. Their defaults of 1024 shapes take some 300 and 200 MB, which
+# come over hours, and compiling anew costs no measurable time. They read this before the process's first product.
 os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
+os.environ.setdefault("LRU_CACHE_CAPACITY", "64")
 
 
 @cache
