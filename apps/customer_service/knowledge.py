@@ -88,7 +88,7 @@ class Knowledge:
         return {name: (-scores).argsort(axis=1, kind="stable") for name, scores in methods.items()}
 
     def _scores(self, conversations: Sequence[Messages]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        queries = [" ".join(messages) for messages in conversations]
+        queries = ["\n".join(messages) for messages in conversations]  # of too long ones the oldest lines are cut
         vectors = self.encoder.embed(queries)
         hidden = [[self._known[text] for text in messages if text in self._known] for messages in conversations]
         passage = self._best_of_owner(self._passages, self._passage_owner, vectors, [[] for _ in queries])

@@ -8,6 +8,7 @@ import numpy as np
 from gymnasium import spaces
 from transformers import PreTrainedTokenizerBase
 
+from core.data.windows import window_of
 from core.envs.episodes import EpisodeEnv
 from core.envs.observations import Observations
 from core.envs.slate import SlateEnv
@@ -23,7 +24,7 @@ class ToBox(Protocol):
 
 
 class TextToIds:
-    """Token ids of a text, filled up and cut to a window.
+    """Token ids of a text, filled up and cut to a window as our encoders do.
 
     Args:
         tokenizer: Tokenizer of the policy's encoder.
@@ -35,8 +36,8 @@ class TextToIds:
         self.space = spaces.Box(0, len(tokenizer) - 1, (window,), np.int64)
 
     def __call__(self, value: str) -> np.ndarray:
-        ids = self.tokenizer(value, padding="max_length", truncation=True, max_length=self.window)["input_ids"]
-        return np.array(ids, dtype=np.int64)
+        [ids] = window_of(self.tokenizer, [value], self.window)
+        return np.array(ids + [self.tokenizer.pad_token_id] * (self.window - len(ids)), dtype=np.int64)
 
 
 class LastTokens:

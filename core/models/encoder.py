@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from transformers import AutoModel, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
+from core.data.windows import window_of
 from core.envs.observations import bucketed
 from core.models.adapters import adapted, reallocate_ranks, virtual_tokens
 from core.models.cached_vectors import ActivationCache, Shown, cached_embeddings, split_backbone
@@ -20,8 +21,6 @@ from core.models.weights import DEFAULT_ENCODER, resolve
 from core.util.files import sha256_of
 from core.util.lru_cache import LRUCache
 
-# Characters beyond this cannot reach the window of any supported encoder; cutting first keeps tokenising cheap.
-_CHARACTERS_PER_TOKEN = 12
 # While serving, a text needs what frozen layers say of it for as long as its own batch is worked off.
 _SERVED_AT_ONCE = 256
 # What a server keeps of texts: its own, which return all the time, and those of its users' last minutes.
@@ -51,7 +50,7 @@ class TextEncoder(StateEncoder):
             text is computed once (without dropout) and kept.
         layers: Number of uppermost layers that `top` trains.
         rank: Rank of low-rank adapters, or tokens of a prefix or prompt.
-        max_length: Window in tokens; the end of a longer text is cut.
+        max_length: Window in tokens; see `core.data.windows` for what is read of a longer text.
         precision: Number format, see `core.models.devices.autocast`.
     """
 
@@ -124,7 +123,7 @@ class TextEncoder(StateEncoder):
         assert self.adapt == "frozen"
         different = list(dict.fromkeys(texts))
         weights = "".join(sha256_of(file) for file in sorted(resolve(self.name).glob("*.safetensors")))
-        source = f"{weights} {self.max_length} {self._kind}"
+        source = f"{weights} {self.max_length} {self._kind} without the middle"
         kept = cached_embeddings(source, different, lambda new: torch.stack(self._frozen_pooled(list(new))))
         by_text = dict(zip(different, kept, strict=True))
         self._frozen_vectors.get(different, lambda new: [by_text[text] for text in new])
@@ -150,11 +149,7 @@ class TextEncoder(StateEncoder):
         self.tokenizer.save_pretrained(folder)
 
     def _tokenized(self, texts: Sequence[str]) -> list[list[int]]:
-        return self._tokens.get(texts, self._tokenize)
-
-    def _tokenize(self, texts: Sequence[str]) -> list[list[int]]:
-        cut = [text[: self.max_length * _CHARACTERS_PER_TOKEN] for text in texts]
-        return self.tokenizer(cut, truncation=True, max_length=self.max_length)["input_ids"]
+        return self._tokens.get(texts, lambda new: window_of(self.tokenizer, new, self.max_length))
 
     def after_step(self, done: int, total: int) -> None:
         """Let AdaLoRA move its budget of ranks."""

@@ -21,7 +21,11 @@ class EncoderSettings(Section):
     )
     layers: int = Field(default=2, ge=0, description="Number of uppermost layers that `top` trains.")
     rank: int = Field(default=16, ge=1, description="Rank of LoRA and AdaLoRA, or tokens of a prefix or prompt.")
-    max_length: int = Field(default=96, ge=8, description="Window in tokens; the end of a longer text is cut.")
+    max_length: int = Field(
+        default=96,
+        ge=8,
+        description="Window in tokens; of a longer conversation the oldest turns are cut, of a message its middle.",
+    )
     precision: Literal["auto", "bf16", "fp32"] = Field(
         default="auto", description="Number format of matrix products; auto is bf16 where the hardware is fast in it."
     )
