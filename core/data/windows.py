@@ -12,8 +12,8 @@ def window_of(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], window: 
     """Token ids of texts, each at most `window`, with the tokenizer's special tokens.
 
     Of a conversation that is too long the oldest turns go first. Its turns are lines, the oldest first; or, where the
-    tokenizer's separator (`[SEP]`) stands between them, the newest first. A single message, and a newest turn that alone
-    is too long, keeps both of its ends: the matter is often named at the beginning, and as often at the end.
+    tokenizer's separator (`[SEP]`) stands between them, the newest first. A single message keeps both of its ends, and
+    so does a newest turn that alone is too long: the matter is often named at the beginning, and as often at the end.
 
     Args:
         tokenizer: Tokenizer that puts at most one special token at the beginning and one at the end of a text.

@@ -34,6 +34,13 @@ class ActionDistribution(ABC):
         gap = self.log_probs.clamp_min(-1e4) - reference_log_probs.clamp_min(-1e4)
         return (self.probs * gap).sum(-1)
 
+    def fisher_factors(self) -> tuple[Tensor, Tensor]:
+        """Log-probabilities y and their weights w: where both distributions are equal, `kl` curves by w dy dy'.
+
+        Both are of one shape, float32 of shape (rows, options) or (rows, picks); what they say of a row is summed up.
+        """
+        return self.log_probs, self.probs.detach()
+
     @abstractmethod
     def log_prob(self, actions: Tensor) -> Tensor:
         """Log-probability of each pick given the picks before it, shape (rows, picks)."""
@@ -120,6 +127,9 @@ class TokenSequence(ActionDistribution):
         """
         gap = reference_log_probs - self.log_prob(self.actions)
         return row_mean(gap.exp() - gap - 1, self.mask)
+
+    def fisher_factors(self) -> tuple[Tensor, Tensor]:
+        return self.log_prob(self.actions), self.mask / self.mask.sum(-1, keepdim=True).clamp_min(1)
 
     def log_prob(self, actions: Tensor) -> Tensor:
         return self.log_probs.gather(-1, actions.unsqueeze(-1)).squeeze(-1)

@@ -52,7 +52,9 @@ def test_the_newest_turn_may_stand_first_before_separators(tokenizer):
     assert read(tokenizer, newest_first) == "twelve thirteen [SEP] seven eight nine ten eleven"
 
 
-@pytest.mark.parametrize("conversation", ["hello there\n{}", "hello there\nwhat is it about?\n{}", "{} [SEP] hello there"])
+@pytest.mark.parametrize(
+    "conversation", ["hello there\n{}", "hello there\nwhat is it about?\n{}", "{} [SEP] hello there"]
+)
 def test_a_newest_turn_that_alone_is_too_long_keeps_both_ends_and_nothing_else(tokenizer, conversation):
     text = conversation.format(" ".join(NUMBERS))
     assert read(tokenizer, text) == "one two three four thirteen fourteen fifteen sixteen"
