@@ -10,6 +10,7 @@ from gymnasium import spaces
 from core.envs.episodes import EpisodeEnv
 from core.envs.observations import Observations
 from core.envs.text_space import MAX_CHARACTERS, text_space
+from core.util.errors import SteerError
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,9 @@ class DialogueEnv(EpisodeEnv):
         max_turns: Number of the policy's turns after which the conversation ends.
         num_envs: Number of environments side by side.
         shuffle: Whether episodes come in a random order.
+
+    Raises:
+        SteerError: `max_turns` leaves no turn.
     """
 
     def __init__(
@@ -52,6 +56,8 @@ class DialogueEnv(EpisodeEnv):
         num_envs: int,
         shuffle: bool,
     ) -> None:
+        if max_turns < 1:
+            raise SteerError(f"a conversation of {max_turns} turns never ends; set max_turns to 1 at least")
         super().__init__(num_envs, len(openings), len(utterances), shuffle=shuffle)
         self.openings, self.utterances, self.respond, self.max_turns = openings, utterances, respond, max_turns
         self.said: list[list[str]] = [[] for _ in range(num_envs)]

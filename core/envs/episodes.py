@@ -62,14 +62,9 @@ class EpisodeEnv(VectorEnv):
         Raises:
             SteerError: An action outside the action space, or a reward that is not finite.
         """
-        actions = np.asarray(actions).reshape(self.num_envs, -1)
-        low, high = actions.min(), actions.max()
-        if low < 0 or high >= self.options:
-            raise SteerError(f"actions {low}..{high} are outside the action space 0..{self.options - 1}")
-        rewards, terminated, infos = self.act(actions)
-        if not np.isfinite(rewards).all():
-            row = self.rows[int(np.flatnonzero(~np.isfinite(rewards))[0])]
-            raise SteerError(f"the reward of episode {row} is not a finite number; check the reward function")
+        rewards, terminated, infos = self.act(self.checked_actions(actions))
+        self.check_rewards(rewards)
+        self.check_rewards(infos.get("pick_rewards", rewards))
         infos["episode"] = self.rows.copy()
         self.begin_next(np.flatnonzero(terminated))
         return self.observe(), rewards.astype(np.float32), terminated, np.zeros_like(terminated), infos
@@ -94,6 +89,21 @@ class EpisodeEnv(VectorEnv):
         self.single_observation_space, self.single_action_space = observation, action
         self.observation_space = batch_space(observation, self.num_envs)
         self.action_space = batch_space(action, self.num_envs)
+
+    def checked_actions(self, actions: np.ndarray) -> np.ndarray:
+        """Picks as int64 of shape (environments, picks), if all of them are in the action space."""
+        actions = np.asarray(actions).reshape(self.num_envs, -1)
+        low, high = actions.min(), actions.max()
+        if low < 0 or high >= self.options:
+            raise SteerError(f"actions {low}..{high} are outside the action space 0..{self.options - 1}")
+        return actions
+
+    def check_rewards(self, rewards: np.ndarray) -> None:
+        """Refuse rewards, of shape (environments,) or (environments, picks), that are not finite."""
+        wrong = np.argwhere(~np.isfinite(rewards))
+        if len(wrong):
+            row = self.rows[wrong[0, 0]]
+            raise SteerError(f"the reward of episode {row} is not a finite number; check the reward function")
 
     def begin_next(self, slots: np.ndarray) -> None:
         """Start the next episodes of the data set in the environments `slots`, whatever they were in."""

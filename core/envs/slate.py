@@ -44,7 +44,7 @@ class SlateEnv(EpisodeEnv):
         shuffle: bool,
         outcomes: Outcomes | None = None,
     ) -> None:
-        if picks > options:
+        if not 1 <= picks <= options:
             raise SteerError(f"a list of {picks} different picks cannot be made of {options} options")
         super().__init__(num_envs, count(states), options, shuffle=shuffle)
         self.states, self.picks, self.reward_fn, self.outcomes = states, picks, reward_fn, outcomes

@@ -8,6 +8,7 @@ from gymnasium import spaces
 from core.envs.episodes import EpisodeEnv
 from core.envs.observations import Observations, take
 from core.envs.text_space import text_space
+from core.util.errors import SteerError
 
 
 class TextChoiceEnv(EpisodeEnv):
@@ -18,9 +19,14 @@ class TextChoiceEnv(EpisodeEnv):
         rewards: Reward of each action, float32 of shape (episodes, actions).
         num_envs: Number of environments side by side.
         shuffle: Whether episodes come in a random order.
+
+    Raises:
+        SteerError: There are not as many texts as rows of rewards.
     """
 
     def __init__(self, texts: list[str], rewards: np.ndarray, num_envs: int, *, shuffle: bool) -> None:
+        if len(texts) != len(rewards):
+            raise SteerError(f"there are {len(texts)} texts, and rewards for {len(rewards)}; each text needs its row")
         super().__init__(num_envs, len(texts), rewards.shape[1], shuffle=shuffle)
         self.states: Observations = {"text": tuple(texts)}
         self.rewards = rewards

@@ -31,7 +31,7 @@ class TokenTextEnv(EpisodeEnv):
         shuffle: Whether episodes come in a random order.
 
     Raises:
-        SteerError: A prompt is empty.
+        SteerError: A prompt is empty, or `max_new_tokens` leaves no token.
     """
 
     def __init__(
@@ -46,6 +46,8 @@ class TokenTextEnv(EpisodeEnv):
         shuffle: bool,
     ) -> None:
         super().__init__(num_envs, len(prompts), vocabulary, shuffle=shuffle)
+        if max_new_tokens < 1:
+            raise SteerError(f"a text of {max_new_tokens} tokens never ends; set max_new_tokens to 1 at least")
         empty = [row for row, prompt in enumerate(prompts) if not len(prompt)]
         if empty:
             raise SteerError(f"prompt {empty[0]} is empty; a text needs at least one token to begin behind")

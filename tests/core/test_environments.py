@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 from gymnasium.utils.env_checker import check_env
+from gymnasium.wrappers import TimeLimit
 from transformers import AutoTokenizer
 
 from core.envs.dialogue import DialogueEnv, Reply
+from core.envs.gymnasium_env import GymnasiumEnv
 from core.envs.single import LastTokens, SingleEnv, TextToIds
 from core.envs.slate import SlateEnv
 from core.envs.stopping import StoppingEnv, quickest_detection
@@ -29,6 +31,10 @@ LABELS = [0, 1, 2, 1, 2, 0]
 def choice(num_envs: int = 1) -> TextChoiceEnv:
     rewards = np.where(np.arange(3) == np.array(LABELS)[:, None], 1, -1).astype(np.float32)
     return TextChoiceEnv(TEXTS, with_abstain(rewards), num_envs, shuffle=True)
+
+
+def one_action(num_envs: int = 1) -> TextChoiceEnv:
+    return TextChoiceEnv(TEXTS, np.ones((6, 1), dtype=np.float32), num_envs, shuffle=True)
 
 
 def dialogue(num_envs: int = 1) -> DialogueEnv:
@@ -80,10 +86,13 @@ def singles(tokenizer):
         "token_text": lambda: SingleEnv(token_text(), {"tokens": LastTokens(8, 6)}),
         "slate": lambda: SingleEnv(slate()),
         "stream": lambda: SingleEnv(stream()),
+        "cart_pole": lambda: SingleEnv(GymnasiumEnv("CartPole-v1", 1)),
+        "frozen_lake": lambda: SingleEnv(GymnasiumEnv("FrozenLake-v1", 1)),
+        "one_action": lambda: SingleEnv(one_action(), {"text": TextToIds(tokenizer, 12)}),
     }
 
 
-NAMES = ["choice", "dialogue", "token_text", "slate", "stream"]
+NAMES = ["choice", "dialogue", "token_text", "slate", "stream", "cart_pole", "frozen_lake", "one_action"]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -196,3 +205,70 @@ def test_a_stream_begins_at_its_first_step_after_a_reset_in_mid_episode():
 def test_a_column_without_a_box_is_named():
     with pytest.raises(SteerError, match="column 'text' is no box"):
         SingleEnv(choice())
+
+
+def numbered(length: int = 8) -> SingleEnv:
+    """Streams that show the number of the step, and ten times that of the stream."""
+    streams = [np.arange(length, dtype=np.float32)[:, None] + 10 * row for row in range(3)]
+    nothing = [np.zeros(length)] * 3
+    return SingleEnv(StoppingEnv(streams, nothing, nothing, 1, shuffle=False))
+
+
+def test_a_time_limit_begins_each_episode_at_its_first_step():
+    env = TimeLimit(numbered(), 4)
+    seen = []
+    for episode in range(4):
+        states, _ = env.reset(seed=0 if episode == 0 else None)
+        seen.append([states["features"][0]])
+        while True:
+            states, _, terminated, truncated, _ = env.step(0)
+            seen[-1].append(states["features"][0])
+            if terminated or truncated:
+                break
+        assert (terminated, truncated) == (False, True)
+    assert seen == [[10.0 * row + step for step in range(5)] for row in (0, 1, 2, 0)]
+
+
+def test_a_limit_that_ends_with_the_stream_leaves_no_episode_out():
+    env = TimeLimit(numbered(length=4), 4)
+    firsts = []
+    for episode in range(3):
+        firsts.append(env.reset(seed=0 if episode == 0 else None)[0]["features"][0])
+        for _ in range(4):
+            _, _, terminated, truncated, _ = env.step(0)
+        assert (terminated, truncated) == (True, True)
+    assert firsts == [0, 10, 20]
+
+
+def test_a_seed_in_mid_episode_begins_the_same_pass_again():
+    env = SingleEnv(stream())
+    first = env.reset(seed=5)[0]["features"].tolist()
+    env.step(0)
+    assert env.reset(seed=5)[0]["features"].tolist() == first
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: DialogueEnv(["hi"], ["a"], None, max_turns=0, num_envs=1, shuffle=False), "0 turns never ends"),
+        (
+            lambda: TokenTextEnv(
+                [np.array([1])], vocabulary=4, end=0, max_new_tokens=0, reward=None, num_envs=1, shuffle=False
+            ),
+            "0 tokens never ends",
+        ),
+        (
+            lambda: SlateEnv(
+                {"features": np.eye(2)}, spaces.Dict(), options=2, picks=0, reward_fn=None, num_envs=1, shuffle=False
+            ),
+            "a list of 0 different picks",
+        ),
+        (lambda: TextChoiceEnv(["a", "b"], np.zeros((3, 2)), 1, shuffle=False), "2 texts, and rewards for 3"),
+        (lambda: TextChoiceEnv([], np.zeros((0, 2)), 1, shuffle=False), "its data set is empty"),
+        (lambda: GymnasiumEnv("Pendulum-v1", 1), "take an environment of numbers and Discrete actions"),
+        (lambda: GymnasiumEnv("Nonsense-v7", 1), "Gymnasium cannot make Nonsense-v7"),
+    ],
+)
+def test_an_environment_that_cannot_run_says_why(make, message):
+    with pytest.raises(SteerError, match=message):
+        make()

@@ -1,5 +1,6 @@
 """Gymnasium's own environments as ours."""
 
+import gymnasium as gym
 import numpy as np
 import pytest
 import torch
@@ -79,3 +80,51 @@ def test_ppo_learns_to_balance(poles, tmp_path):
 def balanced(policy: ActorCritic) -> float:
     """Mean steps until the pole falls, over 16 episodes."""
     return float(play(GymnasiumEnv("CartPole-v1", 16), policy.predict, seed=99).steps.mean())
+
+
+class FromOne(gym.Env):
+    """Shows a table, takes the actions 1 and 2, and is paid with the action; 2 pays what is no number on request."""
+
+    observation_space = gym.spaces.Box(-1, 1, (2, 3), np.float32)
+    action_space = gym.spaces.Discrete(2, start=1)
+
+    def __init__(self, pay: float = 2.0) -> None:
+        self.pay = pay
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        return np.zeros((2, 3), dtype=np.float32), {}
+
+    def step(self, action):
+        assert self.action_space.contains(action)
+        return np.ones((2, 3), dtype=np.float32), 1.0 if action == 1 else self.pay, False, True, {}
+
+
+gym.register("FromOne-v0", FromOne)
+gym.register("Unpaid-v0", lambda: FromOne(float("nan")), disable_env_checker=True)
+
+
+def test_tables_are_shown_as_vectors_and_actions_count_from_zero():
+    env = GymnasiumEnv("FromOne-v0", 2)
+    states, _ = env.reset(seed=0)
+    assert states["features"].tolist() == [[0] * 6] * 2
+    states, rewards, terminated, truncated, infos = env.step(np.array([[0], [1]]))
+    assert rewards.tolist() == [1, 2]
+    assert terminated.tolist() == [False, False]
+    assert truncated.tolist() == [True, True]
+    assert infos["final_observations"]["features"].tolist() == [[1] * 6] * 2
+    with pytest.raises(SteerError, match=r"actions 1\.\.2 are outside the action space 0\.\.1"):
+        env.step(np.array([[1], [2]]))
+
+
+def test_a_number_of_a_few_is_shown_one_hot():
+    env = GymnasiumEnv("FrozenLake-v1", 2)
+    assert env.features == 16
+    assert env.reset(seed=0)[0]["features"].tolist() == [[1.0] + [0.0] * 15] * 2
+
+
+def test_a_reward_that_is_no_number_is_named():
+    env = GymnasiumEnv("Unpaid-v0", 2)
+    env.reset(seed=0)
+    with pytest.raises(SteerError, match="the reward of episode 1 is not a finite number"):
+        env.step(np.array([[0], [1]]))
