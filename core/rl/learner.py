@@ -70,6 +70,8 @@ class Learner:
         self.trained = [parameter for parameter in self.policy.parameters() if parameter.requires_grad]
         self.optimizer = torch.optim.AdamW(_parameter_groups(self.policy, settings), fused=True)
         self.steps = algorithm.updates_per_iteration() * settings.iterations
+        if not self.steps:
+            raise SteerError("there is nothing to learn from: the training split has no rows")
         self.schedule = learning_rate_schedule(self.optimizer, settings, self.steps)
         self.best: dict[str, Tensor] = {}
 
@@ -160,6 +162,8 @@ class Learner:
         return self.progress.iteration >= self.settings.iterations or waited >= self.settings.patience
 
     def _keep_if_best(self, score: float) -> None:
+        if not math.isfinite(score):
+            raise SteerError(f"the validation reward is {score}; check the validation split and its rewards")
         if score > self.progress.best_score:
             self.progress.best_score, self.progress.best_iteration = score, self.progress.iteration
             self.best = self.policy.state()

@@ -24,6 +24,7 @@ from core.envs.observations import join
 from core.models.policy import Policy
 from core.rl.algorithm import Batch, Metrics, RLAlgorithm, Step
 from core.rl.on_policy import collect
+from core.rl.rollout import check_first_episodes_end
 from core.rl.settings import MinibatchSettings, RLSettings
 from core.util.errors import SteerError
 
@@ -104,9 +105,13 @@ def log_decisions(policy: Policy, env: EpisodeEnv, *, n_steps: int, seed: int) -
         env: Environment that it decides in, begun anew.
         n_steps: Decisions in each environment.
         seed: Seed of everything random.
+
+    Raises:
+        SteerError: An episode has more decisions than are logged.
     """
     initial_obs, _ = env.reset(seed=seed)
     rollout = collect(policy, env, n_steps=n_steps, seed=seed, initial_obs=initial_obs)
+    check_first_episodes_end(rollout)
     return LoggedDecisions(rollout.observations, rollout.actions, rollout.log_probs, rollout.rewards.sum(1))
 
 

@@ -15,6 +15,7 @@ from core.rl.algorithm import Metrics, RLAlgorithm
 from core.rl.rollout import (
     Rollout,
     check_first_episodes_end,
+    check_groups_begin_alike,
     first_episodes,
     generalized_advantages,
     normalize_advantages,
@@ -130,7 +131,9 @@ class GroupAlgorithm(OnPolicy):
         """
 
     def collect_rollouts(self, policy: Policy, seed: int) -> Rollout:
-        rollout = self._act(policy, seed, fresh=True, repeat=self.settings.num_generations)
+        group = self.settings.num_generations
+        rollout = self._act(policy, seed, fresh=True, repeat=group)
+        check_groups_begin_alike(rollout, group)
         rollout, environment, returns = first_episodes(rollout)
         advantages = self.group_advantages(returns)[environment]
         rollout.advantages = advantages[:, None].expand(-1, rollout.actions.shape[1]).contiguous()

@@ -96,10 +96,10 @@ def normalize_advantages(advantages: Tensor, mask: Tensor) -> Tensor:
         advantages: Advantage of each pick, float32 of shape (rows, picks).
         mask: Whether each pick was made, bool of shape (rows, picks).
     """
-    picked = advantages[mask]
+    picked = advantages[mask].double()  # in float32 the mean of equal numbers may be another number
     if len(picked) < 2:
         return advantages
-    return (advantages - picked.mean()) / (picked.std() + 1e-8)
+    return ((advantages - picked.mean()) / (picked.std() + 1e-8)).to(advantages.dtype)
 
 
 def first_episodes(rollout: Rollout) -> tuple[Rollout, np.ndarray, Tensor]:
@@ -134,6 +134,31 @@ def check_first_episodes_end(rollout: Rollout) -> None:
         )
 
 
+def check_groups_begin_alike(rollout: Rollout, group: int) -> None:
+    """Refuse episodes that began in unlike states: the better start would pass for the better answer.
+
+    Args:
+        rollout: Rollout of new episodes, groups of environments one after the other.
+        group: Number of episodes of the same first state.
+
+    Raises:
+        SteerError: The environments are no whole groups, or two of one group began in different states.
+    """
+    if rollout.n_envs % group:
+        raise SteerError(
+            f"{rollout.n_envs} environments cannot be divided into groups of {group}; make as many environments as "
+            "rl.n_envs says, or set rl.num_generations to a divisor"
+        )
+    firsts = np.arange(rollout.n_envs) // group * group
+    for name, column in rollout.observations.items():
+        for at, first in enumerate(firsts.tolist()):
+            if not np.array_equal(column[at], column[first]):
+                raise SteerError(
+                    f"environments {first} and {at} try one first state, and show different {name!r}: let the "
+                    "environment begin each row in one way alone, or set rl.algorithm=ppo"
+                )
+
+
 def leave_one_out(returns: Tensor, group: int) -> Tensor:
     """Each return minus the mean of the others of its group (Kool et al. 2019; Ahmadian et al. 2024, equation 7).
 
@@ -141,9 +166,9 @@ def leave_one_out(returns: Tensor, group: int) -> Tensor:
         returns: Returns of groups one after the other, shape (groups * group,).
         group: Number of episodes of the same first state.
     """
-    by_group = returns.reshape(-1, group)
+    by_group = returns.double().reshape(-1, group)
     others = (by_group.sum(1, keepdim=True) - by_group) / (group - 1)
-    return (by_group - others).reshape(-1)
+    return (by_group - others).reshape(-1).to(returns.dtype)
 
 
 def group_relative(returns: Tensor, group: int) -> Tensor:
@@ -153,5 +178,6 @@ def group_relative(returns: Tensor, group: int) -> Tensor:
         returns: Returns of groups one after the other, shape (groups * group,).
         group: Number of episodes of the same first state.
     """
-    by_group = returns.reshape(-1, group)
-    return ((by_group - by_group.mean(1, keepdim=True)) / (by_group.std(1, keepdim=True) + 1e-4)).reshape(-1)
+    by_group = returns.double().reshape(-1, group)
+    normalized = (by_group - by_group.mean(1, keepdim=True)) / (by_group.std(1, keepdim=True) + 1e-4)
+    return normalized.reshape(-1).to(returns.dtype)

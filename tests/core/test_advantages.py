@@ -4,6 +4,7 @@ import torch
 
 from core.rl.rollout import (
     Rollout,
+    check_groups_begin_alike,
     first_episodes,
     generalized_advantages,
     group_relative,
@@ -136,3 +137,31 @@ def test_one_episode_without_an_end_is_enough_to_refuse_a_rollout():
     rewards = torch.ones(2, 2, 1)
     with pytest.raises(SteerError, match=r"longest episode of the task \(ppo, a2c and trpo can also go on"):
         first_episodes(rollout(rewards, rewards, torch.tensor([[True, False], [True, False]]), torch.zeros(2)))
+
+
+@pytest.mark.parametrize("value", [0.1, -0.7, 1000.1, 3e6])
+@pytest.mark.parametrize("rows", [3, 7, 1000])
+def test_equal_returns_teach_nothing_whatever_their_size(value, rows):
+    equal = torch.full((rows, 1), value)
+    # In float32 the mean of a thousand times 0.1 is another number, and its distance looked like a deviation.
+    assert normalize_advantages(equal, equal != 0).abs().max() < 1e-3
+    assert group_relative(equal[:, 0], rows).abs().max() < 1e-3
+    assert leave_one_out(equal[:, 0], rows).abs().max() < 1e-3 * abs(value)
+
+
+def starts(column) -> Rollout:
+    rewards = torch.zeros(1, 4, 1)
+    begun = rollout(rewards, rewards, torch.ones(1, 4, dtype=torch.bool), torch.zeros(4))
+    begun.observations = {"text": ("a", "a", "b", "b"), "numbers": column}
+    return begun
+
+
+def test_episodes_of_one_group_that_begin_in_unlike_states_are_refused():
+    check_groups_begin_alike(starts(np.array([[0.0], [0.0], [1.0], [1.0]])), 2)
+    check_groups_begin_alike(starts((np.array([1]), np.array([1]), np.array([1, 2]), np.array([1, 2]))), 2)
+    with pytest.raises(SteerError, match=r"environments 2 and 3 try one first state, and show different 'numbers'"):
+        check_groups_begin_alike(starts(np.array([[0.0], [0.0], [1.0], [2.0]])), 2)
+    with pytest.raises(SteerError, match=r"environments 0 and 2 try one first state, and show different 'text'"):
+        check_groups_begin_alike(starts(np.zeros((4, 1))), 4)
+    with pytest.raises(SteerError, match="4 environments cannot be divided into groups of 3"):
+        check_groups_begin_alike(starts(np.zeros((4, 1))), 3)

@@ -1,5 +1,7 @@
 """What algorithms learn from: time limits, the scale of rewards, and the order of batches."""
 
+import copy
+
 import gymnasium as gym
 import numpy as np
 import pytest
@@ -9,13 +11,22 @@ from torch import nn
 from core.envs.gymnasium_env import GymnasiumEnv
 from core.envs.play import play
 from core.envs.single import SingleEnv
+from core.envs.slate import SlateEnv
+from core.envs.stopping import StoppingEnv
+from core.envs.text_choice import TextChoiceEnv
 from core.models.actor_critic import ActorCritic, ChoiceHead
 from core.models.features import FeatureEncoder
 from core.models.history import HistoryEncoder, ItemTable
 from core.rl.a2c import A2C, A2CSettings
+from core.rl.grpo import GRPO, GRPOSettings
+from core.rl.learner import Learner
+from core.rl.off_policy import log_decisions
 from core.rl.ppo import PPO, PPOSettings
+from core.rl.reinforce import Reinforce, ReinforceSettings
 from core.rl.rollout import generalized_advantages, normalize_advantages
 from core.rl.trpo import TRPO, TRPOSettings
+from core.training.settings import load_settings
+from core.training.stages import ON_POLICY
 from core.util.errors import SteerError
 from tests.core.test_advantages import rollout as rows_of
 from tests.core.test_algorithms import small_writer
@@ -160,3 +171,108 @@ def test_a_single_environment_begins_anew_in_mid_episode_and_shows_the_state_tha
     assert (terminated, truncated) == (False, True)
     assert states["features"].tolist() == [LIMIT]
     assert env.reset()[0]["features"].tolist() == [0]
+
+
+class Lottery(TextChoiceEnv):
+    """Draws at random how a row begins, so that no two tries of it are alike."""
+
+    def begin(self, slots):
+        self.luck = self.np_random.random((self.num_envs, 1)).astype(np.float32)
+
+    def observe(self):
+        return {"features": self.luck}
+
+
+@pytest.mark.parametrize(
+    "algorithm", [GRPO(None, GRPOSettings(n_envs=8)), Reinforce(None, ReinforceSettings(n_envs=8))]
+)
+def test_what_begins_at_random_is_no_group(algorithm):
+    algorithm.env = Lottery(["a", "b"], np.zeros((2, 2), dtype=np.float32), 8, shuffle=True)
+    with pytest.raises(SteerError, match=r"environments 0 and 1 try one first state.* rl\.algorithm=ppo"):
+        algorithm.collect_rollouts(counting_policy(0.0), seed=0)
+
+
+def test_groups_cannot_go_on_from_rollout_to_rollout():
+    with pytest.raises(SteerError, match=r"rl\.fresh_episodes belongs to ppo, a2c, trpo; rl\.algorithm is grpo"):
+        load_settings({}, overrides=["rl.algorithm=grpo", "rl.fresh_episodes=false"])
+
+
+def test_a_log_of_decisions_that_stops_before_the_end_of_an_episode_is_refused():
+    with pytest.raises(SteerError, match=r"within 4 steps; raise rl\.n_steps"):
+        log_decisions(counting_policy(0.0), GymnasiumEnv("Counting-v0", 2), n_steps=LIMIT - 1, seed=0)
+    assert len(log_decisions(counting_policy(0.0), GymnasiumEnv("Counting-v0", 2), n_steps=LIMIT, seed=0)) == 2 * LIMIT
+
+
+def test_a_pick_whose_reward_is_not_a_number_is_named():
+    def halves(rows, picks):
+        return np.array([[np.inf, -np.inf]], dtype=np.float32)
+
+    env = SlateEnv(
+        {"features": np.zeros((3, 1), dtype=np.float32)}, gym.spaces.Dict(), options=3, picks=2, reward_fn=halves,
+        num_envs=1, shuffle=False,
+    )  # fmt: skip
+    env.reset(seed=0)
+    with pytest.raises(SteerError, match="the reward of episode 0 is not a finite number"), np.errstate(all="ignore"):
+        env.step(np.array([[0, 1]]))
+
+
+ALGORITHMS = ["ppo", "a2c", "trpo", "reinforce", "grpo"]
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_where_there_is_one_action_nothing_is_learnt_and_nothing_breaks(algorithm, tmp_path):
+    env = TextChoiceEnv(["a", "b"], np.array([[1.0], [-1.0]], dtype=np.float32), 8, shuffle=True)
+    env.observe = lambda: {"features": env.rows[:, None].astype(np.float32)}
+    policy = ActorCritic(FeatureEncoder(1), ChoiceHead(64, (1,)), column="features")
+    before = [parameter.detach().clone() for parameter in policy.actor_parameters()]
+    history = learnt(policy, algorithm, env, tmp_path, iterations=2, n_steps=1, weight_decay=0)
+    assert all(np.isfinite(list(row.values())).all() for row in history)
+    for old, new in zip(before, policy.actor_parameters(), strict=True):
+        torch.testing.assert_close(new, old)
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_every_algorithm_goes_on_along_the_same_curve_after_a_kill(algorithm, tmp_path):
+    class Killed(Exception):
+        pass
+
+    def kill(iteration: int, *_) -> None:
+        if iteration == 2:
+            raise Killed
+
+    critic = {"normalize_reward": True} if algorithm in {"ppo", "a2c", "trpo"} else {}
+    options = {"iterations": 4, "n_steps": 4, "kl_coef_target": 0.001, "kl_coef": 0.1, "dropout": 0.1, **critic}
+
+    def run(folder, report=lambda *_: None):
+        torch.manual_seed(0)
+        policy = ActorCritic(FeatureEncoder(1, normalize=True), ChoiceHead(64, (2,)), column="features")
+        return learnt(policy, algorithm, streams(), folder, report=report, **options), policy
+
+    whole, policy = run(tmp_path / "whole")
+    with pytest.raises(Killed):
+        run(tmp_path / "killed", kill)
+    resumed, again = run(tmp_path / "killed")
+    keys = whole[0].keys() - {"states_per_second"}
+    assert [{k: row[k] for k in keys} for row in resumed] == [{k: row[k] for k in keys} for row in whole]
+    for one, other in zip(policy.state().values(), again.state().values(), strict=True):
+        torch.testing.assert_close(one, other, rtol=0, atol=0)
+
+
+def streams() -> StoppingEnv:
+    chance = np.random.default_rng(0)
+    columns = [chance.normal(size=(3, 16, length)).astype(np.float32) for length in (2, 3, 4)]
+    shown, act, wait = ([each for part in columns for each in part[at]] for at in range(3))
+    return StoppingEnv([each[:, None] for each in shown], act, wait, 16, shuffle=True)
+
+
+def learnt(policy, algorithm, env, folder, *, report=lambda *_: None, **options):
+    own = {"num_generations": 4} if algorithm in {"reinforce", "grpo"} else {}
+    small = {} if algorithm == "a2c" else {"batch_size": 16}
+    base = {"algorithm": algorithm, "n_envs": env.num_envs, "patience": 10, **own, **small, **options}
+    settings = load_settings({"rl": base}).rl
+    reference = copy.deepcopy(policy).requires_grad_(False).eval()
+    learner = Learner(
+        policy, ON_POLICY[algorithm](env, settings, reference), settings, validate=lambda _: 0.0, folder=folder,
+        fingerprint="", seed=0, report=report,
+    )  # fmt: skip
+    return learner.run()
