@@ -59,8 +59,7 @@ def cost_optimal_actions(
 ) -> np.ndarray:
     """Actions of the highest expected reward; the temperature is fitted on held-out questions."""
     temperature = fit_temperature(trained.logits({"text": held_out.texts}), held_out.demonstrations())
-    padded = np.concatenate([payoff, payoff[-1:] * 0], axis=0)  # what is right is never "hand over"
-    return minimum_expected_cost(trained.logits({"text": questions.texts}), padded, temperature)[:, 0]
+    return minimum_expected_cost(trained.logits({"text": questions.texts}), payoff, temperature)[:, 0]
 
 
 def every_algorithm(

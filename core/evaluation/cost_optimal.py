@@ -28,9 +28,10 @@ def minimum_expected_cost(log_probs: Tensor, rewards: np.ndarray, temperature: f
 
     Args:
         log_probs: Log-probability that each option is right, float32 of shape (states, options).
-        rewards: Reward of (what is right, action), shape (options, actions) or (states, options, actions).
+        rewards: Reward of (what is right, action), shape (options, actions) or (states, options, actions). With fewer
+            options than `log_probs`, those behind them are never right, such as to abstain.
         temperature: Temperature that `fit_temperature` gives.
     """
-    probs = (log_probs / temperature).softmax(-1).numpy()
+    probs = (log_probs[:, : rewards.shape[-2]] / temperature).softmax(-1).numpy()
     expected = np.einsum("so,oa->sa", probs, rewards) if rewards.ndim == 2 else np.einsum("so,soa->sa", probs, rewards)
     return expected.argmax(-1)[:, None]

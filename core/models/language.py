@@ -16,6 +16,12 @@ from core.models.devices import autocast, own_generator, split_across_processes
 from core.models.distributions import TokenSequence
 from core.models.policy import Policy, PolicyOutput, PolicyStep, evaluating
 from core.models.weights import resolve
+from core.util.errors import SteerError
+
+_NEEDS_TEXTS = (
+    "a policy that writes cannot tell the probability of every action: leave demonstrations (or the stages that "
+    "imitate them) out, and set rl.algorithm to ppo, a2c, trpo, reinforce, grpo or off_policy"
+)
 
 
 class TextPolicy(Policy):
@@ -40,7 +46,7 @@ class TextPolicy(Policy):
     def forward(self, observations: Observations, actions: Tensor | None = None) -> PolicyOutput:
         """Distribution of each token of `actions` given the state and the tokens before it."""
         if actions is None:
-            raise ValueError("a text policy needs the texts whose tokens it shall judge")
+            raise SteerError(_NEEDS_TEXTS)
         prompts, mask = self._left_padded(observations)
         actions = actions.to(self.device)
         written = mask_before_end(actions, self.end)
@@ -86,6 +92,8 @@ class TextPolicy(Policy):
         return torch.cat(parts)[order.argsort()]
 
     def log_probs_for_kl(self, observations: Observations, actions: Tensor) -> Tensor:
+        if not actions.numel():
+            raise SteerError(_NEEDS_TEXTS)
         return self.log_prob(observations, actions)
 
     def lengths(self, observations: Observations) -> list[int]:

@@ -82,6 +82,7 @@ class Task(ABC, Generic[PolicyT]):
 
         Returns:
             float32 of shape (options, actions), or (states, options, actions) where it differs from state to state.
+            Actions that are never right themselves, such as to abstain, stand last and need no row.
         """
         return None
 
