@@ -3,7 +3,8 @@
 What a task says of JSON (`Task.observation`, `Task.describe_action`) is all that it takes: `steer serve my_task.py`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -12,7 +13,7 @@ import torch
 from fastapi import APIRouter, Path, Response
 from pydantic import BaseModel, Field
 
-from core.envs.observations import join
+from core.envs.observations import Observations, join
 from core.models.actor_critic import ActorCritic
 from core.platform.apps.spec import AnyApp, AppSpec, Page, installed_apps
 from core.platform.apps.texts import Texts
@@ -68,8 +69,18 @@ class TaskEngine:
         self.policy = trained_policy(self.task, run)
 
     def decide(self, asked: list[Asked]) -> list[Decided]:
-        """The decision on each request."""
-        states = join([self._observation(request.inputs) for request in asked])
+        """The decision on each request.
+
+        Raises:
+            SteerError: The task or its policy cannot read what a request says.
+        """
+        with self._unreadable():
+            states = [self.task.observation(request.inputs) for request in asked]
+            for state in states:
+                self.policy.lengths(state)  # each by itself: beside a text, a number would pass for one
+            return self._decide(asked, join(states))
+
+    def _decide(self, asked: list[Asked], states: Observations) -> list[Decided]:
         if not isinstance(self.policy, ActorCritic):
             actions = self.policy.predict(states)
             return [Decided(self.task.describe_action(action), 1.0, None) for action in actions]
@@ -80,6 +91,8 @@ class TaskEngine:
 
     def _choose(self, explorer: Explorer, logits: np.ndarray, picks: int) -> Decided:
         probs = torch.from_numpy(logits).softmax(0).numpy()
+        if not np.isfinite(probs).all():
+            raise ValueError("they lead to probabilities that are no numbers")
         if picks > 1:
             action, propensity = explorer.rank(logits, picks)
         else:
@@ -87,10 +100,11 @@ class TaskEngine:
             action = np.array([choice])
         return Decided(self.task.describe_action(action), propensity, float(probs[action[0]]))
 
-    def _observation(self, inputs: Mapping[str, Any]) -> Mapping[str, Any]:
+    @contextmanager
+    def _unreadable(self) -> Iterator[None]:
         try:
-            return self.task.observation(inputs)
-        except (KeyError, TypeError, ValueError) as error:
+            yield
+        except (LookupError, AttributeError, TypeError, ValueError, RuntimeError) as error:
             raise SteerError(f"{self.task.name} cannot read these inputs: {error!r}") from error
 
 
