@@ -24,7 +24,7 @@ def window_of(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], window: 
 
     def ids(several: Sequence[str]) -> list[list[int]]:
         near = [text if len(text) <= 2 * reach else f"{text[:reach]} {text[-reach:]}" for text in several]
-        return tokenizer(near, verbose=False)["input_ids"] if near else []  # type: ignore[return-value]  # lists of lists
+        return tokenizer(near, verbose=False)["input_ids"] if near else []
 
     def shortened(text: str, whole: list[int]) -> list[int]:
         separator = tokenizer.sep_token

@@ -233,12 +233,9 @@ def test_where_there_is_one_action_nothing_is_learnt_and_nothing_breaks(algorith
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_every_algorithm_goes_on_along_the_same_curve_after_a_kill(algorithm, tmp_path):
-    class Killed(Exception):
-        pass
-
     def kill(iteration: int, *_) -> None:
         if iteration == 2:
-            raise Killed
+            raise InterruptedError
 
     critic = {"normalize_reward": True} if algorithm in {"ppo", "a2c", "trpo"} else {}
     options = {"iterations": 4, "n_steps": 4, "kl_coef_target": 0.001, "kl_coef": 0.1, "dropout": 0.1, **critic}
@@ -249,7 +246,7 @@ def test_every_algorithm_goes_on_along_the_same_curve_after_a_kill(algorithm, tm
         return learnt(policy, algorithm, streams(), folder, report=report, **options), policy
 
     whole, policy = run(tmp_path / "whole")
-    with pytest.raises(Killed):
+    with pytest.raises(InterruptedError):
         run(tmp_path / "killed", kill)
     resumed, again = run(tmp_path / "killed")
     keys = whole[0].keys() - {"states_per_second"}
