@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+from torch.nn.modules.dropout import _DropoutNd
 
 from core.envs.observations import Observations
 from core.models.devices import gather_full, shard_like
@@ -130,11 +131,7 @@ class Policy(nn.Module, ABC):
 
     def set_dropout(self, rate: float) -> None:
         """Set every dropout, attention's too; above 0 the ratio of PPO compares two different networks."""
-        for module in self.modules():
-            if isinstance(module, nn.Dropout):
-                module.p = rate
-            elif isinstance(module, nn.MultiheadAttention):
-                module.dropout = rate  # a number of its own, not a module
+        set_dropout(self, rate)
 
     def state(self) -> dict[str, Tensor]:
         """Copies of what training changes, on the CPU: trainable parameters and running statistics."""
@@ -188,6 +185,19 @@ class Policy(nn.Module, ABC):
         except Exception as error:  # safetensors raises its own type for each kind of damage
             raise SteerError(f"cannot read {path} ({error}); train again or restore it.") from error
         self.load_state(tensors, str(path))
+
+
+def set_dropout(network: nn.Module, rate: float) -> None:
+    """Set the rate of every dropout in a network: modules, and numbers that modules of their own keep.
+
+    PyTorch's attention and recurrent layers keep `dropout`, the Hub's models `attention_dropout` and their like.
+    """
+    for module in network.modules():
+        if isinstance(module, _DropoutNd):
+            module.p = rate
+        for name, value in vars(module).items():
+            if name.endswith("dropout") and isinstance(value, float):
+                setattr(module, name, rate)
 
 
 @contextmanager

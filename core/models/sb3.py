@@ -6,13 +6,13 @@
 `ortho_init=False` matters: the default draws the pretrained encoder's weights anew.
 """
 
-import torch
 from gymnasium import spaces
 from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import Tensor
 
 from core.models.adapters import adapted
 from core.models.encoder import load_backbone
+from core.models.policy import set_dropout
 from core.models.settings import Adaptation
 from core.models.weights import DEFAULT_ENCODER
 
@@ -40,9 +40,7 @@ class EncoderFeatures(BaseFeaturesExtractor):
     ) -> None:
         backbone = load_backbone(name)
         super().__init__(space, backbone.config.hidden_size)
-        for module in backbone.modules():
-            if isinstance(module, torch.nn.Dropout):
-                module.p = 0.0  # on in updates and off in rollouts, it would bend the ratio
+        set_dropout(backbone, 0.0)  # on in updates and off in rollouts, it would bend the ratio
         self.column, self.filling = column, filling
         self.backbone = adapted(backbone, adapt, layers, rank=16)
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from transformers import AutoConfig, AutoModel
 
 from core.envs.gymnasium_env import GymnasiumEnv
 from core.envs.play import play
@@ -15,8 +16,10 @@ from core.envs.slate import SlateEnv
 from core.envs.stopping import StoppingEnv
 from core.envs.text_choice import TextChoiceEnv
 from core.models.actor_critic import ActorCritic, ChoiceHead
+from core.models.encoder import TextEncoder
 from core.models.features import FeatureEncoder
 from core.models.history import HistoryEncoder, ItemTable
+from core.models.policy import set_dropout
 from core.rl.a2c import A2C, A2CSettings
 from core.rl.grpo import GRPO, GRPOSettings
 from core.rl.learner import Learner
@@ -136,6 +139,60 @@ def test_dropout_reaches_attention():
     assert not torch.equal(policy(histories).distribution.log_probs, policy(histories).distribution.log_probs)
     policy.set_dropout(0.0)
     assert torch.equal(policy(histories).distribution.log_probs, policy(histories).distribution.log_probs)
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        nn.LSTM(4, 4, num_layers=2, dropout=0.5, batch_first=True),
+        nn.Sequential(nn.Dropout1d(0.5), nn.AlphaDropout(0.5), nn.Linear(4, 4)),
+    ],
+    ids=["recurrent", "other kinds"],
+)
+def test_no_kind_of_dropout_is_left_on(network):
+    states = torch.randn(2, 3, 4)
+
+    def twice() -> list[torch.Tensor]:
+        found = [network(states) for _ in range(2)]
+        return [each[0] if isinstance(each, tuple) else each for each in found]
+
+    network.train()
+    assert not torch.equal(*twice())
+    set_dropout(network, 0.0)
+    assert torch.equal(*twice())
+
+
+@pytest.mark.parametrize("family", ["llama", "opt", "gpt2", "bert", "distilbert", "modernbert"])
+def test_dropout_is_off_in_models_of_the_hub_whichever_way_they_keep_it(family):
+    rates = ("attention_dropout", "dropout", "attn_pdrop", "resid_pdrop", "embd_pdrop", "hidden_dropout_prob",
+             "attention_probs_dropout_prob", "mlp_dropout", "embedding_dropout")  # fmt: skip
+    sizes = {"vocab_size": 20, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "pad_token_id": 0}
+    config = AutoConfig.for_model(family, **sizes)
+    for rate in rates:
+        if hasattr(config, rate):
+            setattr(config, rate, 0.5)
+    torch.manual_seed(0)
+    model = AutoModel.from_config(config, attn_implementation="eager").train()
+    ids = torch.arange(1, 9)[None]
+
+    def twice() -> list[torch.Tensor]:
+        return [model(input_ids=ids).last_hidden_state for _ in range(2)]
+
+    assert not torch.equal(*twice())
+    set_dropout(model, 0.0)
+    assert torch.equal(*twice())
+
+
+@pytest.mark.parametrize("adapt", ["top", "full", "lora"])
+def test_dropout_is_off_in_an_encoder_while_it_is_trained(adapt):
+    encoder = TextEncoder(adapt=adapt, precision="fp32")
+    policy = ActorCritic(encoder, ChoiceHead(encoder.width, (3,)))
+    texts = {"text": ("where is my parcel", "snow in the hills")}
+    policy.set_dropout(0.3)
+    policy.train()
+    assert not torch.equal(policy(texts).distribution.log_probs, policy(texts).distribution.log_probs)
+    policy.set_dropout(0.0)
+    torch.testing.assert_close(policy(texts).distribution.log_probs, policy.logits(texts))
 
 
 def test_the_value_of_a_state_is_what_acting_in_it_expects():

@@ -90,3 +90,15 @@ def test_a_logged_question_does_not_find_itself(task):
     logged = next(u for u in task.data.utterances if u.split == "train" and u.text in knowledge._known)
     found = knowledge.find([(logged.text,)])
     assert found.features[0, :, 1].max() < 0.999
+
+
+def test_the_newest_message_is_read_however_long_the_earlier_ones_are(task):
+    newest = "How do I reset my password?"
+    earlier = ("I ordered a lamp for the hall last week. " * 25, "It came in a box with another box inside. " * 25)
+    states = task.maker.states([(newest,), (*earlier, newest), earlier])
+    encoder = task.policy().encoder
+    window = encoder._tokenized(states["text"][1:2])[0]
+    assert encoder.tokenizer.decode(window).startswith("[CLS] how do i reset my password? [SEP] it came in a box")
+    # Its candidates too are of the newest message: the oldest, not the newest, is what the search leaves out.
+    shared = [set(states["candidates"][at]) & set(states["candidates"][0]) for at in (1, 2)]
+    assert len(shared[0]) > len(shared[1])
