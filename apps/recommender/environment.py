@@ -63,7 +63,7 @@ def state_space(items: int) -> spaces.Dict:
     """Liked films of any number, the candidates, and what is known about each of them."""
     return spaces.Dict(
         {
-            "history": spaces.Sequence(spaces.Discrete(items)),
+            "history": spaces.Sequence(spaces.Discrete(items), stack=True),
             "candidates": spaces.Box(-1, items - 1, (CANDIDATES,), np.int64),
             "features": spaces.Box(-np.inf, np.inf, (CANDIDATES, len(FEATURES)), np.float32),
         }

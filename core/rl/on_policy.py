@@ -36,7 +36,8 @@ class OnPolicy(RLAlgorithm):
 
     def __init__(self, env: EpisodeEnv, settings: RolloutSettings, reference: Policy | None = None) -> None:
         super().__init__(settings, reference)
-        self.env, self.episode_return = env, 0.0
+        self.env = env
+        self.episode_return: float | None = None
         self._last_obs: Observations | None = None
         self._running_returns = np.zeros(0)
         self._seen: Observations | None = None
@@ -50,7 +51,8 @@ class OnPolicy(RLAlgorithm):
         return math.ceil(self.settings.n_steps * self.env.num_envs / batch_size)
 
     def end_iteration(self, policy: Policy, metrics: Metrics) -> None:
-        metrics["train_return"] = self.episode_return
+        if self.episode_return is not None:  # no episode need have ended yet that goes on from rollout to rollout
+            metrics["train_return"] = self.episode_return
         if self._seen is not None:
             policy.observe(self._seen)  # into its running statistics, now that no ratio depends on them
         super().end_iteration(policy, metrics)

@@ -19,7 +19,7 @@ def learning_rate_schedule(optimizer: Optimizer, settings: StageSettings, steps:
         settings: Settings of the stage.
         steps: Number of the optimiser's steps in the whole stage.
     """
-    warmup = round(settings.warmup_ratio * steps)
+    warmup = min(round(settings.warmup_ratio * steps), steps - 1)  # the rate is 0 in its first step
     if settings.lr_scheduler_type != "exponential":
         name = "constant_with_warmup" if settings.lr_scheduler_type == "constant" else settings.lr_scheduler_type
         return get_scheduler(name, optimizer, num_warmup_steps=warmup, num_training_steps=steps)

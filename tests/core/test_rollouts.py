@@ -312,6 +312,29 @@ def test_every_algorithm_goes_on_along_the_same_curve_after_a_kill(algorithm, tm
         torch.testing.assert_close(one, other, rtol=0, atol=0)
 
 
+def test_episodes_that_go_on_begin_anew_after_a_kill_and_tell_no_return_before_one_has_ended(tmp_path):
+    def run(folder, kill_at: int | None = None):
+        def kill(iteration: int, *_) -> None:
+            if iteration == kill_at:
+                raise InterruptedError
+
+        torch.manual_seed(0)
+        env, policy = GymnasiumEnv("Counting-v0", 4), counting_policy(0.0)
+        options = {"iterations": 4, "n_steps": 2, "fresh_episodes": False, "kl_coef": 0}
+        return learnt(policy, "ppo", env, folder, report=kill, **options)
+
+    whole = run(tmp_path / "whole")  # 8 steps: the first episodes of 5 end in the third iteration
+    assert [row.get("train_return") for row in whole] == [None, None, LIMIT, LIMIT]
+    resumed = []
+    for folder in (tmp_path / "one", tmp_path / "other"):
+        with pytest.raises(InterruptedError):
+            run(folder, kill_at=2)
+        resumed.append([(row["loss"], row.get("train_return")) for row in run(folder)])
+    assert resumed[0] == resumed[1]
+    assert [told for _, told in resumed[0]] == [None] * 4  # begun anew, they are four steps long now
+    assert "begin anew after a kill" in str(PPOSettings.model_fields["fresh_episodes"].description)
+
+
 def streams() -> StoppingEnv:
     chance = np.random.default_rng(0)
     columns = [chance.normal(size=(3, 16, length)).astype(np.float32) for length in (2, 3, 4)]

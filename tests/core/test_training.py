@@ -192,6 +192,21 @@ def test_every_schedule_warms_up_and_then_does_what_its_name_says(schedule):
     assert seen[100] == pytest.approx(last, abs=0.001)
 
 
+@pytest.mark.parametrize("schedule", ["constant", "linear", "cosine", "exponential"])
+@pytest.mark.parametrize(("steps", "warmup"), [(1, 0.0), (1, 1.0), (2, 1.0), (3, 0.1), (10, 0.0), (10, 1.0)])
+def test_the_shortest_stages_and_warm_ups_learn_at_a_rate_too(schedule, steps, warmup):
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    rates = learning_rate_schedule(optimizer, StageSettings(lr_scheduler_type=schedule, warmup_ratio=warmup), steps)
+    seen = []
+    for _ in range(steps):
+        seen.append(rates.get_last_lr()[0])
+        optimizer.step()
+        rates.step()
+    assert all(0 <= rate <= 1 for rate in seen)
+    assert seen[0] == (0 if warmup == 1 and steps > 1 else 1)
+    assert max(seen) > 0
+
+
 def test_the_weight_of_the_kl_penalty_follows_its_target_and_survives_a_kill():
     policy, steered = Bandit(settings()).policy(), AllActionSettings(kl_coef=0.1, kl_coef_target=0.05)
     adaptive = exact_gradient(steered)

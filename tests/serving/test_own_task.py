@@ -21,6 +21,7 @@ def served(tmp_path_factory) -> Iterator[str]:
     file, runs = save_page("labels-and-costs", folder), folder / "runs"
     settings = [part for setting in SHORT for part in ("--set", setting)]
     steer("train", str(file), "--runs", str(runs), *settings)
+    steer("evaluate", str(file), "--runs", str(runs))
     steer("models", "publish", str(file), "--runs", str(runs))
     steer("models", "promote", str(file), "v0001", "--runs", str(runs))
     with steer_server(runs, folder / "log", str(file)) as address:
