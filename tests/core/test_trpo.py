@@ -6,9 +6,8 @@ import torch
 from torch import nn
 
 from benchmarks.parity.gradients import NO_ENV
-from core.models.actor_critic import ActorCritic
+from core.models.actor_critic import ActorCritic, CandidateHead, ChoiceHead
 from core.models.features import FeatureEncoder
-from core.models.heads import CandidateHead, ChoiceHead
 from core.models.policy import Policy
 from core.rl.rollout import Rollout
 from core.rl.trpo import TRPO, TRPOSettings
