@@ -10,9 +10,9 @@ from rich.console import Console
 from core.cli import models, retrain, users
 from core.cli import store as store_commands
 from core.cli.embed import embed
-from core.cli.options import RunsDir, StoreUrl, console, open_store_from_options, store_url
+from core.cli.options import RunsDir, StoreUrl, console, store_url
 from core.cli.work import work
-from core.util.errors import SteerError
+from core.util.errors import SteerError, UnavailableError
 from core.util.paths import runs_dir
 
 app = typer.Typer(
@@ -147,7 +147,7 @@ def serve(
     if replicas > 1:
         serve_replicas(apps, folder, store_url(store, folder), options, host, port, replicas)
     else:
-        start(apps, folder, open_store_from_options(store, runs), options, host, port, console, json_logs=json_logs)
+        start(apps, folder, store_url(store, folder), options, host, port, console, json_logs=json_logs)
 
 
 @app.command(epilog="Example: `steer demo --port 8080`")
@@ -165,7 +165,7 @@ def demo(host: Host = "127.0.0.1", port: Port = 7860, preset: Preset = "quick", 
     folder = runs or runs_dir()
     train_tasks(_names("all"), preset, None, [], folder, console)
     evaluate_tasks(_names("all"), folder, console, again=False)
-    start(installed_apps(), folder, open_store_from_options(None, runs), Serving(), host, port, console)
+    start(installed_apps(), folder, store_url(None, folder), Serving(), host, port, console)
 
 
 def main() -> None:
@@ -173,7 +173,8 @@ def main() -> None:
     try:
         app()
     except SteerError as error:
-        Console(stderr=True).print(f"[bold red]steer:[/] {error}", highlight=False, soft_wrap=True)
+        said = error.reason if isinstance(error, UnavailableError) else str(error)
+        Console(stderr=True).print(f"[bold red]steer:[/] {said}", highlight=False, soft_wrap=True)
         raise SystemExit(2) from None
     except KeyboardInterrupt:
         Console(stderr=True).print("stopped; the same command goes on from the last checkpoint")

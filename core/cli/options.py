@@ -32,7 +32,7 @@ def open_store_from_options(url: str | None, runs: Path | None) -> Store:
     Raises:
         SteerError: It cannot be opened.
     """
-    return open_store(store_url(url, runs))
+    return open_store(store_url(url, runs), is_patient=True)
 
 
 def store_url(url: str | None, runs: Path | None) -> str:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from core.cli.options import RunsDir, StoreUrl, open_store_from_options
+from core.cli.options import RunsDir, StoreUrl, store_url
 from core.util.paths import runs_dir
 
 
@@ -32,4 +32,4 @@ def work(
     set_up_logs(as_json=json_logs)
     stop = threading.Event()
     stop_on_signal(stop)
-    start(apps[name], runs or runs_dir(), open_store_from_options(store, runs), queue, stop)
+    start(apps[name], runs or runs_dir(), store_url(store, runs), queue, stop)

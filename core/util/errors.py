@@ -17,4 +17,13 @@ class ConflictError(SteerError):
 
 
 class UnavailableError(SteerError):
-    """The same request may well succeed in a moment."""
+    """The same request may well succeed in a moment.
+
+    Args:
+        message: Sentence for whoever asked.
+        reason: What an operator has to know instead; it names machines, which nobody else is told.
+    """
+
+    def __init__(self, message: str, reason: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason or message

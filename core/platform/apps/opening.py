@@ -1,5 +1,6 @@
 """An app of the version that serves: its engine, its model, and the service that page, API and queue call."""
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -9,8 +10,8 @@ from typing import Any
 from core.platform.apps.spec import AnyApp, Model
 from core.platform.inference.engine import Engine
 from core.platform.inference.engine_process import EngineProcess
-from core.platform.store.database import Store
-from core.platform.versions.library import VERSIONS, Library
+from core.platform.store.database import Store, is_new
+from core.platform.versions.library import VERSIONS, Library, check_trained_run
 from core.platform.versions.live import LiveModel
 from core.rl.explore import Explorer
 from core.training.run import Run
@@ -54,8 +55,24 @@ def open_app(
     """
     library = Library(store, runs / VERSIONS)
     library.adopt(spec.task, runs, adopted_by)
-    live = LiveModel(library, spec.name, partial(open_model, spec, apart=apart), retire=_close_engine)
-    return OpenApp(spec, live, spec.service(store, live, explorer))
+    with ExitStack() as undo:
+        live = LiveModel(library, spec.name, partial(open_model, spec, apart=apart), retire=_close_engine)
+        undo.callback(lambda: _close_engine(live.current[0]))
+        undo.callback(live.close)
+        opened = OpenApp(spec, live, spec.service(store, live, explorer))
+        undo.pop_all()
+    return opened
+
+
+def check_trained(specs: Sequence[AnyApp], runs: Path, store_url: str) -> None:
+    """Check before anything is made that each app has something to serve.
+
+    Raises:
+        SteerError: The store does not exist yet, so that no version can be in it, and an app was not trained.
+    """
+    if is_new(store_url):
+        for spec in specs:
+            check_trained_run(spec.name, Run(runs / spec.name))
 
 
 def open_model(spec: AnyApp, run: Run, *, apart: bool) -> Any:

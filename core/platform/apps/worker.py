@@ -5,6 +5,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -12,12 +13,12 @@ from uuid import uuid4
 
 import structlog
 
-from core.platform.apps.opening import open_app
+from core.platform.apps.opening import check_trained, open_app
 from core.platform.apps.spec import AnyApp
 from core.platform.queues.connection import split_address
 from core.platform.queues.consumer import Consumer
 from core.platform.queues.stream import Entry, Stream
-from core.platform.store.database import Store
+from core.platform.store.database import open_store
 from core.rl.explore import Explorer
 from core.util.errors import SteerError, UnavailableError
 
@@ -27,7 +28,7 @@ _IDLE = timedelta(seconds=30)
 _PAUSE_SECONDS = 1.0
 
 
-def work(spec: AnyApp, runs: Path, store: Store, address: str, stop: threading.Event) -> None:
+def work(spec: AnyApp, runs: Path, store_url: str, address: str, stop: threading.Event) -> None:
     """Take entries for an app until told to stop; several workers share them.
 
     An entry is done only when what came of it is in the store, so a worker that is killed leaves it to the others.
@@ -35,7 +36,7 @@ def work(spec: AnyApp, runs: Path, store: Store, address: str, stop: threading.E
     Args:
         spec: Specification of the app.
         runs: Folder of runs and model versions.
-        store: Store that keeps what comes of the entries.
+        store_url: URL of the store that keeps what comes of the entries.
         address: Address of the stream, redis://HOST:PORT/NUMBER/NAME.
         stop: Event that is set from outside to end after the present entries.
 
@@ -47,14 +48,17 @@ def work(spec: AnyApp, runs: Path, store: Store, address: str, stop: threading.E
     consumer = Consumer(
         Stream(*split_address(address)), _GROUP, f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:6]}", idle=_IDLE
     )
-    app = open_app(spec, runs, store, Explorer(), adopted_by="steer work", apart=False)
-    log = structlog.get_logger()
-    log.info("working", app=spec.name, stream=consumer.stream.name, version=app.live.current[1])
-    try:
+    check_trained([spec], runs, store_url)
+    with ExitStack() as undo:
+        store = open_store(store_url)
+        undo.callback(store.close)
+        app = open_app(spec, runs, store, Explorer(), adopted_by="steer work", apart=False)
+        undo.callback(app.close)
+        undo.callback(store.hurry)
+        log = structlog.get_logger()
+        log.info("working", app=spec.name, stream=consumer.stream.name, version=app.live.current[1])
         while not stop.is_set():
             _take_some(consumer, partial(spec.take, app.service), stop)
-    finally:
-        app.close()
 
 
 def stop_on_signal(stop: threading.Event) -> None:
@@ -74,5 +78,5 @@ def _take_some(
         wrong = {entry.id for entry, _ in refused}
         consumer.done([entry for entry in entries if entry.id not in wrong])
     except UnavailableError as error:  # the queue or the store: nothing is lost, others may get the entries meanwhile
-        structlog.get_logger().warning("waiting", reason=str(error))
+        structlog.get_logger().warning("waiting", reason=error.reason)
         stop.wait(_PAUSE_SECONDS)

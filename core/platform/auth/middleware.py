@@ -8,7 +8,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from core.platform.auth.access import Accounts, NoAuth, is_loopback
 from core.platform.http.problems import RETRY_AFTER, problem
-from core.util.errors import SteerError
+from core.util.errors import SteerError, UnavailableError
 
 PUBLIC_PATHS = frozenset({"/login", "/logout", "/health", "/ready"})
 
@@ -32,7 +32,8 @@ class AuthMiddleware:
         connection = HTTPConnection(scope)
         try:
             connection.state.principal = await self.authenticator.principal(connection)
-        except SteerError:
+        except SteerError as error:
+            connection.state.reason = error.reason if isinstance(error, UnavailableError) else str(error)
             detail = "The accounts cannot be read at the moment; please try again."
             await _problem(connection, 503, detail, {"Retry-After": RETRY_AFTER})(scope, receive, send)
             return

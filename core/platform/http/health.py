@@ -1,14 +1,19 @@
 """Routes for load balancers, supervisors and Prometheus."""
 
-from collections.abc import Callable
+import asyncio
+import time
+from collections.abc import Callable, Sequence
 
-import structlog
 from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from core.platform import timeouts
 from core.platform.store.database import Store
+from core.util.batching import Batcher
 from core.util.errors import UnavailableError
+
+_PAUSE_SECONDS = 0.2  # anybody may ask whether the store takes a write
 
 
 def health_routes(store: Store, versions: Callable[[], dict[str, str]]) -> APIRouter:
@@ -19,18 +24,18 @@ def health_routes(store: Store, versions: Callable[[], dict[str, str]]) -> APIRo
         versions: Function that returns the name of the version that serves, by app.
     """
     routes = APIRouter(include_in_schema=False)
+    pings: Batcher[None, None] = Batcher(_Pings(store), delay=0.0, name="readiness", final=(UnavailableError,))
 
     @routes.get("/health")
     def health() -> dict[str, object]:
         return {"status": "ok", "apps": sorted(versions())}
 
     @routes.get("/ready")
-    def ready() -> JSONResponse:
+    async def ready() -> JSONResponse:
         try:
-            store.ping()
-        except UnavailableError as error:
-            structlog.get_logger().warning("not ready", reason=str(error))  # it names the store; anybody may ask this
-            return JSONResponse({"status": "unavailable", "reason": "the store does not answer"}, 503)
+            await asyncio.wait_for(pings.answer(None), timeouts.READY_SECONDS)
+        except (UnavailableError, TimeoutError):  # the log says more
+            return JSONResponse({"status": "unavailable", "reason": "the store takes no writes"}, 503)
         return JSONResponse({"status": "ready", "versions": versions()})
 
     @routes.get("/metrics")
@@ -38,3 +43,16 @@ def health_routes(store: Store, versions: Callable[[], dict[str, str]]) -> APIRo
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
     return routes
+
+
+class _Pings:
+    """Writes once for all who ask at the same time, and a few times a second at most."""
+
+    def __init__(self, store: Store) -> None:
+        self._store, self._last = store, 0.0
+
+    def __call__(self, asked: Sequence[None]) -> Sequence[None]:
+        time.sleep(max(0.0, self._last + _PAUSE_SECONDS - time.monotonic()))
+        self._last = time.monotonic()
+        self._store.ping()
+        return asked

@@ -49,8 +49,11 @@ def answer_with_problems(app: FastAPI) -> None:
     @app.exception_handler(SteerError)
     def on_steer_error(request: Request, error: SteerError) -> JSONResponse:
         status = next((code for error_class, code in _STATUS.items() if isinstance(error, error_class)), 400)
-        headers = {"Retry-After": RETRY_AFTER} if status == 503 else None
-        return problem(status, str(error), headers, **_context(request, str(error)))
+        if isinstance(error, UnavailableError):
+            request.state.reason = error.reason
+            detail = error.reason if _is_admin(request) else str(error)
+            return problem(status, detail, {"Retry-After": RETRY_AFTER}, **_context(request, detail))
+        return problem(status, str(error), None, **_context(request, str(error)))
 
     @app.exception_handler(HTTPException)
     def on_http_exception(request: Request, error: HTTPException) -> JSONResponse:
@@ -68,6 +71,10 @@ def answer_with_problems(app: FastAPI) -> None:
         structlog.get_logger().error("request failed", path=request.url.path, exc_info=error)
         detail = "The server's log says more under the request's id."
         return problem(500, detail, None, **_context(request, detail))
+
+
+def _is_admin(request: Request) -> bool:
+    return getattr(getattr(request.state, "principal", None), "role", None) == "admin"
 
 
 def _context(request: Request, detail: str) -> dict[str, object]:

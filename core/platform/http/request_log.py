@@ -18,7 +18,8 @@ _ROUTES = ("/v1/", "/login", "/logout", *_QUIET)
 class RequestLogMiddleware:
     """Gives each request an id (or keeps the client's `X-Request-ID`), logs and times it.
 
-    The log holds method, route and status, never a body or a query: those are people's texts.
+    The log holds method, route, status and the reason of a failure of ours, never a body or a query: those are
+    people's texts.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -52,8 +53,17 @@ class RequestLogMiddleware:
         route = _template(scope)
         REQUEST_SECONDS.labels(scope["method"], route, status).observe(seconds)
         if route not in _QUIET and route != "page":
-            log = structlog.get_logger()
-            log.info("request", method=scope["method"], route=route, status=status, ms=round(seconds * 1000, 1))
+            line = {"method": scope["method"], "route": route, "status": status, "ms": round(seconds * 1000, 1)}
+            if status < 500:
+                structlog.get_logger().info("request", **line)
+            else:
+                structlog.get_logger().warning("request", **line, **_reason(scope))
+
+
+def _reason(scope: Scope) -> dict[str, str]:
+    """Why it failed, where that is known (see `core.platform.http.problems`)."""
+    reason = scope["state"].get("reason")
+    return {"reason": reason} if reason else {}
 
 
 def _template(scope: Scope) -> str:

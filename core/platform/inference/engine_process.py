@@ -19,6 +19,7 @@ import structlog
 import torch
 from threadpoolctl import threadpool_limits
 
+from core.platform import timeouts
 from core.platform.inference.malloc_trim import freeze_gc, start_malloc_trim
 from core.platform.inference.metrics import ENGINE_STARTS
 from core.training.run import Run
@@ -28,7 +29,6 @@ from core.util.errors import SteerError, UnavailableError
 _CONTEXT: Any = multiprocessing.get_context(
     "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
 )
-_SHUTDOWN_TIMEOUT = 10.0
 
 
 class EngineProcess:
@@ -57,7 +57,7 @@ class EngineProcess:
     def close(self) -> None:
         """End the process; it must have nothing to do any more."""
         self._pipe.close()
-        self._process.join(_SHUTDOWN_TIMEOUT)
+        self._process.join(timeouts.ENGINE_SECONDS)
         self._process.kill()
 
     def run_batch(self, method: str, items: list[Any]) -> Any:

@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
 
+from core.platform.timeouts import REDIS_SECONDS
 from core.util.errors import SteerError, UnavailableError
 
 if TYPE_CHECKING:
     from redis import Redis
 
 _SCHEMES = ("redis", "rediss")
-ANSWER_SECONDS = 10
 # Waits of 0.1, 0.2, 0.4, 0.8 and then 1 second, each shortened at random so that clients do not return all at once.
 _FIRST_WAIT, _LONGEST_WAIT, _TRIES = 0.1, 1.0, 9
 
@@ -41,8 +41,8 @@ def connect(url: str) -> Redis:
         return Redis.from_url(
             url,
             retry=again,
-            socket_timeout=ANSWER_SECONDS,
-            socket_connect_timeout=ANSWER_SECONDS,
+            socket_timeout=REDIS_SECONDS,
+            socket_connect_timeout=REDIS_SECONDS,
             health_check_interval=30,
         )
     except ValueError as error:

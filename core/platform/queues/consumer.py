@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from core.platform.queues.connection import ANSWER_SECONDS, answered_by
+from core.platform.queues.connection import answered_by
 from core.platform.queues.stream import Entry, Malformed, Stream, parsed
+from core.platform.timeouts import REDIS_SECONDS
 
 _DEAD_LETTERS = 10_000
 
@@ -30,7 +31,7 @@ class Consumer:
     ) -> None:
         self.stream, self.group, self.name, self.attempts = stream, group, name, attempts
         self._idle = int(idle.total_seconds() * 1000)
-        self._longest_block = min(ANSWER_SECONDS / 2, idle.total_seconds())  # others may die meanwhile
+        self._longest_block = min(REDIS_SECONDS / 2, idle.total_seconds())  # others may die meanwhile
         self._scanned = "0-0"
         self._join()
 

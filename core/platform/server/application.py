@@ -30,6 +30,7 @@ from core.rl.explore import Explorer
 from core.util.errors import SteerError
 
 _THREADS = 128
+NOBODY = "nobody could log in; create an admin first: steer users add NAME --role admin"
 
 
 @dataclass(frozen=True)
@@ -55,19 +56,22 @@ def create_app(specs: Sequence[AnyApp], runs: Path, store: Store, options: Servi
     Args:
         specs: Apps in the order of the navigation.
         runs: Folder of runs, model versions and, unless the environment names another, the secret.
-        store: Store that is closed when the application stops.
+        store: Store that is closed when the application stops, or does not start.
         options: Options of serving.
 
     Raises:
         SteerError: An app has neither versions nor a trained run, or accounts are on and there is no admin.
     """
-    authenticator = _accounts(runs, store) if options.accounts else NoAuth()
     explorer = Explorer(options.explore)
     with ExitStack() as undo:
+        undo.callback(store.close)
+        if options.accounts:
+            _check_admin(store)
         apps = []
         for spec in specs:
             apps.append(open_app(spec, runs, store, explorer, adopted_by="steer serve"))
             undo.callback(apps[-1].close)
+        authenticator = Accounts(store, load_secret(runs)) if options.accounts else NoAuth()
         app = FastAPI(
             title="Steer",
             description="Policies that were fine-tuned by reinforcement learning, at work.",
@@ -96,11 +100,10 @@ def create_app(specs: Sequence[AnyApp], runs: Path, store: Store, options: Servi
     return app
 
 
-def _accounts(runs: Path, store: Store) -> Accounts:
+def _check_admin(store: Store) -> None:
     with store.reading() as session:
         if not accounts.has_admin(session):
-            raise SteerError("nobody could log in; create an admin first: steer users add NAME --role admin")
-    return Accounts(store, load_secret(runs))
+            raise SteerError(NOBODY)
 
 
 def _key() -> Any:
@@ -130,6 +133,7 @@ async def _lifespan(app: FastAPI, *, apps: Sequence[OpenApp], store: Store) -> A
 
 
 def _close(jobs: Sequence[threading.Thread], apps: Sequence[OpenApp], store: Store) -> None:
+    store.hurry()
     for thread in jobs:
         thread.join()
     for opened in apps:

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from rich.console import Console
 from starlette.types import ASGIApp
 
+from core.platform import timeouts
 from core.platform.http import retry_middleware
 from core.platform.scale.cluster import ray_cluster
 from core.util.errors import SteerError
@@ -19,7 +20,6 @@ from core.util.errors import SteerError
 _NAME = "steer"
 # A replica holds no more requests than this at once; the proxy keeps the others, and gives them to whichever is free.
 _REQUESTS_PER_REPLICA = 32
-_GRACE_SECONDS = 20
 _CHECK_PERIOD_SECONDS = 5
 _CHECK_SECONDS = 10
 
@@ -61,7 +61,7 @@ def running_replicas(make_app: Callable[[], FastAPI], host: str, port: int, repl
             num_replicas=replicas,
             max_ongoing_requests=_REQUESTS_PER_REPLICA,
             ray_actor_options={"num_cpus": min(1.0, share)},
-            graceful_shutdown_timeout_s=_GRACE_SECONDS,
+            graceful_shutdown_timeout_s=timeouts.GRACE_SECONDS,
             health_check_period_s=_CHECK_PERIOD_SECONDS,
             health_check_timeout_s=_CHECK_SECONDS,
         )(_replica(make_app))

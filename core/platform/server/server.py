@@ -8,21 +8,20 @@ from pathlib import Path
 import uvicorn
 from rich.console import Console
 
+from core.platform import timeouts
+from core.platform.apps.opening import check_trained
 from core.platform.apps.spec import AnyApp
 from core.platform.auth.middleware import check_public
 from core.platform.http.logs import set_up_logs
-from core.platform.server.application import Serving, create_app
-from core.platform.store.database import Store, open_store
+from core.platform.server.application import NOBODY, Serving, create_app
+from core.platform.store.database import is_new, open_store
 from core.util.errors import SteerError
-
-# Requests that are being answered when the server is told to stop get so many seconds.
-_GRACE = 20
 
 
 def serve(
     specs: Sequence[AnyApp],
     runs: Path,
-    store: Store,
+    store: str,
     options: Serving,
     host: str,
     port: int,
@@ -35,7 +34,7 @@ def serve(
     Args:
         specs: Apps to serve.
         runs: Folder of runs and model versions.
-        store: Store with what must outlive the process.
+        store: URL of the store with what must outlive the process.
         options: Options of serving.
         host: Address to listen on.
         port: Port to listen on.
@@ -46,14 +45,19 @@ def serve(
         SteerError: The port is in use or may not be opened, others could get in without an account, or an app has not
             been trained yet.
     """
-    check_port(host, port)
-    check_public(host, auth=options.accounts)
+    check_start(specs, runs, store, options, host, port)
     set_up_logs(as_json=json_logs)
     with console.status("loading the trained policies"):
-        app = create_app(specs, runs, store, options)
+        app = create_app(specs, runs, open_store(store), options)
     console.print(f"Steer is ready: http://{'localhost' if host == '127.0.0.1' else host}:{port} (Ctrl+C stops it)")
     uvicorn.run(
-        app, host=host, port=port, log_config=None, server_header=False, timeout_graceful_shutdown=_GRACE, backlog=512
+        app,
+        host=host,
+        port=port,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=timeouts.GRACE_SECONDS,
+        backlog=512,
     )
 
 
@@ -76,9 +80,21 @@ def serve_replicas(
     """
     from core.platform.server.replicas import serve_replicas as start
 
+    check_start(specs, runs, store, options, host, port)
+    start(lambda: create_app(specs, runs, open_store(store), options), host, port, replicas)
+
+
+def check_start(specs: Sequence[AnyApp], runs: Path, store: str, options: Serving, host: str, port: int) -> None:
+    """Check what can be checked before anything is made: a server that does not start leaves nothing behind.
+
+    Raises:
+        SteerError: See `serve`.
+    """
     check_port(host, port)
     check_public(host, auth=options.accounts)
-    start(lambda: create_app(specs, runs, open_store(store), options), host, port, replicas)
+    check_trained(specs, runs, store)
+    if options.accounts and is_new(store):
+        raise SteerError(NOBODY)
 
 
 def check_port(host: str, port: int) -> None:

@@ -2,28 +2,38 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from alembic import command
-from alembic.config import Config
 from filelock import FileLock
-from sqlalchemy import Connection, Engine, create_engine, event, select
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DataError, DBAPIError, InterfaceError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DatabaseError,
+    DataError,
+    DBAPIError,
+    InterfaceError,
+    InternalError,
+    NoSuchModuleError,
+    OperationalError,
+)
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session, sessionmaker
 
-from core.platform.store.app_tables import migrations
+from core.platform import timeouts
 from core.platform.store.group_commit import GroupCommit
+from core.platform.store.migrate import upgrade
+from core.platform.store.outage import Outage
+from core.platform.timeouts import Patience
 from core.util.batching import Batcher
 from core.util.errors import SteerError, UnavailableError
 
 __all__ = ["Session", "Store", "open_store", "sqlite_url"]
 
-_MIGRATIONS = Path(__file__).parent / "migrations"
-_BUSY_SECONDS = 30
+_SAME_REVISION = text("UPDATE alembic_version SET version_num = version_num")
 
 Result = TypeVar("Result")
 Begin = Callable[[], AbstractContextManager[Session]]
@@ -35,15 +45,17 @@ class Store:
 
     Args:
         engine: Engine of a database that is up to date.
+        hurry: Callback that makes its connections impatient.
     """
 
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
+    def __init__(self, engine: Engine, hurry: Callable[[], None] = lambda: None) -> None:
+        self.engine, self._hurry = engine, hurry
+        self._outage = Outage(_shown(engine.url))
         self._writing = sessionmaker(engine, expire_on_commit=False)
         self._reading = sessionmaker(engine.execution_options(reads_only=True), expire_on_commit=False)
         # SQLite lets one write at a time, and those that wait look again ever more seldom: threads queue here instead.
         is_alone = engine.dialect.name == "sqlite"
-        self._turn: AbstractContextManager[object] = threading.Lock() if is_alone else nullcontext()
+        self._turn = threading.Lock() if is_alone else None
         self._on_disk = GroupCommit(_write_ahead_log(engine.url)) if is_alone else _already_on_disk
         self._reads: Batcher[Operation[Any], Any] = _batched(self.reading, "reads")
         self._writes: Batcher[Operation[Any], Any] = _batched(self.transaction, "writes")
@@ -56,14 +68,15 @@ class Store:
 
         Raises:
             SteerError: The database cannot hold a value.
-            UnavailableError: It does not answer.
+            UnavailableError: It does not answer, or takes no writes.
         """
-        with self._turn, self._begun(self._writing) as session:
+        with self._in_turn(), self._begun(self._writing, writes=True) as session:
             yield session
         try:
             self._on_disk()
         except OSError as error:
-            raise _unreachable(self.engine.url, error) from error
+            raise self._out(_reason(error), writes=True) from error
+        self._outage.ends(writes=True)
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -73,8 +86,9 @@ class Store:
             SteerError: The database cannot hold a value.
             UnavailableError: It does not answer.
         """
-        with self._begun(self._reading) as session:
+        with self._begun(self._reading, writes=False) as session:
             yield session
+        self._outage.ends(writes=False)
 
     async def write(self, operation: Operation[Result]) -> Result:
         """What `operation` returns for a session, its changes on disk.
@@ -94,25 +108,53 @@ class Store:
         return result
 
     @contextmanager
-    def _begun(self, sessions: sessionmaker[Session]) -> Iterator[Session]:
+    def _in_turn(self) -> Iterator[None]:
+        if self._turn is None:
+            yield
+            return
+        if not self._turn.acquire(timeout=timeouts.WRITER_SECONDS):
+            raise self._out(f"others have been writing to it for {timeouts.WRITER_SECONDS} seconds", writes=True)
+        try:
+            yield
+        finally:
+            self._turn.release()
+
+    @contextmanager
+    def _begun(self, sessions: sessionmaker[Session], *, writes: bool) -> Iterator[Session]:
         try:
             with sessions.begin() as session:
                 yield session
         except (DataError, UnicodeEncodeError) as error:  # a NUL, half of a surrogate pair
             raise SteerError(f"the store cannot keep that: {_reason(error)}") from error
+        except PoolTimeoutError as error:
+            reason = f"others have had all connections to it for {timeouts.POOL_SECONDS} seconds"
+            raise self._out(reason, writes=writes) from error
         except DBAPIError as error:
-            if isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated:
-                raise _unreachable(self.engine.url, error) from error
+            # A damaged file is a plain DatabaseError, a server that lets nobody write an InternalError.
+            is_out = (
+                isinstance(error, OperationalError | InterfaceError | InternalError) or type(error) is DatabaseError
+            )
+            if is_out or error.connection_invalidated:
+                raise self._out(_reason(error), writes=writes) from error
             raise
 
+    def _out(self, reason: str, *, writes: bool) -> UnavailableError:
+        self._outage.begins(reason, writes=writes)
+        said = "The store does not answer at the moment; please try again."
+        return UnavailableError(said, reason=_sentence(self.engine.url, reason))
+
     def ping(self) -> None:
-        """Ask the database for an answer.
+        """Let the database write something that changes nothing.
 
         Raises:
-            UnavailableError: There was none.
+            UnavailableError: It does not answer, or takes no writes.
         """
-        with self.reading() as session:
-            session.execute(select(1))
+        with self.transaction() as session:
+            session.execute(_SAME_REVISION)
+
+    def hurry(self) -> None:
+        """Wait no more than `LAST_WRITES_SECONDS` for anything from now on: the process is to end."""
+        self._hurry()
 
     @property
     def url(self) -> URL:
@@ -141,6 +183,17 @@ def sqlite_url(file: Path) -> str:
     return f"sqlite:///{file.resolve()}"
 
 
+def is_new(url: str) -> bool:
+    """Whether opening a store would create its file; of a server's database only the server knows.
+
+    Raises:
+        SteerError: The URL is malformed.
+    """
+    engine, _ = _engine(url)
+    file = engine.url.database
+    return engine.dialect.name == "sqlite" and file is not None and not Path(file).exists()
+
+
 def _write_ahead_log(url: URL) -> Path:
     return Path(f"{url.database}-wal")
 
@@ -149,40 +202,69 @@ def _already_on_disk() -> None:
     """PostgreSQL puts each commit on disk by itself, and shares the wait too."""
 
 
-def open_store(url: str) -> Store:
+def open_store(url: str, *, is_patient: bool = False) -> Store:
     """Open a store, create it if need be, and bring its tables up to date.
 
     Args:
         url: `sqlite:///FILE` or `postgresql://USER:PASSWORD@HOST/DATABASE`.
+        is_patient: Whether a statement may take as long as it takes, as in a command that somebody waits for. A server
+            has others to answer; see `core.platform.timeouts`.
 
     Raises:
-        SteerError: The URL is malformed.
+        SteerError: The URL is malformed, or the store is one of a newer Steer.
         UnavailableError: The database cannot be reached or opened.
     """
-    engine = _engine(url)
+    engine, patience = _engine(url)
     try:
         with _lock(engine.url):
-            _upgrade(engine)
+            upgrade(engine)
     except (DBAPIError, OSError) as error:
-        raise _unreachable(engine.url, error) from error
-    return Store(engine)
+        raise UnavailableError(_sentence(engine.url, _reason(error))) from error
+    except BaseException:
+        engine.dispose()
+        raise
+    if not is_patient:
+        engine.dispose()  # the connection that brought the tables up to date
+        patience.statement, patience.answer = timeouts.STATEMENT_SECONDS, timeouts.ANSWER_SECONDS
+    return Store(engine, patience.hurry)
 
 
-def _engine(url: str) -> Engine:
+def _engine(url: str) -> tuple[Engine, Patience]:
+    """An engine, and the patience of its connections, which is endless at first."""
+    patience = Patience()
     try:
         parsed = make_url(url)
         if parsed.get_backend_name() == "postgresql":
-            parsed = parsed.set(drivername="postgresql+psycopg")
-            return create_engine(parsed, pool_pre_ping=True, pool_size=10, max_overflow=20, hide_parameters=True)
+            return _postgresql(parsed, patience), patience
         if parsed.get_backend_name() != "sqlite":
             raise SteerError(f"the store speaks sqlite and postgresql, not {parsed.get_backend_name()}")
-        engine = create_engine(parsed, connect_args={"timeout": _BUSY_SECONDS}, hide_parameters=True)
+        return _sqlite(parsed), patience
     except ArgumentError as error:
         raise SteerError(
             f"{url!r} is no store; write sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE"
         ) from error
     except (ModuleNotFoundError, NoSuchModuleError) as error:
         raise SteerError("PostgreSQL needs an extra: pip install 'steer[postgres]'") from error
+
+
+def _postgresql(url: URL, patience: Patience) -> Engine:
+    from core.platform.store.postgres import hold_to  # an extra
+
+    engine = create_engine(
+        url.set(drivername="postgresql+psycopg"),
+        connect_args={"connect_timeout": timeouts.CONNECT_SECONDS},
+        pool_pre_ping=True,
+        pool_size=10,
+        max_overflow=20,
+        pool_timeout=timeouts.POOL_SECONDS,
+        hide_parameters=True,
+    )
+    hold_to(engine, patience)
+    return engine
+
+
+def _sqlite(url: URL) -> Engine:
+    engine = create_engine(url, connect_args={"timeout": timeouts.WRITER_SECONDS}, hide_parameters=True)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
@@ -202,7 +284,12 @@ def _prepare_sqlite(connection: Any, record: Any) -> None:
     del record
     connection.isolation_level = None
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", f"busy_timeout={_BUSY_SECONDS * 1000}"):
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=NORMAL",
+        "foreign_keys=ON",
+        f"busy_timeout={timeouts.WRITER_SECONDS * 1000}",
+    ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
@@ -215,22 +302,16 @@ def _lock(url: URL) -> Iterator[None]:
         return
     file = Path(str(url.database))
     file.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{file}.lock", timeout=_BUSY_SECONDS * 2):
+    with FileLock(f"{file}.lock", timeout=timeouts.MIGRATION_SECONDS):
         yield
 
 
-def _upgrade(engine: Engine) -> None:
-    with engine.begin() as connection:
-        for version_table, folder in migrations().items():
-            config = Config(attributes={"connection": connection, "version_table": version_table})
-            config.set_main_option("script_location", str(_MIGRATIONS))
-            config.set_main_option("version_locations", str(folder))
-            config.set_main_option("path_separator", "newline")
-            command.upgrade(config, "head")
+def _sentence(url: URL, reason: str) -> str:
+    return f"the store {_shown(url)} does not answer: {reason}"
 
 
-def _unreachable(url: URL, error: Exception) -> UnavailableError:
-    return UnavailableError(f"the store {url.render_as_string(hide_password=True)} does not answer: {_reason(error)}")
+def _shown(url: URL) -> str:
+    return url.render_as_string(hide_password=True)
 
 
 def _reason(error: Exception) -> str:

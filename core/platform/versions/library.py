@@ -68,12 +68,13 @@ class Library:
         Raises:
             SteerError: The app has neither versions nor a trained run.
         """
+        run = Run(runs / task_class.name)
+        if (serving := self._serving(task_class.name)) is not None:
+            return serving
+        check_trained_run(task_class.name, run)  # before there is a folder
         with self.staging() as staged:  # one at a time: two servers that start together must not both adopt
-            with self.store.reading() as session:
-                serving = versions.current(session, task_class.name)
-            if serving is not None:
+            if (serving := self._serving(task_class.name)) is not None:
                 return serving
-            run = Run(runs / task_class.name)
             task = open_task(task_class, run)
             metrics = _measured(task, run)
             _fill(staged, task, run, metrics)
@@ -171,12 +172,26 @@ class Library:
                 versions.promote(session, version, first_by, "the first version")
         return version
 
+    def _serving(self, app: str) -> ModelVersion | None:
+        with self.store.reading() as session:
+            return versions.current(session, app)
+
     def _free_place(self, app: str, number: int) -> Path:
         """The first folder from a number on that does not exist: one without a row may belong to another store."""
         (self.folder / app).mkdir(exist_ok=True)
         while (place := self.folder / app / f"v{number:04d}").exists():
             number += 1
         return place
+
+
+def check_trained_run(app: str, run: Run) -> None:
+    """Check that a run ended with a trained policy.
+
+    Raises:
+        SteerError: It did not.
+    """
+    if not run.model("rl").is_dir():
+        raise SteerError(f"{run.folder} holds no trained policy; run `steer train {app}` first")
 
 
 def _measured(task: Task, run: Run) -> Metrics:
@@ -187,8 +202,7 @@ def _measured(task: Task, run: Run) -> Metrics:
 
 def _fill(staged: Path, task: Task, run: Run, metrics: Metrics) -> None:
     """Copy what a version needs of a run, in the layout of a run."""
-    if not run.model("rl").is_dir():
-        raise SteerError(f"{run.folder} holds no trained policy; run `steer train {task.name}` first")
+    check_trained_run(task.name, run)
     wanted = [*REQUIRED, *READABLE]
     wanted += [path.relative_to(run.folder).as_posix() for path in run.model("rl").rglob("*") if path.is_file()]
     for name in filter(belongs, dict.fromkeys(wanted)):

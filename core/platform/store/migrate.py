@@ -1,0 +1,54 @@
+"""Bringing the tables of a store up to date, those of the platform and of each installed app."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine
+
+from core.platform.store.app_tables import migrations
+from core.util.errors import SteerError
+
+_ENVIRONMENT = Path(__file__).parent / "migrations"
+
+
+def upgrade(engine: Engine) -> None:
+    """Take every history of migrations to its newest revision, all of them or none.
+
+    Raises:
+        SteerError: A newer Steer has been here.
+    """
+    with engine.begin() as connection:
+        for version_table, folder in migrations().items():
+            config = alembic_config(connection, version_table, folder)
+            _check_known(connection, config)
+            command.upgrade(config, "head")
+
+
+def alembic_config(connection: Connection, version_table: str, folder: Path) -> Config:
+    """Alembic's configuration for one history of migrations.
+
+    Args:
+        connection: Connection in a transaction.
+        version_table: Name of the table that says which revision the database has.
+        folder: Folder of the migrations.
+    """
+    config = Config(attributes={"connection": connection, "version_table": version_table})
+    config.set_main_option("script_location", str(_ENVIRONMENT))
+    config.set_main_option("version_locations", str(folder))
+    config.set_main_option("path_separator", "newline")
+    return config
+
+
+def _check_known(connection: Connection, config: Config) -> None:
+    options = {"version_table": config.attributes["version_table"]}
+    found = MigrationContext.configure(connection, opts=options).get_current_heads()
+    known = [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
+    if unknown := set(found) - set(known):
+        raise SteerError(
+            f"the store {connection.engine.url.render_as_string(hide_password=True)} is of a newer version of Steer: "
+            f"its tables are of revision {', '.join(sorted(unknown))}, and this version knows those up to {known[0]}. "
+            "Run the newer version, or restore the backup that this one made, into an empty store"
+        )
