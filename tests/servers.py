@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import mkdtemp
 from urllib.error import URLError
@@ -28,6 +28,13 @@ def free_port() -> int:
 @contextmanager
 def steer_server(runs: Path, log: Path, *options: str) -> Iterator[str]:
     """A running `steer serve`; its address."""
+    with steer_process(runs, log, *options) as (address, _):
+        yield address
+
+
+@contextmanager
+def steer_process(runs: Path, log: Path, *options: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """A running `steer serve`; its address and its process."""
     port = free_port()
     command = [sys.executable, "-m", "core", "serve", "--runs", str(runs), "--port", str(port), *options]
     address = f"http://127.0.0.1:{port}"
@@ -43,10 +50,32 @@ def steer_server(runs: Path, log: Path, *options: str) -> Iterator[str]:
                 time.sleep(0.5)
         else:
             raise AssertionError("the server did not answer: " + log.read_text())
-        yield address
+        yield address, process
     finally:
         process.terminate()
         process.wait(timeout=60)
+
+
+@contextmanager
+def small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
+    """A real file system of a few megabytes at a folder, which fills up; skips where nobody may mount one."""
+    folder.mkdir(exist_ok=True)
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "steer-test", str(folder)]
+    if os.getuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode != 0:
+        pytest.skip("a small file system takes the right to mount one")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def fill(folder: Path) -> Path:
+    """Leave no byte free on a file system; the file that takes them."""
+    filler = folder / "filler"
+    with filler.open("wb", buffering=0) as stream, suppress(OSError):
+        while True:
+            stream.write(bytes(4096))
+    return filler
 
 
 class Server:
@@ -109,11 +138,29 @@ class Server:
         self.process.kill()
         self.process.wait()
 
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Stopped, as a machine is that swaps: connections stay open, and nobody answers."""
+        assert self.process is not None
+        stopped = [self.process.pid, *_children(self.process.pid)]
+        for pid in stopped:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in stopped:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
+
     def remove(self) -> None:
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(self.stop)
             self.process.wait(timeout=30)
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 class Postgres(Server):
