@@ -12,7 +12,7 @@ from apps.finance_monitor.redis_feed import RedisFeed
 from apps.finance_monitor.service import MonitorService
 from core.platform.queues.connection import is_address
 from core.platform.queues.stream import Entry
-from core.util.errors import SteerError
+from core.util.errors import SteerError, UnavailableError
 
 FEED_VARIABLE = "STEER_FINANCE_FEED"
 _PAUSE, _LONGEST_PAUSE = 0.5, 60.0
@@ -29,7 +29,7 @@ def follow(service: MonitorService, stop: Event) -> None:
     log = structlog.get_logger().bind(feed=Path(source).name)
     feed: Feed | None = None
     waiting: list[Item] = []
-    pause = 0.0
+    pause, told = 0.0, ""
     while not stop.wait(pause):
         try:
             feed = feed or (RedisFeed(source) if is_address(source) else FeedFile(Path(source)))
@@ -38,13 +38,29 @@ def follow(service: MonitorService, stop: Event) -> None:
                 for reason in feed.rejected:
                     log.warning("left out of the feed", reason=reason)
             if waiting:
-                service.push(waiting)
+                for item, reason in _unkept(service, waiting):
+                    log.warning("left out of the feed", reason=f"{item.key}: {reason}")
                 waiting = []
-            pause = _PAUSE
+            pause, told = _PAUSE, ""
         except Exception as error:  # the thread must outlive whatever a feed, a model or the store can raise
             pause = min(max(2 * pause, _PAUSE), _LONGEST_PAUSE)
             unexpected = None if isinstance(error, SteerError) else error  # a SteerError says all in its message
-            log.error("the feed waits", reason=str(error), again_in=pause, exc_info=unexpected)
+            if str(error) != told:  # once, however often it returns
+                told = str(error)
+                log.error("the feed waits", reason=told, again_in=pause, exc_info=unexpected)
+
+
+def _unkept(service: MonitorService, items: Sequence[Item]) -> list[tuple[Item, str]]:
+    """Push news; those that the store cannot keep, and why, which cost the others nothing."""
+    try:
+        service.push(items)
+    except UnavailableError:
+        raise
+    except SteerError as error:
+        if len(items) == 1:
+            return [(items[0], str(error))]
+        return [wrong for item in items for wrong in _unkept(service, [item])]
+    return []
 
 
 def take(service: MonitorService, entries: Sequence[Entry]) -> list[tuple[Entry, str]]:

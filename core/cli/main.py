@@ -145,7 +145,8 @@ def serve(
     options = Serving(accounts=auth, explore=explore, pages=pages, limits=Limits(requests=rate))
     folder, apps = (runs or runs_dir()).resolve(), find_apps(names or [])
     if replicas > 1:
-        serve_replicas(apps, folder, store_url(store, folder), options, host, port, replicas)
+        url = store_url(store, folder)
+        serve_replicas(apps, folder, url, options, host, port, replicas, json_logs=json_logs)
     else:
         start(apps, folder, store_url(store, folder), options, host, port, console, json_logs=json_logs)
 

@@ -1,8 +1,10 @@
 """Options that several commands share."""
 
 import os
+import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import typer
 from rich.console import Console
@@ -12,6 +14,7 @@ from core.util.errors import SteerError
 from core.util.paths import runs_dir
 
 console = Console()
+Answer = TypeVar("Answer")
 
 RunsDir = Annotated[Path | None, typer.Option("--runs", help="Folder of runs [default: $STEER_RUNS_DIR or ./runs].")]
 StoreUrl = Annotated[
@@ -33,6 +36,25 @@ def open_store_from_options(url: str | None, runs: Path | None) -> Store:
         SteerError: It cannot be opened.
     """
     return open_store(store_url(url, runs), is_patient=True)
+
+
+def asked(question: Callable[[], Answer], otherwise: str) -> Answer:
+    """What whoever sits at the terminal answers.
+
+    Args:
+        question: Function that asks, by `typer.confirm` or `typer.prompt`.
+        otherwise: What to do where nobody sits there, as a sentence goes on.
+
+    Raises:
+        SteerError: Nobody does.
+    """
+    try:
+        if sys.stdin is not None:
+            return question()
+    except typer.Abort:
+        if sys.stdin.isatty():  # Ctrl+C
+            raise
+    raise SteerError(f"nobody is here to answer; {otherwise}")
 
 
 def store_url(url: str | None, runs: Path | None) -> str:

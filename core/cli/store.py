@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from core.cli.options import RunsDir, StoreUrl, console, open_store_from_options
+from core.cli.options import RunsDir, StoreUrl, asked, console, open_store_from_options
 from core.platform.store import summary
 from core.platform.store.backup import OnProgress
 from core.platform.store.backup import backup as back_up
@@ -69,8 +69,9 @@ def show(store: StoreUrl = None, runs: RunsDir = None) -> None:
 def _confirm(store: Store) -> None:
     with store.reading() as session:
         held = sum(summary.row_counts(session).values())
-    if held:
-        typer.confirm(f"Remove the {held} rows that {_url(store)} holds?", abort=True)
+    question = f"Remove the {held} rows that {_url(store)} holds?"
+    if held and not asked(lambda: typer.confirm(question), "remove them without being asked by --yes"):
+        raise typer.Abort
 
 
 def _url(store: Store) -> str:

@@ -6,7 +6,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from core.cli.options import RunsDir, StoreUrl, console, open_store_from_options
+from core.cli.options import RunsDir, StoreUrl, asked, console, open_store_from_options
 from core.platform.store import accounts
 from core.platform.store.accounts import Role
 
@@ -119,4 +119,7 @@ def revoke(
 def _password(file: typer.FileText | None) -> str:
     if file is not None:
         return file.readline().rstrip("\r\n")
-    return str(typer.prompt("Password", hide_input=True, confirmation_prompt=True))
+    return asked(
+        lambda: str(typer.prompt("Password", hide_input=True, confirmation_prompt=True)),
+        "give the password with --password-file FILE, or - for standard input",
+    )

@@ -196,3 +196,37 @@ def test_a_wrong_address_and_an_endless_message_get_advice(stream):
         stream.publish("k", {"text": "x" * MAX_PAYLOAD_BYTES})
     with pytest.raises(SteerError, match="no JSON"):
         stream.publish("k", {"share": float("nan")})
+
+
+def test_a_consumer_goes_on_after_the_server_has_come_back_without_its_data(stream):
+    consumer = Consumer(stream, "group", "a")
+    stream.publish("1", {"number": 1})
+    assert len(consumer.take(9, NOW)) == 1
+    stream.redis.flushall()
+    assert consumer.take(9, NOW) == []
+    stream.publish("2", {"number": 2})
+    assert [entry.payload["number"] for entry in consumer.take(9, NOW)] == [2]
+
+
+def test_a_server_that_takes_no_writes_may_take_them_in_a_moment(stream):
+    consumer = Consumer(stream, "group", "a")
+    stream.publish("1", {"number": 1})
+    (entry,) = consumer.take(9, NOW)
+    for setting, value in (("maxmemory", "1"), ("min-replicas-to-write", "1")):
+        stream.redis.config_set(setting, value)
+        try:
+            with pytest.raises(UnavailableError, match="takes no writes at the moment"):
+                stream.publish("2", {"number": 2})
+            with pytest.raises(UnavailableError, match="takes no writes at the moment"):
+                consumer.give_up(entry, "wrong")
+        finally:
+            stream.redis.config_set(setting, "0")
+    assert stream.publish("2", {"number": 2})
+
+
+def test_a_reason_that_quotes_what_is_wrong_is_kept(stream):
+    consumer = Consumer(stream, "group", "a")
+    stream.publish("1", {"number": 1})
+    (entry,) = consumer.take(9, NOW)
+    consumer.give_up(entry, "no such name: half a pair \ud800 and a NUL \0")
+    assert stream.dead()[0]["reason"] == "no such name: half a pair ? and a NUL \0"

@@ -180,6 +180,19 @@ def test_an_engine_that_does_not_open_says_why():
         EngineProcess("small", open_and_die, Run(Path("somewhere")))
 
 
+def test_a_server_that_ends_without_closing_it_ends():
+    code = """
+from pathlib import Path
+from core.platform.inference.engine_process import EngineProcess
+from core.training.run import Run
+from tests.serving.test_engine_process import Small
+process = EngineProcess("small", Small, Run(Path("somewhere")))
+raise SystemExit(3)
+"""
+    root = Path(__file__).parents[2]
+    assert subprocess.run([sys.executable, "-c", code], cwd=root, check=False, timeout=120).returncode == 3
+
+
 def test_it_does_not_outlive_a_server_that_is_killed(tmp_path):
     code = """
 import sys, time

@@ -72,6 +72,16 @@ def test_replacing_is_asked_for_twice(tmp_path):
     assert rows_of("news", steer("show", *runs)) == 0
 
 
+def test_a_script_that_nobody_answers_is_told_of_the_option(tmp_path):
+    runs, file = ("--runs", str(tmp_path)), str(tmp_path / "b.zip")
+    steer("backup", file, *runs)
+    add_news(f"sqlite:///{tmp_path / 'steer.db'}", 2)
+    done = steer("restore", file, "--replace", *runs)
+    assert done.returncode == 2
+    assert "nobody is here to answer; remove them without being asked by --yes" in done.stderr
+    assert rows_of("news", steer("show", *runs)) == 2
+
+
 def test_a_backup_that_cannot_be_written_says_so(tmp_path):
     (tmp_path / "file").write_text("")
     done = steer("backup", str(tmp_path / "file" / "b.zip"), "--runs", str(tmp_path))

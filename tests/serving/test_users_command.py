@@ -29,6 +29,12 @@ def steer(tmp_path):
     return run
 
 
+def test_a_script_that_gives_no_password_is_told_of_the_option(steer):
+    done = steer("add", "ann", "--role", "viewer")
+    assert done.returncode == 2
+    assert "give the password with --password-file FILE, or - for standard input" in done.stderr
+
+
 @pytest.fixture
 def store(tmp_path):
     store = open_store(f"sqlite:///{tmp_path / 'steer.db'}")

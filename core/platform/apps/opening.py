@@ -7,6 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from core.platform.apps.spec import AnyApp, Model
 from core.platform.inference.engine import Engine
 from core.platform.inference.engine_process import EngineProcess
@@ -15,6 +17,7 @@ from core.platform.versions.library import VERSIONS, Library, check_trained_run
 from core.platform.versions.live import LiveModel
 from core.rl.explore import Explorer
 from core.training.run import Run
+from core.util.errors import SteerError, UnavailableError
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,55 @@ class OpenApp:
         """Answer what was taken, and release the engine."""
         self.live.close()
         _close_engine(self.live.current[0])
+
+
+@dataclass(frozen=True)
+class ClosedApp:
+    """An app whose version does not open; the others serve.
+
+    Attributes:
+        spec: Specification of the app.
+        reason: Why it does not.
+    """
+
+    spec: AnyApp
+    reason: str
+
+    @property
+    def service(self) -> Any:
+        """Stands in for the app's service: whatever is asked of it is unavailable."""
+        return _OutOfOrder(self)
+
+
+class _OutOfOrder:
+    def __init__(self, app: ClosedApp) -> None:
+        self._app = app
+
+    def __getattr__(self, name: str) -> Any:
+        raise UnavailableError(
+            "This app is out of order; whoever runs the server finds the reason in its log.",
+            reason=f"{self._app.spec.name} is out of order: {self._app.reason}",
+        )
+
+
+def open_or_close(
+    spec: AnyApp, runs: Path, store: Store, explorer: Explorer, *, adopted_by: str
+) -> OpenApp | ClosedApp:
+    """`open_app`; closed where there is a version and it does not open, being damaged, say.
+
+    Raises:
+        SteerError: There are neither versions nor a trained run.
+        UnavailableError: The store does not answer.
+    """
+    Library(store, runs / VERSIONS).adopt(spec.task, runs, adopted_by)
+    try:
+        return open_app(spec, runs, store, explorer, adopted_by=adopted_by)
+    except UnavailableError:
+        raise
+    except Exception as error:  # whatever a model can raise
+        unexpected = None if isinstance(error, SteerError) else error
+        structlog.get_logger().error("app out of order", app=spec.name, reason=str(error), exc_info=unexpected)
+        return ClosedApp(spec, str(error))
 
 
 def open_app(

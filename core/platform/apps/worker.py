@@ -72,11 +72,35 @@ def _take_some(
 ) -> None:
     try:
         entries = consumer.take(_BATCH_SIZE)
-        refused = take(entries) if entries else []
-        for entry, reason in refused:
-            consumer.give_up(entry, reason)
-        wrong = {entry.id for entry, _ in refused}
-        consumer.done([entry for entry in entries if entry.id not in wrong])
+        failed = _failed(take, entries)
+        consumer.done([entry for entry in entries if entry.id not in failed])
+        for entry in entries:
+            reason, is_certain = failed.get(entry.id, ("", False))
+            if is_certain or (reason and entry.attempts >= consumer.attempts):
+                consumer.give_up(entry, reason)
     except UnavailableError as error:  # the queue or the store: nothing is lost, others may get the entries meanwhile
         structlog.get_logger().warning("waiting", reason=error.reason)
         stop.wait(_PAUSE_SECONDS)
+
+
+def _failed(
+    take: Callable[[Sequence[Entry]], list[tuple[Entry, str]]], entries: Sequence[Entry]
+) -> dict[str, tuple[str, bool]]:
+    """Process entries, each by itself where they fail together: what is wrong with one costs the others nothing.
+
+    Returns:
+        By the id of an entry: why it failed, and whether it always will. One that met an unexpected error stays with
+        the group, which hands it out again in a while.
+    """
+    if not entries:
+        return {}
+    try:
+        return {entry.id: (reason, True) for entry, reason in take(entries)}
+    except UnavailableError:
+        raise
+    except Exception as error:  # whatever an app, a model or the store can raise
+        if len(entries) > 1:
+            return {key: reason for entry in entries for key, reason in _failed(take, [entry]).items()}
+        is_known = isinstance(error, SteerError)
+        structlog.get_logger().error("entry failed", id=entries[0].id, exc_info=None if is_known else error)
+        return {entries[0].id: (str(error) or type(error).__name__, is_known)}

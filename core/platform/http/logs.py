@@ -3,18 +3,19 @@
 import logging
 import re
 import sys
-from typing import Any
+from typing import Any, TextIO
 
 import structlog
 
 _SECRET = re.compile(r"(steer_)[\w-]{20,}|(://[^/\s:@]*:)[^@/\s]+(?=@)|((?:Bearer|password=)\s*)\S+", re.IGNORECASE)
 
 
-def set_up_logs(*, as_json: bool) -> None:
-    """Send every log line to standard error, those of libraries too.
+def set_up_logs(*, as_json: bool, stream: TextIO | None = None) -> None:
+    """Write every log line, those of libraries too.
 
     Args:
         as_json: Whether the lines are JSON for machines; otherwise they are text for people.
+        stream: Stream to write to; standard error by default.
     """
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
@@ -33,7 +34,7 @@ def set_up_logs(*, as_json: bool) -> None:
         foreign_pre_chain=shared,
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, last],
     )
-    handler = logging.StreamHandler()
+    handler = logging.StreamHandler(stream)
     handler.setFormatter(formatter)
     handler.setLevel(logging.INFO)
     root = logging.getLogger()

@@ -5,6 +5,7 @@ clients let it go on, and they wait for it: half of the processors' time is lost
 API server for the same reason.
 """
 
+import atexit
 import multiprocessing
 import signal
 import threading
@@ -14,6 +15,7 @@ from contextlib import suppress
 from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any
+from weakref import WeakSet
 
 import structlog
 import torch
@@ -84,6 +86,7 @@ class EngineProcess:
             target=_serve, args=(child_end, self._open_engine, self._run), name=f"engine of {self._name}", daemon=True
         )
         self._process.start()
+        _STARTED.add(self)
         child_end.close()
         ENGINE_STARTS.labels(self._name).inc()
         try:
@@ -102,6 +105,16 @@ class EngineProcess:
         if not is_result:
             raise content
         return content
+
+
+_STARTED: WeakSet[EngineProcess] = WeakSet()
+
+
+@atexit.register
+def _close_all() -> None:
+    """End what nobody closed, as where a server does not start: multiprocessing would wait for it for ever."""
+    for process in list(_STARTED):
+        process.close()
 
 
 def threads_beside_clients() -> int:

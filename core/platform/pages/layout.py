@@ -10,7 +10,7 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 import gradio as gr
 from fastapi import FastAPI
 
-from core.platform.apps.opening import OpenApp
+from core.platform.apps.opening import ClosedApp, OpenApp
 from core.platform.apps.spec import Page
 from core.platform.apps.texts import LANGUAGES, Texts
 
@@ -23,6 +23,10 @@ TEXTS = Texts(
             "经强化学习微调的预训练模型，投入实用",
         ),
         "open": ("Open", "打开"),
+        "out_of_order": (
+            "This app is out of order. Whoever runs the server finds the reason in its log.",
+            "此应用暂时无法使用。服务器管理员可在日志中查看原因。",
+        ),
         "log_out": ("Log out", "退出登录"),
     },
 )
@@ -54,16 +58,17 @@ footer { display: none !important; }
 _LOG_OUT = "() => fetch('/logout', {method: 'POST'}).then(() => location.assign('/login'))"
 
 
-def mount_pages(app: FastAPI, apps: Sequence[OpenApp], *, accounts: bool) -> FastAPI:
+def mount_pages(app: FastAPI, apps: Sequence[OpenApp], closed: Sequence[ClosedApp] = (), *, accounts: bool) -> FastAPI:
     """The application with a start page, a page for each app, and the tools for language models.
 
     Args:
         app: Application with the API.
         apps: Apps in the order of the navigation.
+        closed: Apps that are out of order.
         accounts: Whether visitors have logged in.
     """
     pages = {opened.spec.name: opened.spec.page() for opened in apps}
-    blocks = _blocks(apps, pages, accounts=accounts)
+    blocks = _blocks(apps, closed, pages, accounts=accounts)
     # Gradio looks where a file that a browser names lies only after `launch`, which mounting leaves out. Without this,
     # whoever sends "a file" in the place of a text has any file of the server copied to where pages load theirs from.
     blocks.has_launched = True
@@ -72,7 +77,9 @@ def mount_pages(app: FastAPI, apps: Sequence[OpenApp], *, accounts: bool) -> Fas
         return gr.mount_gradio_app(app, blocks, path="", **_options(apps, list(pages.values())))
 
 
-def _blocks(apps: Sequence[OpenApp], pages: Mapping[str, Page[Any]], *, accounts: bool) -> gr.Blocks:
+def _blocks(
+    apps: Sequence[OpenApp], closed: Sequence[ClosedApp], pages: Mapping[str, Page[Any]], *, accounts: bool
+) -> gr.Blocks:
     with gr.Blocks(title="Steer", analytics_enabled=False) as blocks:
         _navigation(apps, "", accounts=accounts)
         with gr.Column(elem_classes="steer-hero"):
@@ -91,6 +98,10 @@ def _blocks(apps: Sequence[OpenApp], pages: Mapping[str, Page[Any]], *, accounts
         with blocks.route(app.spec.texts.texts["title"][0], app.spec.path):
             _navigation(apps, app.spec.path, accounts=accounts)
             pages[app.spec.name].build(app.service)
+    for each in closed:
+        with blocks.route(each.spec.texts.texts["title"][0], each.spec.path):
+            _navigation(apps, each.spec.path, accounts=accounts)
+            gr.Markdown(TEXTS.label("out_of_order"))
     blocks.queue(default_concurrency_limit=8, max_size=256)
     return blocks
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from redis import Redis
 
 _SCHEMES = ("redis", "rediss")
+# What a server says that is full, cannot write to its disk, or has just become a replica.
+_NOT_NOW = re.compile(r"(OOM|MISCONF|READONLY|NOREPLICAS|CLUSTERDOWN|MASTERDOWN|TRYAGAIN)")
 # Waits of 0.1, 0.2, 0.4, 0.8 and then 1 second, each shortened at random so that clients do not return all at once.
 _FIRST_WAIT, _LONGEST_WAIT, _TRIES = 0.1, 1.0, 9
 
@@ -84,7 +87,15 @@ def answered_by(url: str) -> Iterator[None]:
         UnavailableError: It does not answer.
         SteerError: It refuses.
     """
-    from redis.exceptions import AuthenticationError, ConnectionError, RedisError, TimeoutError
+    from redis.exceptions import (
+        AuthenticationError,
+        ConnectionError,
+        ExecAbortError,
+        OutOfMemoryError,
+        ReadOnlyError,
+        RedisError,
+        TimeoutError,
+    )
 
     try:
         yield
@@ -95,4 +106,8 @@ def answered_by(url: str) -> Iterator[None]:
             f"Redis at {without_password(url)} does not answer ({error}); start it, or correct the address"
         ) from error
     except RedisError as error:
+        if isinstance(error, ReadOnlyError | OutOfMemoryError | ExecAbortError) or _NOT_NOW.search(str(error)):
+            raise UnavailableError(
+                f"Redis at {without_password(url)} takes no writes at the moment ({error})"
+            ) from error
         raise SteerError(f"Redis at {without_password(url)} refuses: {error}") from error

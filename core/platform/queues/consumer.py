@@ -49,8 +49,7 @@ class Consumer:
         """
         deadline = time.monotonic() + wait.total_seconds()
         while True:
-            with answered_by(self.stream.url):
-                entries = self._abandoned(limit) or self._new(limit, deadline - time.monotonic())
+            entries = self._waiting(limit, deadline - time.monotonic())
             usable = [entry for entry in entries if self._is_usable(entry)]
             if usable or time.monotonic() >= deadline:
                 return [entry for entry in usable if isinstance(entry, Entry)]
@@ -76,7 +75,12 @@ class Consumer:
             rows: Any = redis.xrange(key, entry.id, entry.id)
             fields = rows[0][1] if rows else {}
             both = redis.pipeline(transaction=True)  # never in neither place
-            letter: Any = {**fields, b"id": entry.id, b"group": self.group, b"reason": reason[:1000]}
+            letter: Any = {
+                **fields,
+                b"id": entry.id,
+                b"group": self.group,
+                b"reason": reason[:1000].encode(errors="replace"),
+            }
             both.xadd(self.stream.dead_key, letter, maxlen=_DEAD_LETTERS, approximate=True)
             both.xack(key, self.group, entry.id)
             both.execute()
@@ -90,6 +94,18 @@ class Consumer:
             except ResponseError as error:
                 if not str(error).startswith("BUSYGROUP"):  # otherwise another member was first
                     raise
+
+    def _waiting(self, limit: int, wait: float) -> list[Entry | Malformed]:
+        from redis.exceptions import ResponseError
+
+        with answered_by(self.stream.url):
+            try:
+                return self._abandoned(limit) or self._new(limit, wait)
+            except ResponseError as error:
+                if not str(error).startswith("NOGROUP"):
+                    raise
+        self._join()  # the server came back without what it held, or somebody removed the stream
+        return []
 
     def _abandoned(self, limit: int) -> list[Entry | Malformed]:
         redis, key = self.stream.redis, self.stream.key

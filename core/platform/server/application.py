@@ -13,7 +13,7 @@ from fastapi import FastAPI, Security
 from fastapi.security import HTTPBearer
 from starlette.concurrency import run_in_threadpool
 
-from core.platform.apps.opening import OpenApp, open_app
+from core.platform.apps.opening import ClosedApp, OpenApp, open_or_close
 from core.platform.apps.spec import AnyApp
 from core.platform.auth.access import Accounts, NoAuth
 from core.platform.auth.login import login_routes
@@ -67,10 +67,16 @@ def create_app(specs: Sequence[AnyApp], runs: Path, store: Store, options: Servi
         undo.callback(store.close)
         if options.accounts:
             _check_admin(store)
-        apps = []
+        apps, closed = list[OpenApp](), list[ClosedApp]()
         for spec in specs:
-            apps.append(open_app(spec, runs, store, explorer, adopted_by="steer serve"))
-            undo.callback(apps[-1].close)
+            opened = open_or_close(spec, runs, store, explorer, adopted_by="steer serve")
+            if isinstance(opened, OpenApp):
+                apps.append(opened)
+                undo.callback(opened.close)
+            else:
+                closed.append(opened)
+        if not apps:
+            raise SteerError(closed[0].reason)
         authenticator = Accounts(store, load_secret(runs)) if options.accounts else NoAuth()
         app = FastAPI(
             title="Steer",
@@ -83,21 +89,28 @@ def create_app(specs: Sequence[AnyApp], runs: Path, store: Store, options: Servi
         answer_with_problems(app)
         if isinstance(authenticator, Accounts):
             app.include_router(login_routes(authenticator))
-        app.include_router(health_routes(store, lambda: {opened.spec.name: opened.live.current[1] for opened in apps}))
+        names = [each.spec.name for each in closed]
+        serving = partial(_serving_versions, apps)
+        app.include_router(health_routes(store, serving, out_of_order=names))
         # One by one: FastAPI looks through all routes of a router again at each router that it is in.
-        for opened in apps:
-            routes = opened.spec.api(opened.service)
+        every: list[OpenApp | ClosedApp] = [*apps, *closed]
+        for each in every:
+            routes = each.spec.api(each.service)
             app.include_router(routes, prefix="/v1", responses=RESPONSES, dependencies=[_key()])
         if options.pages:
             from core.platform.pages.layout import mount_pages
 
-            app = mount_pages(app, apps, accounts=options.accounts)
+            app = mount_pages(app, apps, closed, accounts=options.accounts)
         # The last one added is the outermost.
         app.add_middleware(AuthMiddleware, authenticator=authenticator)
         app.add_middleware(LimitsMiddleware, limits=options.limits)
         app.add_middleware(RequestLogMiddleware)
         undo.pop_all()
     return app
+
+
+def _serving_versions(apps: Sequence[OpenApp]) -> dict[str, str]:
+    return {opened.spec.name: opened.live.current[1] for opened in apps}
 
 
 def _check_admin(store: Store) -> None:

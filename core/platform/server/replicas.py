@@ -14,7 +14,9 @@ from starlette.types import ASGIApp
 
 from core.platform import timeouts
 from core.platform.http import retry_middleware
+from core.platform.http.logs import set_up_logs
 from core.platform.scale.cluster import ray_cluster
+from core.platform.server.replica_logs import gathered_logs, take_over_rays_lines
 from core.util.errors import SteerError
 
 _NAME = "steer"
@@ -24,7 +26,9 @@ _CHECK_PERIOD_SECONDS = 5
 _CHECK_SECONDS = 10
 
 
-def serve_replicas(make_app: Callable[[], FastAPI], host: str, port: int, replicas: int) -> None:
+def serve_replicas(
+    make_app: Callable[[], FastAPI], host: str, port: int, replicas: int, *, json_logs: bool = False
+) -> None:
     """Answer requests until the process is interrupted or told to terminate; then finish those that have begun.
 
     Args:
@@ -32,12 +36,13 @@ def serve_replicas(make_app: Callable[[], FastAPI], host: str, port: int, replic
         host: Address to listen on.
         port: Port to listen on, on every machine that has a replica.
         replicas: Number of processes that answer.
+        json_logs: Whether log lines are for machines.
 
     Raises:
         SteerError: The extra `ray` is not installed, or the application cannot be made.
     """
     stop = threading.Event()
-    with running_replicas(make_app, host, port, replicas):
+    with running_replicas(make_app, host, port, replicas, json_logs=json_logs):
         for number in (signal.SIGINT, signal.SIGTERM):  # only now: Ray sets a handler of its own when it starts
             signal.signal(number, lambda *_: stop.set())
         Console().print(f"Steer is ready: {replicas} replicas on http://{host}:{port} (Ctrl+C stops them)")
@@ -45,14 +50,17 @@ def serve_replicas(make_app: Callable[[], FastAPI], host: str, port: int, replic
 
 
 @contextmanager
-def running_replicas(make_app: Callable[[], FastAPI], host: str, port: int, replicas: int) -> Iterator[None]:
+def running_replicas(
+    make_app: Callable[[], FastAPI], host: str, port: int, replicas: int, *, json_logs: bool = False
+) -> Iterator[None]:
     """Replicas that answer within the block; see `serve_replicas`.
 
     A replica that dies, or does not answer `/health`, is replaced. Each has an equal share of the processors.
     """
     callback = f"{retry_middleware.__name__}.{retry_middleware.middlewares.__name__}"
     variables = {"RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": callback}
-    with ray_cluster(variables=variables) as ray:
+    set_up_logs(as_json=json_logs)
+    with ray_cluster(variables=variables) as ray, gathered_logs(as_json=json_logs) as set_up:
         from ray import serve
 
         share = ray.cluster_resources()["CPU"] / replicas
@@ -64,10 +72,11 @@ def running_replicas(make_app: Callable[[], FastAPI], host: str, port: int, repl
             graceful_shutdown_timeout_s=timeouts.GRACE_SECONDS,
             health_check_period_s=_CHECK_PERIOD_SECONDS,
             health_check_timeout_s=_CHECK_SECONDS,
-        )(_replica(make_app))
+        )(_replica(make_app, set_up))
         serve.start(
             http_options={"host": host, "port": port}, controller_options={"runtime_env": {"env_vars": variables}}
         )
+        take_over_rays_lines()
         try:
             serve.run(application.bind(), name=_NAME)
         except RuntimeError as error:
@@ -80,10 +89,11 @@ def running_replicas(make_app: Callable[[], FastAPI], host: str, port: int, repl
             serve.shutdown()
 
 
-def _replica(make_app: Callable[[], FastAPI]) -> Any:
+def _replica(make_app: Callable[[], FastAPI], set_up: Callable[[], None]) -> Any:
     from ray import serve
 
     def build() -> FastAPI:  # Ray builds what is a function in the replica, and pickles everything else
+        set_up()
         return make_app()
 
     @serve.ingress(build)

@@ -1,17 +1,20 @@
 """`steer serve`: the web application on one port."""
 
 import errno
+import os
 import socket
 from collections.abc import Sequence
 from pathlib import Path
 
 import uvicorn
+from fastapi import FastAPI
 from rich.console import Console
 
 from core.platform import timeouts
 from core.platform.apps.opening import check_trained
 from core.platform.apps.spec import AnyApp
 from core.platform.auth.middleware import check_public
+from core.platform.auth.secret import load_secret
 from core.platform.http.logs import set_up_logs
 from core.platform.server.application import NOBODY, Serving, create_app
 from core.platform.store.database import is_new, open_store
@@ -62,7 +65,15 @@ def serve(
 
 
 def serve_replicas(
-    specs: Sequence[AnyApp], runs: Path, store: str, options: Serving, host: str, port: int, replicas: int
+    specs: Sequence[AnyApp],
+    runs: Path,
+    store: str,
+    options: Serving,
+    host: str,
+    port: int,
+    replicas: int,
+    *,
+    json_logs: bool = False,
 ) -> None:
     """Answer requests in several processes behind Ray Serve until interrupted.
 
@@ -74,6 +85,7 @@ def serve_replicas(
         host: Address to listen on.
         port: Port to listen on.
         replicas: Number of processes.
+        json_logs: Whether log lines are for machines.
 
     Raises:
         SteerError: See `serve`; or the extra `ray` is not installed.
@@ -81,7 +93,14 @@ def serve_replicas(
     from core.platform.server.replicas import serve_replicas as start
 
     check_start(specs, runs, store, options, host, port)
-    start(lambda: create_app(specs, runs, open_store(store), options), host, port, replicas)
+    secret = load_secret(runs) if options.accounts else None
+
+    def make_app() -> FastAPI:
+        if secret is not None:  # whoever logs in at one machine is known at the others
+            os.environ["STEER_SECRET"] = secret
+        return create_app(specs, runs, open_store(store), options)
+
+    start(make_app, host, port, replicas, json_logs=json_logs)
 
 
 def check_start(specs: Sequence[AnyApp], runs: Path, store: str, options: Serving, host: str, port: int) -> None:

@@ -121,8 +121,15 @@ class Library:
         Raises:
             SteerError: Its files are not those that were registered.
         """
-        verify(self.path(version))
-        return Run(self.path(version))
+        home = self.path(version)
+        if not home.is_dir():
+            raise SteerError(
+                f"{version.app} {version.name} is registered in the store, but its files are not in {home}. "
+                "Servers of one store share one folder of versions: mount it here or copy it, and name the folder that "
+                "it lies in with --runs or STEER_RUNS_DIR"
+            )
+        verify(home)
+        return Run(home)
 
     @contextmanager
     def staging(self) -> Iterator[Path]:
