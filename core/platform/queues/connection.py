@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _SCHEMES = ("redis", "rediss")
 # What a server says that is full, cannot write to its disk, or has just become a replica.
-_NOT_NOW = re.compile(r"(OOM|MISCONF|READONLY|NOREPLICAS|CLUSTERDOWN|MASTERDOWN|TRYAGAIN)")
+_NOT_NOW = re.compile(r"\b(OOM|MISCONF|READONLY|NOREPLICAS|CLUSTERDOWN|MASTERDOWN|TRYAGAIN)\b")
 # Waits of 0.1, 0.2, 0.4, 0.8 and then 1 second, each shortened at random so that clients do not return all at once.
 _FIRST_WAIT, _LONGEST_WAIT, _TRIES = 0.1, 1.0, 9
 

@@ -15,7 +15,7 @@ _MOST_LINES = 10_000  # that wait; what more comes is lost rather than kept for 
 _LOOK_SECONDS = 1.0
 
 
-class _Sender(io.TextIOBase):
+class _Sender(io.StringIO):
     """A stream whose lines a thread sends to a queue of Ray's, so that no request waits for that."""
 
     def __init__(self, remote: Any) -> None:

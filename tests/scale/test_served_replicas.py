@@ -1,0 +1,92 @@
+"""`steer serve --replicas 2` with accounts: who logged in is known to both, and both log as one process does."""
+
+import json
+import re
+import shutil
+
+import httpx
+import pytest
+
+from core.platform.auth.access import COOKIE
+from core.platform.store import accounts
+from core.platform.store.database import open_store, sqlite_url
+from core.training.run import Run
+from core.training.train import train
+from tests.core import bandit
+from tests.servers import steer_process
+
+pytestmark = pytest.mark.slow
+
+PASSWORD = "correct horse battery"
+DECIDE = "/v1/bandit/decisions"
+ASKED = {"inputs": {"text": "the striker scored twice"}}
+TIMES = 30
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("replicas")
+    run = Run(folder / "runs" / bandit.Bandit.name)
+    train(bandit.Bandit(bandit.settings()), run, lambda *_: None, lambda *_: None)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def served(folder):
+    """Address of two replicas, an API key, and their log."""
+    store = open_store(sqlite_url(folder / "runs" / "steer.db"))
+    with store.transaction() as session:
+        accounts.create(session, "ann", PASSWORD, "viewer")
+        accounts.create(session, "root", PASSWORD, "admin")
+        _, key = accounts.issue_key(session, "ann", "ci")
+    store.close()
+    log = folder / "log"
+    options = (bandit.__file__, "--replicas", "2", "--auth", "--json-logs")
+    with steer_process(folder / "runs", log, *options) as (address, _):
+        yield address, key, log
+    shutil.copy(log, folder / "kept")
+
+
+def test_a_login_counts_at_every_replica_until_the_password_changes(served, folder):
+    address, key, _ = served
+    with httpx.Client(base_url=address, timeout=60) as client:
+        assert client.post(DECIDE, json=ASKED).status_code == 401
+        logged_in = client.post("/login", data={"name": "ann", "password": PASSWORD})
+        assert logged_in.status_code == 303
+        assert COOKIE in client.cookies
+        assert {client.post(DECIDE, json=ASKED).status_code for _ in range(TIMES)} == {201}
+        keyed = {"Authorization": f"Bearer {key}"}
+        assert {httpx.post(address + DECIDE, json=ASKED, headers=keyed).status_code for _ in range(TIMES)} == {201}
+        store = open_store(sqlite_url(folder / "runs" / "steer.db"))
+        with store.transaction() as session:
+            accounts.set_password(session, "ann", PASSWORD + " again")
+        store.close()
+        assert {client.post(DECIDE, json=ASKED).status_code for _ in range(TIMES)} == {401}
+
+
+def test_guessing_is_slowed_down_behind_replicas_too(served):
+    address, _, _ = served
+    guess = {"name": "root", "password": "a wrong guess"}
+    answers = [httpx.post(f"{address}/login", data=guess, timeout=60).status_code for _ in range(2 * 5 + 1)]
+    assert answers[0] == 401
+    assert answers[-1] == 429
+
+
+def test_every_line_of_every_replica_is_json_and_none_holds_a_secret(served):
+    address, key, log = served
+    ids = [f"request-{number:04d}" for number in range(TIMES)]
+    for request_id in ids:
+        headers = {"Authorization": f"Bearer {key}", "X-Request-ID": request_id}
+        httpx.post(address + DECIDE, json=ASKED, headers=headers, timeout=60).raise_for_status()
+    import time
+
+    end = time.monotonic() + 30
+    while not all(request_id in log.read_text() for request_id in ids) and time.monotonic() < end:
+        time.sleep(0.2)
+    lines = log.read_text().splitlines()
+    told = [json.loads(line) for line in lines if line.startswith("{")]
+    assert {line["request_id"] for line in told if line["event"] == "request"} >= set(ids)
+    others = [line for line in lines if not line.startswith("{")]
+    assert [line for line in others if not re.match(r"Steer is ready: 2 replicas|\s", line)] == []
+    assert PASSWORD not in log.read_text()
+    assert key not in log.read_text()
