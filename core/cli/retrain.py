@@ -60,7 +60,7 @@ def interval(text: str) -> timedelta:
     Raises:
         SteerError: It is something else.
     """
-    found = re.fullmatch(r"([1-9]\d{0,5})([smhd])", text.strip())
+    found = re.fullmatch(r"([1-9]\d{0,4})([smhd])", text.strip())
     if found is None:
         raise SteerError(f"--every {text!r} is no interval; write for example 30m, 24h or 7d")
     return timedelta(**{_UNITS[found[2]]: int(found[1])})

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from fastapi import Depends, HTTPException, Request
-from itsdangerous import BadSignature, URLSafeTimedSerializer
+from itsdangerous import BadSignature, SignatureExpired, TimestampSigner, URLSafeTimedSerializer
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
 
@@ -51,6 +51,17 @@ class NoAuth:
         return Principal(LOCAL, "admin") if is_ours else None
 
 
+class _Signer(TimestampSigner):
+    """Bears a clock that was set back, and another server's that is ahead: a session may begin in the future."""
+
+    def unsign(self, signed_value: str | bytes, max_age: int | None = None, return_timestamp: bool = False) -> Any:
+        value, signed = super().unsign(signed_value, return_timestamp=True)
+        age = self.get_timestamp() - signed.timestamp()
+        if max_age is not None and abs(age) > max_age:
+            raise SignatureExpired(f"Signature age {age} is beyond {max_age} seconds", value, signed)
+        return (value, signed) if return_timestamp else value
+
+
 class Accounts:
     """Accounts: an API key or a session says who asks.
 
@@ -62,7 +73,7 @@ class Accounts:
     def __init__(self, store: Store, secret: str) -> None:
         self._store = store
         signer = {"key_derivation": "hmac", "digest_method": hashlib.sha256}
-        self.sessions = URLSafeTimedSerializer(secret, salt=COOKIE, signer_kwargs=signer)
+        self.sessions = URLSafeTimedSerializer(secret, salt=COOKIE, signer=_Signer, signer_kwargs=signer)
 
     async def principal(self, connection: HTTPConnection) -> Principal | None:
         """Who sent a request; None for an unknown sender.

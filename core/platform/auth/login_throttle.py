@@ -5,9 +5,8 @@ import math
 import time
 
 from limits import RateLimitItem, RateLimitItemPerMinute
-from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
 
+from core.platform.http.rate_limiter import RateLimiter
 from core.platform.store.accounts import normal_name
 
 _OF_A_NAME = RateLimitItemPerMinute(5)
@@ -22,7 +21,7 @@ class LoginAttempts:
     """
 
     def __init__(self) -> None:
-        self._window = MovingWindowRateLimiter(MemoryStorage())
+        self._window = RateLimiter()
 
     def seconds_to_wait(self, name: str, address: str) -> int:
         """Note an attempt; 0 if it may go on, else the seconds until the next one may."""

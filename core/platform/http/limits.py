@@ -5,12 +5,11 @@ from dataclasses import dataclass
 
 from fastapi import HTTPException
 from limits import RateLimitItemPerMinute
-from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.platform.http.problems import problem
+from core.platform.http.rate_limiter import RateLimiter
 
 _UPLOAD = "/gradio_api/upload"
 
@@ -41,7 +40,7 @@ class LimitsMiddleware:
     def __init__(self, app: ASGIApp, limits: Limits) -> None:
         self.app, self.limits = app, limits
         self._rate = RateLimitItemPerMinute(limits.requests)
-        self._window = MovingWindowRateLimiter(MemoryStorage())
+        self._window = RateLimiter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
