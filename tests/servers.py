@@ -41,7 +41,7 @@ def steer_process(runs: Path, log: Path, *options: str) -> Iterator[tuple[str, s
     with log.open("wb") as stream:
         process = subprocess.Popen(command, stdout=stream, stderr=subprocess.STDOUT)
     try:
-        for _ in range(240):
+        for _ in range(600):
             try:
                 with urlopen(f"{address}/health", timeout=2):
                     break

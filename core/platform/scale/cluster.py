@@ -11,6 +11,13 @@ from core.util.errors import SteerError
 _OBJECT_STORE_BYTES = 200_000_000
 
 
+def log_like_others(name: str) -> None:
+    """Let a logger of Ray's, which bring handlers of their own, write where everything else is written."""
+    logger = logging.getLogger(name)
+    logger.handlers, logger.propagate = [], True
+    logger.setLevel(logging.WARNING)
+
+
 @contextmanager
 def ray_cluster(cpus: int | None = None, variables: Mapping[str, str] | None = None) -> Iterator[Any]:
     """The module `ray`, connected; what this started is stopped at the end of the block.
@@ -32,12 +39,13 @@ def ray_cluster(cpus: int | None = None, variables: Mapping[str, str] | None = N
     if ray.is_initialized():
         yield ray
         return
+    log_like_others("ray")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     options: dict[str, Any] = {"runtime_env": {"env_vars": dict(variables)}} if variables else {}
     if "RAY_ADDRESS" not in os.environ:
         options |= {"num_cpus": cpus, "include_dashboard": False, "object_store_memory": _OBJECT_STORE_BYTES}
     try:
-        ray.init(log_to_driver=False, logging_level=logging.WARNING, **options)
+        ray.init(log_to_driver=False, configure_logging=False, **options)
     except (ConnectionError, RuntimeError) as error:
         where = os.environ.get("RAY_ADDRESS", "this machine")
         raise SteerError(f"cannot join the Ray cluster of {where}: {error}") from error

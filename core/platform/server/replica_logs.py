@@ -1,7 +1,6 @@
 """Log lines of replicas, which appear where those of a single process do: on the standard error of `steer serve`."""
 
 import io
-import logging
 import queue
 import sys
 import threading
@@ -59,14 +58,6 @@ def gathered_logs(*, as_json: bool) -> Iterator[Callable[[], None]]:
         stop.set()
         printing.join()
         remote.shutdown()
-
-
-def take_over_rays_lines() -> None:
-    """Let what Ray logs in this process look like everything else; it brings handlers of its own."""
-    for name in ("ray", "ray.serve"):
-        logger = logging.getLogger(name)
-        logger.handlers, logger.propagate = [], True
-        logger.setLevel(logging.WARNING)
 
 
 def _print(remote: Any, stop: threading.Event) -> None:

@@ -15,8 +15,8 @@ from starlette.types import ASGIApp
 from core.platform import timeouts
 from core.platform.http import retry_middleware
 from core.platform.http.logs import set_up_logs
-from core.platform.scale.cluster import ray_cluster
-from core.platform.server.replica_logs import gathered_logs, take_over_rays_lines
+from core.platform.scale.cluster import log_like_others, ray_cluster
+from core.platform.server.replica_logs import gathered_logs
 from core.util.errors import SteerError
 
 _NAME = "steer"
@@ -63,6 +63,7 @@ def running_replicas(
     with ray_cluster(variables=variables) as ray, gathered_logs(as_json=json_logs) as set_up:
         from ray import serve
 
+        log_like_others("ray.serve")
         share = ray.cluster_resources()["CPU"] / replicas
         application = serve.deployment(
             name=_NAME,
@@ -76,7 +77,6 @@ def running_replicas(
         serve.start(
             http_options={"host": host, "port": port}, controller_options={"runtime_env": {"env_vars": variables}}
         )
-        take_over_rays_lines()
         try:
             serve.run(application.bind(), name=_NAME)
         except RuntimeError as error:
