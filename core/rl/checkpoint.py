@@ -53,10 +53,7 @@ def write_checkpoint(folder: Path, progress: Progress, tensors: dict[str, dict[s
         flat = {
             f"{group}/{name}": t.detach().contiguous() for group, named in tensors.items() for name, t in named.items()
         }
-        try:
-            save_file(flat, fresh / "tensors.safetensors")
-        except SafetensorError as error:  # how safetensors reports that the disk is full
-            raise OSError(str(error)) from error
+        save_file(flat, fresh / "tensors.safetensors")
         write_json(fresh / "progress.json", asdict(progress))
 
 

@@ -10,12 +10,16 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
 
+from safetensors import SafetensorError
+
 from core.util.errors import SteerError
 
+_UNWRITTEN = (OSError, SafetensorError)  # the second is how safetensors reports that the disk is full
 
-def _full_disk(path: Path, error: OSError) -> SteerError:
+
+def _full_disk(path: Path, error: OSError | SafetensorError) -> SteerError:
     return SteerError(
-        f"could not write {path}: {error.strerror or error}. What was there before is untouched; "
+        f"could not write {path}: {getattr(error, 'strerror', None) or error}. What was there before is untouched; "
         "free some disk space and run the same command again to go on."
     )
 
@@ -34,7 +38,7 @@ def replace_file(path: Path) -> Iterator[Path]:
         with temporary.open("rb") as stream:
             os.fsync(stream.fileno())
         temporary.replace(path)
-    except OSError as error:
+    except _UNWRITTEN as error:
         raise _full_disk(path, error) from error
     finally:
         with suppress(OSError):
@@ -73,7 +77,7 @@ def replace_folder(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         _swap(temporary, path)
-    except OSError as error:
+    except _UNWRITTEN as error:
         raise _full_disk(path, error) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

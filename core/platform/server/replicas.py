@@ -62,6 +62,7 @@ def running_replicas(
     set_up_logs(as_json=json_logs)
     with ray_cluster(variables=variables) as ray, gathered_logs(as_json=json_logs) as set_up:
         from ray import serve
+        from ray.exceptions import RayError
 
         log_like_others("ray.serve")
         share = ray.cluster_resources()["CPU"] / replicas
@@ -74,12 +75,12 @@ def running_replicas(
             health_check_period_s=_CHECK_PERIOD_SECONDS,
             health_check_timeout_s=_CHECK_SECONDS,
         )(_replica(make_app, set_up))
-        serve.start(
-            http_options={"host": host, "port": port}, controller_options={"runtime_env": {"env_vars": variables}}
-        )
         try:
+            serve.start(
+                http_options={"host": host, "port": port}, controller_options={"runtime_env": {"env_vars": variables}}
+            )
             serve.run(application.bind(), name=_NAME)
-        except RuntimeError as error:
+        except (RuntimeError, RayError) as error:
             serve.shutdown()
             raise SteerError(f"the replicas did not start: {error}") from error
         try:
