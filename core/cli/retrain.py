@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from core.cli.options import RunsDir, StoreUrl, console, open_store_from_options
+from core.cli.options import RunsDir, StoreUrl, console, open_store_from_options, store_url
 from core.cli.versions import operator
 from core.util.errors import SteerError, UnavailableError
 from core.util.paths import runs_dir
@@ -35,11 +35,12 @@ def retrain(
     """
     from core.cli.retrain_progress import ConsoleProgress
     from core.platform.retraining.run_once import RetrainingPolicy, run_once
-    from core.platform.versions.library import VERSIONS, Library
+    from core.platform.versions.library import VERSIONS, Library, check_trained
     from core.training.loader import load_task
 
     pause = interval(every) if every else None
     folder, task_class = runs or runs_dir(), load_task(name)
+    check_trained([task_class.name], folder, store_url(store, folder))
     library = Library(open_store_from_options(store, runs), folder / VERSIONS)
     policy = RetrainingPolicy(min_decisions, on_drift, promote, operator())
     while True:

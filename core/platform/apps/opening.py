@@ -1,6 +1,5 @@
 """An app of the version that serves: its engine, its model, and the service that page, API and queue call."""
 
-from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -12,8 +11,8 @@ import structlog
 from core.platform.apps.spec import AnyApp, Model
 from core.platform.inference.engine import Engine
 from core.platform.inference.engine_process import EngineProcess
-from core.platform.store.database import Store, is_new
-from core.platform.versions.library import VERSIONS, Library, check_trained_run
+from core.platform.store.database import Store
+from core.platform.versions.library import VERSIONS, Library
 from core.platform.versions.live import LiveModel
 from core.rl.explore import Explorer
 from core.training.run import Run
@@ -114,17 +113,6 @@ def open_app(
         opened = OpenApp(spec, live, spec.service(store, live, explorer))
         undo.pop_all()
     return opened
-
-
-def check_trained(specs: Sequence[AnyApp], runs: Path, store_url: str) -> None:
-    """Check before anything is made that each app has something to serve.
-
-    Raises:
-        SteerError: The store does not exist yet, so that no version can be in it, and an app was not trained.
-    """
-    if is_new(store_url):
-        for spec in specs:
-            check_trained_run(spec.name, Run(runs / spec.name))
 
 
 def open_model(spec: AnyApp, run: Run, *, apart: bool) -> Any:

@@ -13,12 +13,13 @@ from uuid import uuid4
 
 import structlog
 
-from core.platform.apps.opening import check_trained, open_app
+from core.platform.apps.opening import open_app
 from core.platform.apps.spec import AnyApp
 from core.platform.queues.connection import split_address
 from core.platform.queues.consumer import Consumer
 from core.platform.queues.stream import Entry, Stream
 from core.platform.store.database import open_store
+from core.platform.versions.library import check_trained
 from core.rl.explore import Explorer
 from core.util.errors import SteerError, UnavailableError
 
@@ -48,7 +49,7 @@ def work(spec: AnyApp, runs: Path, store_url: str, address: str, stop: threading
     consumer = Consumer(
         Stream(*split_address(address)), _GROUP, f"{socket.gethostname()}-{os.getpid()}-{uuid4().hex[:6]}", idle=_IDLE
     )
-    check_trained([spec], runs, store_url)
+    check_trained([spec.name], runs, store_url)
     with ExitStack() as undo:
         store = open_store(store_url)
         undo.callback(store.close)

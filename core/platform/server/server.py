@@ -11,13 +11,13 @@ from fastapi import FastAPI
 from rich.console import Console
 
 from core.platform import timeouts
-from core.platform.apps.opening import check_trained
 from core.platform.apps.spec import AnyApp
 from core.platform.auth.middleware import check_public
 from core.platform.auth.secret import load_secret
 from core.platform.http.logs import set_up_logs
 from core.platform.server.application import NOBODY, Serving, create_app
 from core.platform.store.database import is_new, open_store
+from core.platform.versions.library import check_trained
 from core.util.errors import SteerError
 
 
@@ -111,7 +111,7 @@ def check_start(specs: Sequence[AnyApp], runs: Path, store: str, options: Servin
     """
     check_port(host, port)
     check_public(host, auth=options.accounts)
-    check_trained(specs, runs, store)
+    check_trained([spec.name for spec in specs], runs, store)
     if options.accounts and is_new(store):
         raise SteerError(NOBODY)
 

@@ -2,7 +2,7 @@
 
 import hashlib
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
@@ -10,7 +10,7 @@ from tempfile import mkdtemp
 from filelock import FileLock
 
 from core.platform.store import versions
-from core.platform.store.database import Store
+from core.platform.store.database import Store, is_new
 from core.platform.store.schema import ModelVersion
 from core.platform.versions.manifest import METRICS, READABLE, REQUIRED, belongs, verify, write_manifest
 from core.platform.versions.metrics import Metrics
@@ -189,6 +189,22 @@ class Library:
         while (place := self.folder / app / f"v{number:04d}").exists():
             number += 1
         return place
+
+
+def check_trained(apps: Iterable[str], runs: Path, store_url: str) -> None:
+    """Check, before anything is made, that each app has something to serve or to retrain.
+
+    Args:
+        apps: Names of the apps.
+        runs: Folder of the runs.
+        store_url: URL of the store, which may not exist yet.
+
+    Raises:
+        SteerError: No version can be in the store yet, and an app was not trained.
+    """
+    if is_new(store_url):
+        for app in apps:
+            check_trained_run(app, Run(runs / app))
 
 
 def check_trained_run(app: str, run: Run) -> None:

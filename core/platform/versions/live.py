@@ -10,7 +10,7 @@ from core.platform.store import versions
 from core.platform.store.schema import ModelVersion
 from core.platform.versions.library import Library
 from core.training.run import Run
-from core.util.errors import SteerError
+from core.util.errors import SteerError, UnavailableError
 
 ModelT = TypeVar("ModelT")
 
@@ -81,7 +81,10 @@ class LiveModel(Generic[ModelT]):
             self.refresh()
 
     def _take_up(self) -> None:
-        promoted = self._newest()
+        try:
+            promoted = self._newest()
+        except UnavailableError:  # the store itself logs that it is out
+            return
         if promoted is None or promoted[0] == self._promotion:
             return
         self._promotion, version = promoted
