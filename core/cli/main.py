@@ -146,7 +146,8 @@ def serve(
     folder, apps = (runs or runs_dir()).resolve(), find_apps(names or [])
     if replicas > 1:
         url = store_url(store, folder)
-        serve_replicas(apps, folder, url, options, host, port, replicas, json_logs=json_logs)
+        sources = [str(Path(name).resolve()) if name.endswith(".py") else name for name in names or []]
+        serve_replicas(sources, folder, url, options, host, port, replicas, json_logs=json_logs)
     else:
         start(apps, folder, store_url(store, folder), options, host, port, console, json_logs=json_logs)
 

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 
 import httpx
@@ -76,9 +77,12 @@ def test_a_silent_postgresql_is_an_outage_that_ends(small_runs, tmp_path, postgr
         until_it_is(client, 200)
         client.post(DECIDE, json=ASKED).raise_for_status()
         check_told(log, "silent|expired")
-        with postgres.frozen():
+        with postgres.frozen(), ThreadPoolExecutor(1) as others:
+            asked = others.submit(client.post, DECIDE, json=ASKED)
+            time.sleep(1)
             process.terminate()
             assert process.wait(timeout=60) in (0, -signal.SIGTERM)  # Uvicorn raises it again when all is done
+            assert asked.result().status_code == 503
     assert "Traceback" not in log.read_text()
 
 

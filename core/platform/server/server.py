@@ -65,7 +65,7 @@ def serve(
 
 
 def serve_replicas(
-    specs: Sequence[AnyApp],
+    names: Sequence[str],
     runs: Path,
     store: str,
     options: Serving,
@@ -78,7 +78,8 @@ def serve_replicas(
     """Answer requests in several processes behind Ray Serve until interrupted.
 
     Args:
-        specs: Apps to serve.
+        names: Names of the apps to serve, or absolute paths of files with a task, which all processes see; each finds
+            its apps by itself. All apps without any.
         runs: Folder of runs and model versions, which all processes see.
         store: URL of the store, which all processes reach.
         options: Options of serving; without pages, since those keep what a visitor does in one process.
@@ -90,15 +91,16 @@ def serve_replicas(
     Raises:
         SteerError: See `serve`; or the extra `ray` is not installed.
     """
+    from core.platform.pages.task_app import find_apps
     from core.platform.server.replicas import serve_replicas as start
 
-    check_start(specs, runs, store, options, host, port)
+    check_start(find_apps(names), runs, store, options, host, port)
     secret = load_secret(runs) if options.accounts else None
 
     def make_app() -> FastAPI:
         if secret is not None:  # whoever logs in at one machine is known at the others
             os.environ["STEER_SECRET"] = secret
-        return create_app(specs, runs, open_store(store), options)
+        return create_app(find_apps(names), runs, open_store(store), options)
 
     start(make_app, host, port, replicas, json_logs=json_logs)
 
