@@ -143,13 +143,13 @@ def serve(
 
     pages = not api_only and replicas == 1
     options = Serving(accounts=auth, explore=explore, pages=pages, limits=Limits(requests=rate))
-    folder, apps = (runs or runs_dir()).resolve(), find_apps(names or [])
+    folder = (runs or runs_dir()).resolve()
+    url = store_url(store, folder)
     if replicas > 1:
-        url = store_url(store, folder)
         sources = [str(Path(name).resolve()) if name.endswith(".py") else name for name in names or []]
         serve_replicas(sources, folder, url, options, host, port, replicas, json_logs=json_logs)
     else:
-        start(apps, folder, store_url(store, folder), options, host, port, console, json_logs=json_logs)
+        start(find_apps(names or []), folder, url, options, host, port, console, json_logs=json_logs)
 
 
 @app.command(epilog="Example: `steer demo --port 8080`")

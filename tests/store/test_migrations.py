@@ -11,7 +11,9 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import JSON, Boolean, Double, Integer, insert, inspect, select, text
+from sqlalchemy.exc import IntegrityError
 
+from core.platform.store import migrate
 from core.platform.store.app_tables import migrations
 from core.platform.store.database import _engine, open_store
 from core.platform.store.decisions import judged
@@ -98,6 +100,30 @@ def test_all_the_way_down_with_rows_and_up_again_makes_the_tables_of_the_models(
             move(store.engine, history, "+1", up=True)
     assert differences(store) == []
     assert set(fill(store).values()) == {1}
+
+
+ANEW = """
+import sqlalchemy as sa
+from alembic import op
+revision, down_revision = "0001", None
+
+def upgrade():
+    with op.batch_alter_table("conversations") as table:
+        table.alter_column("owner", type_=sa.String(length=90), existing_type=sa.String(length=80))
+"""
+
+
+def test_a_migration_that_makes_a_table_anew_keeps_the_rows_that_refer_to_it(store, store_url, tmp_path, monkeypatch):
+    before = fill(store)
+    (tmp_path / "0001_anew.py").write_text(ANEW)
+    known = migrations()
+    monkeypatch.setattr(migrate, "migrations", lambda: {**known, "alembic_version_anew": tmp_path})
+    again = open_store(store_url)
+    with again.reading() as session:
+        assert row_counts(session) == before
+    with pytest.raises(IntegrityError), again.transaction() as session:  # references are checked as ever
+        session.execute(text("UPDATE turns SET conversation_id = 'nowhere'"))
+    again.close()
 
 
 def oldest(url: str) -> None:

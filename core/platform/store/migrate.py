@@ -1,6 +1,9 @@
 """Bringing the tables of a store up to date, those of the platform and of each installed app."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from alembic import command
 from alembic.config import Config
@@ -20,11 +23,25 @@ def upgrade(engine: Engine) -> None:
     Raises:
         SteerError: A newer Steer has been here.
     """
-    with engine.begin() as connection:
+    with engine.connect() as connection, _rows_kept(connection), connection.begin():
         for version_table, folder in migrations().items():
             config = alembic_config(connection, version_table, folder)
             _check_known(connection, config)
             command.upgrade(config, "head")
+
+
+@contextmanager
+def _rows_kept(connection: Connection) -> Iterator[None]:
+    """SQLite changes a table by making it anew; rows that refer to the old one would be deleted with it."""
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    driver: Any = connection.connection.driver_connection
+    driver.execute("PRAGMA foreign_keys = OFF")  # has no effect within a transaction
+    try:
+        yield
+    finally:
+        driver.execute("PRAGMA foreign_keys = ON")
 
 
 def alembic_config(connection: Connection, version_table: str, folder: Path) -> Config:
