@@ -66,9 +66,9 @@ def test_a_login_counts_at_every_replica_until_the_password_changes(served, fold
 def test_guessing_is_slowed_down_behind_replicas_too(served):
     address, _, _ = served
     guess = {"name": "root", "password": "a wrong guess"}
-    answers = [httpx.post(f"{address}/login", data=guess, timeout=60).status_code for _ in range(2 * 5 + 1)]
-    assert answers[0] == 401
-    assert answers[-1] == 429
+    answers = [httpx.post(f"{address}/login", data=guess, timeout=60).status_code for _ in range(16)]
+    assert set(answers) == {401, 429}
+    assert answers.count(401) <= 2 * 5, "each replica counts for itself"
 
 
 def test_every_line_of_every_replica_is_json_and_none_holds_a_secret(served):
