@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 
 from apps.customer_service.service import MAX_MESSAGE, Article, SupportService
@@ -12,19 +12,20 @@ from apps.customer_service.views import ChatTurn, ConversationSummary
 from core.platform.auth.access import CurrentPrincipal, current_principal
 from core.platform.http.chat_completions import Completion, Message, chat_routes
 from core.platform.http.idempotency import IdempotencyKey
+from core.platform.http.parameters import Limit, Offset, RequestBody
 
 MODEL = "steer-support"
 
 Identity = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="id of a conversation")]
 
 
-class NewMessage(BaseModel):
+class NewMessage(RequestBody):
     """What a customer says."""
 
     text: str = Field(min_length=1, max_length=MAX_MESSAGE, examples=["How do I reset my password?"])
 
 
-class Opinion(BaseModel):
+class Opinion(RequestBody):
     """What somebody thinks of a reply."""
 
     value: float = Field(ge=-1, le=1, allow_inf_nan=False, description="from -1 (wrong) to 1 (right)")
@@ -58,9 +59,11 @@ def _conversations(service: SupportService) -> APIRouter:
         return await service.newest(principal, limit, mine=mine)
 
     @router.get("/conversations/{identity}")
-    async def read(principal: CurrentPrincipal, identity: Identity, request: Request) -> list[ChatTurn]:
-        """Every turn, oldest first."""
-        return [worded(turn, request) for turn in await service.turns(principal, identity)]
+    async def read(
+        principal: CurrentPrincipal, identity: Identity, request: Request, limit: Limit = 200, offset: Offset = 0
+    ) -> list[ChatTurn]:
+        """The turns, oldest first; a page that is full may have a next one."""
+        return [worded(turn, request) for turn in await service.turns(principal, identity, limit, offset)]
 
     @router.post("/conversations/{identity}/messages")
     async def say(
@@ -75,9 +78,11 @@ def _conversations(service: SupportService) -> APIRouter:
         return {"text": await service.take_back(principal, identity)}
 
     @router.post("/conversations/{identity}/hand-over")
-    async def hand_over(principal: CurrentPrincipal, identity: Identity, request: Request) -> ChatTurn:
+    async def hand_over(
+        principal: CurrentPrincipal, identity: Identity, request: Request, key: IdempotencyKey = None
+    ) -> ChatTurn:
         """Ask for a person."""
-        return worded(await service.hand_over(principal, identity, TEXTS.say("wants_person", request)), request)
+        return worded(await service.hand_over(principal, identity, TEXTS.say("wants_person", request), key), request)
 
     @router.delete("/conversations/{identity}", status_code=204)
     async def remove(principal: CurrentPrincipal, identity: Identity) -> Response:

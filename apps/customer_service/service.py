@@ -1,7 +1,7 @@
 """The one facade of the app: conversations that are kept, replies, opinions, articles."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from apps.customer_service import tables
 from apps.customer_service.data import Article
@@ -11,6 +11,7 @@ from apps.customer_service.rewards import MAX_ASKS
 from apps.customer_service.tables import Conversation, Turn
 from apps.customer_service.views import ChatTurn, ConversationSummary, summary, to_article, turn_views
 from core.platform.auth.access import Principal
+from core.platform.http.idempotency import used_for_another
 from core.platform.inference.drift import WATCH
 from core.platform.inference.metrics import DECISIONS, FEEDBACK
 from core.platform.store import decisions
@@ -22,6 +23,7 @@ from core.util.errors import ConflictError, NotFoundError
 __all__ = ["MAX_MESSAGE", "Article", "SupportService"]
 
 APP = "customer_service"
+MOST_TURNS = 200
 _TRIES = 5
 _NOT_YOURS = "There is no such conversation of yours."
 
@@ -33,11 +35,13 @@ class _Known:
     Attributes:
         conversation: Its id.
         last: Its last turns, oldest first.
-        answered: What answered the message that was sent with the same key.
+        sent: Message that was sent with the same key.
+        answered: What answered that message.
     """
 
     conversation: str
     last: Sequence[Turn] = ()
+    sent: str = ""
     answered: ChatTurn | None = None
 
     @property
@@ -75,17 +79,27 @@ class SupportService:
         found = await self._store.read(lambda session: tables.newest(session, APP, owner, count))
         return [summary(*each) for each in found]
 
-    async def turns(self, principal: Principal, conversation_id: str) -> list[ChatTurn]:
-        """A conversation, oldest turn first.
+    async def turns(
+        self, principal: Principal, conversation_id: str, limit: int = MOST_TURNS, offset: int | None = 0
+    ) -> list[ChatTurn]:
+        """A part of a conversation, oldest turn first.
+
+        Args:
+            principal: Who asks.
+            conversation_id: Id of the conversation.
+            limit: Largest number of turns.
+            offset: Number of turns to leave out, the first ones; None for the end of the conversation.
 
         Raises:
             NotFoundError: It is not there, or not the principal's.
         """
 
         def found(session: Session) -> tuple[Conversation | None, list[ChatTurn]]:
-            return tables.find(session, APP, conversation_id), turn_views(
-                session, APP, tables.turns(session, conversation_id)
-            )
+            if offset is None:
+                turns = tables.last_turns(session, conversation_id, limit)
+            else:
+                turns = tables.turns(session, conversation_id, limit, offset)
+            return tables.find(session, APP, conversation_id), turn_views(session, APP, turns)
 
         talk, turns = await self._store.read(found)
         if talk is None or not principal.may_see(talk.owner):
@@ -106,13 +120,14 @@ class SupportService:
 
         Raises:
             NotFoundError: There is no such conversation of the principal's.
-            ConflictError: Several messages came at the same time, and others were faster again and again.
+            ConflictError: The key came with another message before; or several messages came at the same time, and
+                others were faster again and again.
             SteerError: The message is empty, too long, or not text.
         """
         for _ in range(_TRIES):
             known = await self._known(principal, conversation_id, key)
             if known.answered is not None:
-                return known.answered
+                return _repeated(known, message, key)
             reply, version = await self._reply(_unanswered(known.last), message)
             turn = await self._append(principal, known, message, key, reply, version)
             if turn is not None:
@@ -139,15 +154,19 @@ class SupportService:
         assert turn is not None  # nobody else knows of the conversation yet
         return conversation_id, turn
 
-    async def hand_over(self, principal: Principal, conversation_id: str, wish: str) -> ChatTurn:
-        """Note that the customer asked for a person, which is always obeyed.
+    async def hand_over(
+        self, principal: Principal, conversation_id: str, wish: str, key: str | None = None
+    ) -> ChatTurn:
+        """Note that the customer asked for a person, which is always obeyed; see `say`.
 
         Raises:
             NotFoundError: There is no such conversation of the principal's.
-            ConflictError: Other messages came at the same time.
+            ConflictError: The key came with another message before, or other messages came at the same time.
         """
-        known = await self._known(principal, conversation_id)
-        turn = await self._append(principal, known, wish, None, Reply("hand_over", "", [], 1.0), None)
+        known = await self._known(principal, conversation_id, key)
+        if known.answered is not None:
+            return _repeated(known, wish, key)
+        turn = await self._append(principal, known, wish, key, Reply("hand_over", "", [], 1.0), None)
         if turn is None:
             raise ConflictError("Another message came at the same time; please ask again.")
         return turn
@@ -215,10 +234,11 @@ class SupportService:
         """What the next turn of a conversation of the principal's depends on."""
 
         def found(session: Session) -> tuple[Conversation | None, _Known]:
-            last = tables.last_turns(session, conversation_id, 2 * MAX_ASKS)
-            answer = tables.answer_to(session, conversation_id, key) if key else None
-            answered = None if answer is None else turn_views(session, APP, [answer])[0]
-            return tables.find(session, APP, conversation_id), _Known(conversation_id, last, answered)
+            known = _Known(conversation_id, tables.last_turns(session, conversation_id, 2 * MAX_ASKS))
+            if key and (exchange := tables.exchange(session, conversation_id, key)):
+                sent, answered = turn_views(session, APP, exchange)
+                known = replace(known, sent=sent.text, answered=answered)
+            return tables.find(session, APP, conversation_id), known
 
         talk, known = await self._store.read(found)
         if talk is None or talk.owner != principal.name:
@@ -277,6 +297,15 @@ class SupportService:
         ]
         with self._store.transaction() as session:
             tables.put_documents(session, APP, rows)
+
+
+def _repeated(known: _Known, message: str, key: str | None) -> ChatTurn:
+    """The answer that the same message with the same key got."""
+    assert known.answered is not None
+    assert key is not None
+    if known.sent != message.strip():
+        raise used_for_another(key)
+    return known.answered
 
 
 def _unanswered(known: Sequence[Turn]) -> list[str]:

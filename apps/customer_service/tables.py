@@ -63,7 +63,7 @@ _LENGTH = select(func.count()).where(_TURNS.c.conversation_id == _IDENTITY)
 _FIND = select(Conversation).where(Conversation.id == _IDENTITY, Conversation.app == bindparam("app"))
 _NEWEST_FIRST = select(Turn).where(Turn.conversation_id == _IDENTITY).order_by(Turn.number.desc())
 _LAST = _NEWEST_FIRST.limit(bindparam("count"))
-_ANSWER = select(Turn).where(Turn.conversation_id == _IDENTITY, Turn.key == bindparam("key"), Turn.role == "assistant")
+_EXCHANGE = select(Turn).where(Turn.conversation_id == _IDENTITY, Turn.key == bindparam("key")).order_by(Turn.number)
 _ADD = insert(_TURNS)
 _COLUMNS = [column.name for column in _TURNS.c if column.name != "id"]
 
@@ -92,9 +92,10 @@ def newest(session: Session, app: str, owner: str | None, count: int) -> list[tu
     return [(row[0], row[1]) for row in rows]
 
 
-def turns(session: Session, identity: str) -> list[Turn]:
-    """The turns of a conversation, oldest first."""
-    return list(session.scalars(select(Turn).where(Turn.conversation_id == identity).order_by(Turn.number)))
+def turns(session: Session, identity: str, limit: int | None = None, offset: int = 0) -> list[Turn]:
+    """The turns of a conversation behind its first ones, oldest first."""
+    behind = select(Turn).where(Turn.conversation_id == identity, Turn.number >= offset)
+    return list(session.scalars(behind.order_by(Turn.number).limit(limit)))
 
 
 def last_turns(session: Session, identity: str, count: int) -> list[Turn]:
@@ -102,9 +103,9 @@ def last_turns(session: Session, identity: str, count: int) -> list[Turn]:
     return list(session.scalars(_LAST, {"identity": identity, "count": count}))[::-1]
 
 
-def answer_to(session: Session, identity: str, key: str) -> Turn | None:
-    """What the message that was sent with a key was answered."""
-    return session.scalar(_ANSWER, {"identity": identity, "key": key})
+def exchange(session: Session, identity: str, key: str) -> list[Turn]:
+    """The message that was sent with a key, and its answer; empty if none was."""
+    return list(session.scalars(_EXCHANGE, {"identity": identity, "key": key}))
 
 
 def claim(session: Session, identity: str, known: int) -> bool:

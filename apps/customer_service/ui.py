@@ -126,7 +126,7 @@ def build(service: SupportService) -> None:
 
     async def show(conversation_id: str | None, request: gr.Request) -> list[Any]:
         principal = page_principal(request)
-        turns = await service.turns(principal, conversation_id) if conversation_id else []
+        turns = await service.turns(principal, conversation_id, offset=None) if conversation_id else []
         mine = await service.newest(principal, CONVERSATIONS, mine=True)
         return [conversation_id or "", *_talk(turns, request), _listed(mine, conversation_id, request)]
 
@@ -174,7 +174,7 @@ def build(service: SupportService) -> None:
     async def note(data: gr.LikeData, conversation_id: str, request: gr.Request) -> None:
         index = data.index[0] if isinstance(data.index, list | tuple) else data.index
         with shown_errors():
-            turns = await service.turns(page_principal(request), conversation_id)
+            turns = await service.turns(page_principal(request), conversation_id, offset=None)
             decision = turns[index].decision
             if decision is not None:  # a person's own wish for a person is no decision of the bot's
                 await service.judge(page_principal(request), decision, 1.0 if data.liked else -1.0)

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
-from pydantic import BaseModel, Field
+from pydantic import ConfigDict, Field
 
 from apps.finance_monitor.service import (
     MAX_HEADLINE,
@@ -19,40 +19,46 @@ from apps.finance_monitor.service import (
     Watch,
 )
 from core.platform.auth.access import Agent, CurrentPrincipal
+from core.platform.http.parameters import Limit, RequestBody
 
 MOST_ITEMS = 500
 
 Number = Annotated[int, Path(ge=1, le=2**31 - 1)]
-Limit = Annotated[int, Query(ge=1, le=500)]
 Company = Annotated[str | None, Query(max_length=80)]
 
 
-class Headline(BaseModel):
+class Headline(RequestBody):
     """What is to be read."""
 
     company: str = Field(default="", max_length=80, description="id or name of the company that it is about")
     headline: str = Field(min_length=1, max_length=MAX_HEADLINE)
 
 
-class Headlines(BaseModel):
+class Headlines(RequestBody):
     """Several headlines at once."""
 
     items: list[Headline] = Field(min_length=1, max_length=MOST_ITEMS)
 
 
-class Push(BaseModel):
+class NewItem(Item):
+    """An item of news; feeds may say more than the monitor reads, a request may not."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Push(RequestBody):
     """A delivery of a feed."""
 
-    items: list[Item] = Field(min_length=1, max_length=MOST_ITEMS)
+    items: list[NewItem] = Field(min_length=1, max_length=MOST_ITEMS)
 
 
-class Note(BaseModel):
+class Note(RequestBody):
     """Why an alert was acknowledged."""
 
     note: str = Field(default="", max_length=2_000, pattern=r"^[^\x00]*$")
 
 
-class Correction(BaseModel):
+class Correction(RequestBody):
     """What a person says an item is about."""
 
     topic: Topic

@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 from apps.recommender.service import MAX_WORDS, Event, Film, Recommended, RecommenderService, Shown, Visitor
 from core.platform.auth.access import CurrentPrincipal
 from core.platform.http.idempotency import IdempotencyKey
+from core.platform.http.parameters import Limit, Offset, RequestBody
 
 Row = Annotated[int, Field(ge=0, le=2**31 - 1, description="row of the film")]
 
@@ -60,14 +61,14 @@ class FilmList(BaseModel):
         return cls(films=[ListedFilm.listed(film) for film in shown.films], decision=shown.decision)
 
 
-class VisitEvent(BaseModel):
+class VisitEvent(RequestBody):
     """A like or hide."""
 
     kind: Literal["like", "hide"]
     film: Row
 
 
-class Wish(BaseModel):
+class Wish(RequestBody):
     """Whom a list is for: a known user, words, what they did in this visit, and your profile."""
 
     user: int | None = Field(default=None, ge=0, le=2**31 - 1, description="number of a user of the shipped data")
@@ -132,9 +133,10 @@ def _profile(service: RecommenderService) -> APIRouter:
     router = APIRouter(prefix="/profile")
 
     @router.get("")
-    async def read(principal: CurrentPrincipal) -> list[VisitEvent]:
-        """Everything that you did, oldest first."""
-        return [VisitEvent(kind=event.kind, film=event.film) for event in (await service.profile(principal)).events]
+    async def read(principal: CurrentPrincipal, limit: Limit = 500, offset: Offset = 0) -> list[VisitEvent]:
+        """What you did, oldest first; a page that is full may have a next one."""
+        events = await service.events(principal, limit, offset)
+        return [VisitEvent(kind=event.kind, film=event.film) for event in events]
 
     @router.post("/events", status_code=201)
     async def note(principal: CurrentPrincipal, body: NewEvent, key: IdempotencyKey = None) -> dict[str, str]:

@@ -1,8 +1,9 @@
 """The recommender's one facade: lists that are logged with their propensity, and profiles that are kept."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 from uuid import uuid4
 
 from apps.recommender import tables
@@ -12,6 +13,7 @@ from apps.recommender.environment import PICKS
 from apps.recommender.logs import shown_films
 from apps.recommender.model import Event, Kind, Ranked, Recommended, RecommenderModel, Visitor
 from core.platform.auth.access import Principal
+from core.platform.http.idempotency import used_for_another
 from core.platform.inference.drift import WATCH
 from core.platform.inference.metrics import DECISIONS, FEEDBACK
 from core.platform.store import decisions
@@ -83,8 +85,13 @@ class RecommenderService:
         return Shown(visitor, ranked.films, likes, await self._log(principal, version, ranked))
 
     async def profile(self, principal: Principal) -> Visitor:
-        """The principal as a visitor, with everything that they did so far."""
+        """The principal as a visitor, with the last thing that they did with each film."""
         return await self.store.read(partial(self._profile, principal.name))
+
+    async def events(self, principal: Principal, limit: int, offset: int = 0) -> list[Event]:
+        """What the principal did behind the first `offset` events, oldest first."""
+        found = await self.store.read(lambda session: tables.events(session, APP, principal.name, limit, offset))
+        return [Event(_KINDS[event.kind], int(event.item)) for event in found]
 
     async def note(
         self, principal: Principal, event: Event, decision: str | None = None, key: str | None = None
@@ -102,6 +109,7 @@ class RecommenderService:
 
         Raises:
             NotFoundError: No such list was shown to the principal, or not with this film.
+            ConflictError: The key came with another event before.
             SteerError: There is no such film.
         """
         key = key or uuid4().hex
@@ -163,15 +171,17 @@ class RecommenderService:
         film = self.catalogue.film(event.film)
         if decision is not None:
             _check_shown(session, principal, decision, film)
-        row = {"app": APP, "owner": principal.name, "key": key, "kind": event.kind, "item": str(film.row)}
-        is_new = tables.add_event(session, {**row, "decision_id": decision})
+        row = {"kind": event.kind, "item": str(film.row), "decision_id": decision}
+        is_new = tables.add_event(session, {"app": APP, "owner": principal.name, "key": key, **row})
+        if not is_new and not _is_same(tables.event(session, principal.name, key), row):
+            raise used_for_another(key)
         if is_new and decision is not None:
             decisions.judge(session, decision, principal.name, _VALUES[event.kind], {}, subject=str(film.row))
         return is_new
 
     def _profile(self, owner: str, session: Session) -> Visitor:
-        """What an owner did; films that the catalogue no longer holds are left out."""
-        kept = [Event(_KINDS[event.kind], int(event.item)) for event in tables.events(session, APP, owner)]
+        """What an owner did last with each film; films that the catalogue no longer holds are left out."""
+        kept = [Event(_KINDS[kind], int(item)) for kind, item in tables.last_events(session, APP, owner)]
         return Visitor(events=tuple(event for event in kept if event.film < len(self.catalogue.data.items)))
 
     def _keep_films(self) -> None:
@@ -181,6 +191,10 @@ class RecommenderService:
         ]
         with self.store.transaction() as session:
             tables.put_items(session, APP, rows)
+
+
+def _is_same(kept: tables.Event | None, row: Mapping[str, Any]) -> bool:
+    return all(getattr(kept, name) == value for name, value in row.items())
 
 
 def _check_shown(session: Session, principal: Principal, decision: str, film: Film) -> None:

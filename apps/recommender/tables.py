@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, String, Text, UniqueConstraint, delete, select
+from sqlalchemy import ForeignKey, String, Text, UniqueConstraint, delete, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from core.platform.store.schema import KEY, NAME, Table, new_id, now
@@ -51,9 +51,22 @@ def add_event(session: Session, event: Mapping[str, Any]) -> bool:
     return bool(put_once(session, Event, [event], ["owner", "key"]))
 
 
-def events(session: Session, app: str, owner: str) -> list[Event]:
-    """Everything that an owner did, oldest first."""
-    return list(session.scalars(select(Event).where(Event.app == app, Event.owner == owner).order_by(Event.id)))
+def event(session: Session, owner: str, key: str) -> Event | None:
+    """What an owner did under a key."""
+    return session.scalar(select(Event).where(Event.owner == owner, Event.key == key))
+
+
+def events(session: Session, app: str, owner: str, limit: int | None = None, offset: int = 0) -> list[Event]:
+    """What an owner did behind the first events, oldest first."""
+    mine = select(Event).where(Event.app == app, Event.owner == owner).order_by(Event.id)
+    return list(session.scalars(mine.limit(limit).offset(offset)))
+
+
+def last_events(session: Session, app: str, owner: str) -> list[tuple[str, str]]:
+    """Kind and item of the last thing that an owner did with each item, oldest first."""
+    last = select(func.max(Event.id)).where(Event.app == app, Event.owner == owner).group_by(Event.item)
+    rows = session.execute(select(Event.kind, Event.item).where(Event.id.in_(last)).order_by(Event.id))
+    return [(row.kind, row.item) for row in rows]
 
 
 def last_event(session: Session, owner: str, decision: str, item: str) -> Event | None:

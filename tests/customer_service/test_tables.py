@@ -32,9 +32,9 @@ def test_the_answer_to_a_message_is_found_by_its_key(store):
     with store.transaction() as session:
         tables.append(session, talk.id, 0, exchange("one", "first") + exchange("two", "second"))
     with store.reading() as session:
-        assert tables.answer_to(session, talk.id, "second").text == "re: two"
-        assert tables.answer_to(session, talk.id, "third") is None
-        assert tables.answer_to(session, other.id, "second") is None
+        assert [turn.text for turn in tables.exchange(session, talk.id, "second")] == ["two", "re: two"]
+        assert tables.exchange(session, talk.id, "third") == []
+        assert tables.exchange(session, other.id, "second") == []
 
 
 def test_who_answers_an_outdated_conversation_is_told(store):

@@ -9,7 +9,7 @@ from apps.recommender import tables
 from apps.recommender.service import APP, Event, Visitor
 from core.platform.auth.access import Principal
 from core.platform.store import decisions
-from core.util.errors import NotFoundError, SteerError
+from core.util.errors import ConflictError, NotFoundError, SteerError
 
 ANN, BOB = Principal("ann", "viewer"), Principal("bob", "viewer")
 SPACE = Visitor(words="space adventure")
@@ -34,7 +34,7 @@ def opinions(service) -> list[tuple[str, str, float]]:
 
 
 def events(service, principal=ANN) -> list[Event]:
-    return list(run(service.profile(principal)).events)
+    return run(service.events(principal, 500))
 
 
 def test_a_list_is_logged_by_the_keys_of_its_films(service):
@@ -73,6 +73,7 @@ def test_the_page_of_a_profile_is_the_apis(service):
         run(service.note(ANN, Event(kind, film)))
     shown = run(service.show(ANN, Visitor(), with_profile=True))
     assert shown.visitor.events == tuple(events(service))
+    assert run(service.events(ANN, limit=1, offset=1)) == [Event("hide", 20)]
     assert [film.row for film in shown.likes] == [30, 10]
     assert not {10, 20, 30} & set(rows(shown))
     assert rows(shown_to(service, visitor=Visitor(events=shown.visitor.events))) == rows(shown)
@@ -126,8 +127,12 @@ def test_a_profile_is_forgotten_with_its_opinions_and_nobody_elses(service):
 def test_what_is_sent_again_with_its_key_counts_once(service):
     shown = shown_to(service)
     like, hide = (Event(kind, rows(shown)[0]) for kind in ("like", "hide"))
-    assert run(service.note(ANN, like, shown.decision, "key-12345678")) == "key-12345678"
-    assert run(service.note(ANN, hide, shown.decision, "key-12345678")) == "key-12345678"
+    for _ in range(2):
+        assert run(service.note(ANN, like, shown.decision, "key-12345678")) == "key-12345678"
+    others = [(hide, shown.decision), (like, None), (Event("like", rows(shown)[1]), shown.decision)]
+    for event, decision in others:
+        with pytest.raises(ConflictError, match="key-12345678 came with another request"):
+            run(service.note(ANN, event, decision, "key-12345678"))
     assert events(service) == [like]
     assert opinions(service) == [("ann", str(like.film), 1.0)]
 

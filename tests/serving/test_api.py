@@ -52,6 +52,33 @@ def test_a_message_that_is_sent_again_is_not_taken_twice(client, conversation):
     assert len(turns(client, conversation)) == 2
 
 
+def test_a_key_that_came_with_another_message_is_refused(client, conversation):
+    address, headers = f"/v1/support/conversations/{conversation}", {"Idempotency-Key": "key-12345678"}
+    reply = say(client, conversation, "where is my order", "key-12345678")
+    other = client.post(f"{address}/messages", json={"text": "how do I reset my password"}, headers=headers)
+    person = client.post(f"{address}/hand-over", headers=headers)
+    assert (other.status_code, person.status_code) == (409, 409)
+    assert "key-12345678 came with another request" in other.json()["detail"]
+    assert say(client, conversation, "where is my order", "key-12345678") == reply
+    assert len(turns(client, conversation)) == 2
+
+
+def test_a_wish_for_a_person_that_is_sent_again_is_not_noted_twice(client, conversation):
+    address, headers = f"/v1/support/conversations/{conversation}/hand-over", {"Idempotency-Key": "key-12345678"}
+    first, again = (client.post(address, headers=headers).raise_for_status().json() for _ in range(2))
+    assert first == again
+    assert len(turns(client, conversation)) == 2
+
+
+def test_a_conversation_is_read_in_pages(client, conversation):
+    for at in range(3):
+        say(client, conversation, f"where is my order number {at}")
+    whole, address = turns(client, conversation), f"/v1/support/conversations/{conversation}"
+    assert client.get(address, params={"limit": 4}).json() == whole[:4]
+    assert client.get(address, params={"limit": 4, "offset": 4}).json() == whole[4:]
+    assert client.get(address, params={"offset": 6}).json() == []
+
+
 def test_messages_at_the_same_time_all_get_a_reply_of_their_own(client, conversation):
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda at: say(client, conversation, f"question {at} about my order"), range(4)))
@@ -154,6 +181,27 @@ def test_a_list_learns_from_the_profile(client):
     assert newcomer == client.post("/v1/recommender/lists", json={}).json()
 
 
+def test_a_profile_is_read_in_pages(client):
+    client.delete("/v1/recommender/profile").raise_for_status()
+    done = [{"kind": kind, "film": film} for film in (3, 5) for kind in ("like", "hide")]
+    for event in done:
+        client.post("/v1/recommender/profile/events", json=event).raise_for_status()
+    assert client.get("/v1/recommender/profile", params={"limit": 3}).json() == done[:3]
+    assert client.get("/v1/recommender/profile", params={"limit": 3, "offset": 3}).json() == done[3:]
+    assert client.get("/v1/recommender/profile", params={"limit": 10_000}).status_code == 422
+    client.delete("/v1/recommender/profile").raise_for_status()
+
+
+def test_a_key_that_came_with_another_event_is_refused(client):
+    headers = {"Idempotency-Key": uuid4().hex}
+    client.delete("/v1/recommender/profile").raise_for_status()
+    like, hide = ({"kind": kind, "film": 7} for kind in ("like", "hide"))
+    assert client.post("/v1/recommender/profile/events", json=like, headers=headers).status_code == 201
+    assert client.post("/v1/recommender/profile/events", json=hide, headers=headers).status_code == 409
+    assert client.post("/v1/recommender/profile/events", json=like, headers=headers).status_code == 201
+    assert client.get("/v1/recommender/profile").json() == [like]
+
+
 def test_an_event_must_name_a_list_that_showed_the_film(client):
     shown = client.post("/v1/recommender/lists", json={"words": "space adventure"}).json()
     rows = [film["row"] for film in shown["films"]]
@@ -188,6 +236,62 @@ def test_a_mistake_gets_a_problem_that_says_what_is_wrong(client, method, path, 
         assert says in problem["detail"]
         assert problem["status"] == status
         assert problem["request_id"] == answer.headers["x-request-id"]
+
+
+HEADLINE = {"time": NOON, "company": "Corvane", "headline": "Profit doubles"}
+ASKED = {"model": "steer-support", "messages": [{"role": "user", "content": "where is my order"}]}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "name"),
+    [
+        ("POST", "/v1/recommender/lists?limit=3", {}, "query.limit"),
+        ("POST", "/v1/recommender/lists", {"k": 3}, "body.k"),
+        ("POST", "/v1/recommender/lists", {"filters": {"year": 1999}}, "body.filters"),
+        ("POST", "/v1/recommender/lists", {"events": [{"kind": "like", "film": 1, "value": 5}]}, "value"),
+        ("POST", "/v1/recommender/profile/events", {"kind": "like", "film": 1, "value": 5}, "body.value"),
+        ("GET", "/v1/recommender/films?title=space&genre=drama", None, "query.genre"),
+        ("GET", "/v1/recommender/profile?page=2", None, "query.page"),
+        ("POST", "/v1/news/labels", {"items": [{"headline": "Profit doubles", "language": "en"}]}, "language"),
+        ("POST", "/v1/news/items", {"items": [{**HEADLINE, "key": "k", "source": "x"}]}, "source"),
+        ("GET", "/v1/news/items?since=2026", None, "query.since"),
+        ("GET", "/v1/news/watchlist?limit=3", None, "query.limit"),
+        ("POST", "/v1/support/conversations", {"title": "mine"}, "body"),
+        ("GET", "/v1/support/conversations?owner=ann", None, "query.owner"),
+        ("GET", "/v1/support/articles?q=refund", None, "query.q"),
+        ("POST", "/v1/chat/completions", {**ASKED, "tools": [{"type": "function"}]}, "tools"),
+        ("POST", "/v1/chat/completions", {**ASKED, "n": 2}, "body.n"),
+        ("POST", "/v1/chat/completions", {**ASKED, "temprature": 1}, "temprature"),
+        ("GET", "/v1/models?limit=1", None, "query.limit"),
+    ],
+)
+def test_a_parameter_that_a_route_does_not_have_is_refused_by_its_name(client, method, path, body, name):
+    refused = client.request(method, path, json=body)
+    assert refused.status_code == 422, refused.text
+    assert [error["field"] for error in refused.json()["errors"] if name in error["field"]]
+
+
+def test_settings_of_openais_protocol_that_ask_for_nothing_special_are_taken(client):
+    usual = {"temperature": 0.2, "max_tokens": 100, "n": 1, "tools": [], "response_format": {"type": "text"}}
+    assert client.post("/v1/chat/completions", json={**ASKED, **usual}).status_code == 200
+
+
+def test_a_key_is_obeyed_or_refused_on_every_route(client, conversation):
+    paths = client.get("/v1/openapi.json").json()["paths"]
+    headers = {"Idempotency-Key": uuid4().hex}
+    taking = set()
+    for path, methods in paths.items():
+        for method, operation in methods.items():
+            if method in ("get", "put"):
+                continue
+            takes = any(field["name"] == "Idempotency-Key" for field in operation.get("parameters", []))
+            taking |= {path} if takes else set()
+            if not takes and (method == "post" or path.endswith("/last")):
+                refused = client.request(method, path.replace("{identity}", conversation), headers=headers)
+                assert refused.status_code == 422, (path, refused.text)
+                assert "send no key" in refused.json()["detail"]
+    talk = "/v1/support/conversations/{identity}"
+    assert taking == {f"{talk}/messages", f"{talk}/hand-over", "/v1/recommender/profile/events"}
 
 
 def test_a_request_keeps_the_id_that_it_came_with(client):

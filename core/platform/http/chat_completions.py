@@ -1,7 +1,7 @@
 """OpenAI's chat-completions protocol, so that clients made for it talk to a bot of ours unchanged.
 
-What is left out: tools, several choices, logits, images. Settings of sampling are taken and have no effect, since the
-bot decides by its policy.
+What is left out, and refused: tools, several choices, logits, images, answers in a form of the client's. Settings of
+sampling and bookkeeping are taken and have no effect, since the bot decides by its policy.
 """
 
 import json
@@ -14,9 +14,26 @@ from uuid import uuid4
 
 from fastapi import APIRouter, HTTPException, Request
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field, model_validator
+
+from core.platform.http.parameters import RequestBody
 
 MAX_MESSAGES = 200
+_WITHOUT_EFFECT = frozenset(
+    "temperature top_p frequency_penalty presence_penalty seed stop max_tokens max_completion_tokens logit_bias user "
+    "safety_identifier prompt_cache_key metadata store service_tier reasoning_effort verbosity".split()
+)
+# What these ask for is what they would get anyway.
+_AS_IT_IS: dict[str, tuple[object, ...]] = {
+    "n": (1,),
+    "tool_choice": ("none", "auto"),
+    "response_format": ({"type": "text"},),
+    "modalities": (["text"],),
+    "logprobs": (False,),
+    "parallel_tool_calls": (True, False),
+    "tools": ([],),
+    "functions": ([],),
+}
 
 
 class Part(BaseModel):
@@ -44,15 +61,24 @@ class StreamOptions(BaseModel):
     include_usage: bool = False
 
 
-class ChatRequest(BaseModel):
-    """The body of a request; other fields of the protocol are taken and have no effect."""
-
-    model_config = ConfigDict(extra="ignore")
+class ChatRequest(RequestBody):
+    """The body of a request; fields of the protocol that the bot could not obey are refused."""
 
     model: str
     messages: list[Message] = Field(min_length=1, max_length=MAX_MESSAGES)
     stream: bool = False
     stream_options: StreamOptions | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _leave_out(cls, body: Any) -> Any:
+        if not isinstance(body, dict):
+            return body
+        return {
+            name: value
+            for name, value in body.items()
+            if not (name in _WITHOUT_EFFECT or (name in _AS_IT_IS and value in (None, *_AS_IT_IS[name])))
+        }
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from starlette.datastructures import Headers
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from core.platform.http.idempotency import HEADER, is_idempotent
 from core.platform.http.problems import RETRY_AFTER, problem
 
 _ATTEMPTS = 5
@@ -18,17 +19,13 @@ _KEPT_BYTES = 1_000_000
 # Where the proxy itself says whether it knows its routes yet; no replica is asked.
 _HEALTH = "/-/healthz"
 _READY_TIMEOUT_SECONDS, _POLL_SECONDS = 10.0, 0.05
-# Such a path takes back the last thing, whichever that is by then.
-_NOT_TWICE = "/last"
-# RFC 9110, section 9.2.2: doing these twice is as good as once.
-_IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 
 
 class RetryMiddleware:
     """Repeats requests that may be repeated; the client waits a moment and notices nothing.
 
-    These are requests of an idempotent method, and any that carry an `Idempotency-Key`: the API promises to do what
-    such a request asks for once, however often it comes. Of another POST, and where the last thing
+    These are requests of an idempotent method, and any that carry an `Idempotency-Key`: a route of the API does what
+    such a request asks for once, however often it comes, or refuses the key (`core.platform.http.parameters`). Of another POST, and where the last thing
     is taken back, nobody can tell whether the replica died before or after the deed, so it ends with status 503 and the
     client decides. Nor can an answer be repeated that has begun to arrive.
 
@@ -136,5 +133,4 @@ def middlewares() -> list[Middleware]:
 
 
 def _may_be_repeated(scope: Scope) -> bool:
-    is_idempotent = scope["method"] in _IDEMPOTENT and not scope["path"].endswith(_NOT_TWICE)
-    return is_idempotent or "idempotency-key" in Headers(scope=scope)
+    return is_idempotent(scope) or HEADER in Headers(scope=scope)

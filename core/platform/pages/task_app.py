@@ -18,6 +18,7 @@ from core.models.actor_critic import ActorCritic
 from core.platform.apps.spec import AnyApp, AppSpec, Page, installed_apps
 from core.platform.apps.texts import Texts
 from core.platform.auth.access import CurrentPrincipal, Principal
+from core.platform.http.parameters import RequestBody
 from core.platform.inference.drift import WATCH
 from core.platform.inference.engine import Engine
 from core.platform.inference.metrics import DECISIONS, FEEDBACK
@@ -180,7 +181,7 @@ class TaskService:
         WATCH.note(self.name, "outcomes", value)
 
 
-class DecisionRequest(BaseModel):
+class DecisionRequest(RequestBody):
     """A state to decide about."""
 
     inputs: dict[str, Any] = Field(min_length=1, description="Values of the state by name, such as text.")
@@ -195,7 +196,7 @@ class DecisionMade(BaseModel):
     confidence: float | None
 
 
-class Opinion(BaseModel):
+class Opinion(RequestBody):
     """An opinion about a decision."""
 
     value: float = Field(ge=-1, le=1, allow_inf_nan=False, description="Opinion from -1 (wrong) to 1 (right).")

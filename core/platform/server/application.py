@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from anyio.to_thread import current_default_thread_limiter
-from fastapi import FastAPI, Security
+from fastapi import Depends, FastAPI, Security
 from fastapi.security import HTTPBearer
 from starlette.concurrency import run_in_threadpool
 
@@ -21,6 +21,7 @@ from core.platform.auth.middleware import AuthMiddleware
 from core.platform.auth.secret import load_secret
 from core.platform.http.health import health_routes
 from core.platform.http.limits import Limits, LimitsMiddleware
+from core.platform.http.parameters import refuse_unknown
 from core.platform.http.problems import RESPONSES, answer_with_problems
 from core.platform.http.request_log import RequestLogMiddleware
 from core.platform.inference.malloc_trim import freeze_gc, start_malloc_trim
@@ -95,8 +96,8 @@ def create_app(specs: Sequence[AnyApp], runs: Path, store: Store, options: Servi
         # One by one: FastAPI looks through all routes of a router again at each router that it is in.
         every: list[OpenApp | ClosedApp] = [*apps, *closed]
         for each in every:
-            routes = each.spec.api(each.service)
-            app.include_router(routes, prefix="/v1", responses=RESPONSES, dependencies=[_key()])
+            routes, checks = each.spec.api(each.service), [_key(), Depends(refuse_unknown)]
+            app.include_router(routes, prefix="/v1", responses=RESPONSES, dependencies=checks)
         if options.pages:
             from core.platform.pages.layout import mount_pages
 
