@@ -39,7 +39,7 @@ def tools(service: MonitorService) -> list[Callable[..., Any]]:
                 "severity": alert.severity,
                 "headlines": [cause.headline for cause in alert.reason.causes],
             }
-            for alert in service.alerts(max(1, min(int(count), 100)))
+            for alert in service.alerts(int(min(100, max(1, count))))
         ]
 
     return [read_headline, news_alerts]

@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from core.platform.apps.opening import ClosedApp, OpenApp
 from core.platform.apps.spec import Page
 from core.platform.apps.texts import LANGUAGES, Texts
+from core.platform.pages.requests import with_shown_errors
 
 TEXTS = Texts(
     "shell",
@@ -93,7 +94,7 @@ def _blocks(
                     path = app.spec.path
                     gr.Button(TEXTS.label("open"), link=f"/{path}", variant="primary", elem_id=f"open-{path}")
                 for tool in pages[app.spec.name].tools(app.service):
-                    gr.api(tool, api_name=tool.__name__, concurrency_limit=8)
+                    gr.api(with_shown_errors(tool), api_name=tool.__name__, concurrency_limit=8)
     for app in apps:
         with blocks.route(app.spec.texts.texts["title"][0], app.spec.path):
             _navigation(apps, app.spec.path, accounts=accounts)
@@ -112,7 +113,7 @@ def _options(apps: Sequence[OpenApp], pages: Sequence[Page[Any]]) -> dict[str, A
         "theme": gr.themes.Soft(primary_hue="teal", neutral_hue="slate", font=_FONT, font_mono=_MONO),
         "css": CSS,
         "i18n": _translator(apps, pages),
-        "show_error": True,
+        "show_error": False,  # what a visitor can mend is a `gr.Error`, which is shown in any case
         "max_file_size": "10mb",
         "run_history": False,
         "ssr_mode": False,

@@ -1,8 +1,11 @@
 """What every page needs of a request: who sent it, and errors that a user can mend as notices."""
 
 import html
-from collections.abc import Iterator
+import inspect
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
+from typing import Any
 
 import gradio as gr
 
@@ -23,3 +26,16 @@ def shown_errors() -> Iterator[None]:
         yield
     except SteerError as error:
         raise gr.Error(html.escape(str(error)), duration=8, print_exception=False) from None
+
+
+def with_shown_errors(tool: Callable[..., Any]) -> Callable[..., Any]:
+    """A tool for language models that tells the message of a `SteerError`; see `shown_errors`."""
+    if not inspect.iscoroutinefunction(tool):
+        return shown_errors()(tool)
+
+    @wraps(tool)
+    async def told(*arguments: Any, **named: Any) -> Any:
+        with shown_errors():
+            return await tool(*arguments, **named)
+
+    return told
