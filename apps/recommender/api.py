@@ -5,7 +5,17 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, Field
 
-from apps.recommender.service import MAX_WORDS, Event, Film, Recommended, RecommenderService, Shown, Visitor
+from apps.recommender.service import (
+    LIST_LENGTH,
+    MAX_WORDS,
+    Event,
+    Film,
+    Recommended,
+    RecommenderService,
+    Shown,
+    Visitor,
+)
+from apps.recommender.texts import TEXTS
 from core.platform.auth.access import CurrentPrincipal
 from core.platform.http.idempotency import IdempotencyKey
 from core.platform.http.parameters import Limit, Offset, RequestBody
@@ -54,11 +64,14 @@ class FilmList(BaseModel):
     decision: str | None = Field(
         description="name it when you send what was done with a film of the list; null for a newcomer's list"
     )
+    note: str | None = Field(default=None, description="Why the list has fewer than ten films.")
 
     @classmethod
     def of(cls, shown: Shown) -> "FilmList":
         """From what the service knows."""
-        return cls(films=[ListedFilm.listed(film) for film in shown.films], decision=shown.decision)
+        films = [ListedFilm.listed(film) for film in shown.films]
+        is_short = len(films) < LIST_LENGTH
+        return cls(films=films, decision=shown.decision, note=TEXTS.texts["all_seen"][0] if is_short else None)
 
 
 class VisitEvent(RequestBody):
@@ -104,7 +117,7 @@ def _lists(service: RecommenderService) -> APIRouter:
 
     @router.post("/lists")
     async def show(principal: CurrentPrincipal, body: Wish) -> FilmList:
-        """Ten films with their reasons."""
+        """Ten films with their reasons, or as many as were neither seen nor hidden."""
         visitor = Visitor(body.user, body.words, tuple(Event(event.kind, event.film) for event in body.events))
         return FilmList.of(await service.show(principal, visitor, with_profile=body.profile))
 

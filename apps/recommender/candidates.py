@@ -85,7 +85,7 @@ class CandidateBuilder:
 
     def _batch(self, histories: Sequence[np.ndarray], seen: Sequence[np.ndarray]) -> Observations:
         queries = self.retriever.queries(histories)
-        return self.describe(histories, queries, self.retriever.nearest(queries, seen, CANDIDATES))
+        return self.describe(histories, queries, np.stack(self.retriever.nearest(queries, seen, CANDIDATES)))
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,7 @@ body.dark { --rec-muted: var(--neutral-400); }
 .rec-card { background: var(--block-background-fill); border: 1px solid var(--border-color-primary);
   border-radius: 14px; overflow: hidden; gap: 0 !important; justify-content: space-between; min-width: 0 !important;
   transition: box-shadow .15s, transform .15s; }
+.rec-card:has(.rec-absent) { display: none; }
 .rec-card:hover, .rec-card:focus-within { box-shadow: 0 6px 20px #0000002e; transform: translateY(-2px); }
 .rec-cover { position: relative; height: 132px; display: flex; align-items: center; justify-content: center;
   color: #fff; background: radial-gradient(circle at 78% 18%, hsl(var(--b) 75% 62% / .75), transparent 55%),
@@ -96,6 +97,9 @@ body.dark { --rec-muted: var(--neutral-400); }
 .rec-terms, .rec-terms p, .rec-terms span { margin: 0; font-size: .75rem !important; line-height: 1.5;
   color: var(--rec-muted) !important; }
 """
+
+# Stands in the place of a card on a list of fewer films.
+ABSENT = '<span class="rec-absent"></span>'
 
 
 def card(film: Recommended, say: Say) -> str:

@@ -55,12 +55,12 @@ def diverse_lists(relevance: np.ndarray, distances: np.ndarray, trade_off: float
         relevance: Relevance of each candidate, float32 of shape (lists, candidates); -inf never gets picked.
         distances: Distances between candidates, float32 of shape (lists, candidates, candidates).
         trade_off: Worth of a distance of 1 in units of relevance.
-        picks: Length of a list.
+        picks: Length of a list; of fewer candidates, all are picked.
 
     Returns:
         Columns of the picks in order, int64 of shape (lists, picks).
     """
-    lists = np.arange(len(relevance))
+    lists, picks = np.arange(len(relevance)), min(picks, relevance.shape[1])
     open_ = relevance.copy()
     total = np.zeros_like(relevance)
     chosen = np.zeros((len(relevance), picks), dtype=np.int64)

@@ -76,15 +76,23 @@ class RecommenderEngine:
         ]
         queries = self._builder.retriever.queries(histories)
         found = self._builder.retriever.nearest(queries, seen, CANDIDATES)
-        candidates = np.stack([_with_nearest(*each) for each in zip(found, seen, similarities, strict=True)])
+        candidates = [_with_nearest(*each) for each in zip(found, seen, similarities, strict=True)]
         scores = self._scores(histories, queries, candidates)
         return [_scored(*each) for each in zip(histories, candidates, scores, similarities, strict=True)]
 
     @torch.no_grad()
-    def _scores(self, histories: list[np.ndarray], queries: np.ndarray, candidates: np.ndarray) -> np.ndarray:
-        """The policy's scores, float32 of shape (visitors, candidates); no distribution is needed to rank them."""
-        states = self._builder.describe(histories, queries, candidates)
-        scores: np.ndarray = self.policy.head(self.policy.encoder(histories), states).numpy()
+    def _scores(
+        self, histories: list[np.ndarray], queries: np.ndarray, candidates: list[np.ndarray]
+    ) -> list[np.ndarray]:
+        """The policy's scores of each visitor's candidates, float32; no distribution is needed to rank them."""
+        scores = [np.zeros(0, dtype=np.float32)] * len(candidates)
+        # Nearly all visitors have as many candidates; those who have seen almost everything are ranked by themselves.
+        for size in {len(films) for films in candidates} - {0}:
+            rows = [row for row, films in enumerate(candidates) if len(films) == size]
+            taste = [histories[row] for row in rows]
+            states = self._builder.describe(taste, queries[rows], np.stack([candidates[row] for row in rows]))
+            for row, ranked in zip(rows, self.policy.head(self.policy.encoder(taste), states).numpy(), strict=True):
+                scores[row] = ranked
         return scores
 
     def _similarities(self, words: list[str]) -> list[np.ndarray | None]:
@@ -110,7 +118,7 @@ def _with_nearest(found: np.ndarray, seen: np.ndarray, similarity: np.ndarray | 
 
 
 def _scored(history: np.ndarray, candidates: np.ndarray, scores: np.ndarray, similarity: np.ndarray | None) -> Scored:
-    if similarity is not None:
+    if similarity is not None and len(candidates):
         scores = scores + _WORDS_WEIGHT * _standard(similarity[candidates])
     return Scored(history, candidates, scores, similarity)
 

@@ -119,7 +119,7 @@ class RecommenderModel:
         self._explanations = Explanations(self._builder)
 
     async def rank(self, visitor: Visitor, explorer: Explorer) -> Ranked:
-        """Ten films with reasons; for a visitor of whom nothing is known, well-loved films of many kinds.
+        """Ten films with reasons, or as many as the visitor has not seen; for somebody new, well-loved ones.
 
         Args:
             visitor: Visitor whom the list is for.
@@ -133,6 +133,8 @@ class RecommenderModel:
         if not words and not len(liked):
             return self._for_newcomer(liked, seen)
         scored = await self.engine.answer(RecommenderEngine.lists, Wanted(liked, seen, words))
+        if not len(scored.candidates):
+            return Ranked([], liked, None)
         order, propensity = explorer.rank(scored.scores.astype(np.float64), PICKS)
         films = scored.candidates[order]
         similarity = None if scored.similarity is None else scored.similarity[films]
@@ -142,13 +144,15 @@ class RecommenderModel:
         return Ranked(self._listed(films, strengths, reasons), liked, choice)
 
     def _for_newcomer(self, liked: np.ndarray, seen: np.ndarray) -> Ranked:
-        popularity = self._builder.log_popularity.copy()
-        popularity[seen] = 0.0
-        loved = np.argsort(-popularity, kind="stable")[None, :_BEST_LOVED]
+        popularity = self._builder.log_popularity
+        best = np.argsort(-popularity, kind="stable")
+        loved = best[~np.isin(best, seen)][None, :_BEST_LOVED]
+        if not loved.size:
+            return Ranked([], liked, None)
         distances = self._builder.distances.within(loved)
         films = loved[0, diverse_lists(popularity[loved], distances, _NEWCOMER_TRADE_OFF, PICKS)[0]]
-        strengths = popularity[films] / popularity[films].max()
-        return Ranked(self._listed(films, strengths, [Reason("popular")] * PICKS), liked, None)
+        strengths = popularity[films] / max(popularity[films].max(), 1e-6)  # what is left may be loved by nobody
+        return Ranked(self._listed(films, strengths, [Reason("popular")] * len(films)), liked, None)
 
     def _liked_and_seen(self, visitor: Visitor) -> tuple[np.ndarray, np.ndarray]:
         """Likes of the user's past, then those since, oldest first; and the films that must not be shown."""

@@ -69,10 +69,10 @@ class Retriever:
         parts = [self.encoder(histories[at : at + _BATCH]) for at in range(0, len(histories), _BATCH)]
         return _unit(torch.cat(parts)).numpy()
 
-    def nearest(self, queries: np.ndarray, seen: Sequence[np.ndarray], count: int) -> np.ndarray:
-        """The `count` films nearest to each query that are not in `seen`, best first, int64 (queries, count)."""
+    def nearest(self, queries: np.ndarray, seen: Sequence[np.ndarray], count: int) -> list[np.ndarray]:
+        """The `count` films nearest to each query that are not in `seen`, best first, int64; or what is left."""
         _, rows = self.index.search(queries, count + max(len(films) for films in seen))
-        return np.stack([row[~np.isin(row, films)][:count] for row, films in zip(rows, seen, strict=True)])
+        return [row[~np.isin(row, films)][:count] for row, films in zip(rows, seen, strict=True)]
 
 
 def new_encoder(texts: np.ndarray, settings: RetrieverSettings) -> HistoryEncoder:

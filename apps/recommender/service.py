@@ -150,7 +150,7 @@ class RecommenderService:
         choice = ranked.choice
         if choice is None:
             return None
-        sure = 1 - ranked.films[1].score  # how far the first film stands out
+        sure = 1 - ranked.films[1].score if len(ranked.films) > 1 else 1.0  # how far the first film stands out
         decision = await self.store.write(
             lambda session: decisions.keep(
                 session,

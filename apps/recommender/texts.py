@@ -45,6 +45,7 @@ TEXTS = Texts(
         ),
         "user": ("Visitor of the shipped ratings", "自带评分数据中的访客"),
         "user_hint": ("With what they like; or type a number", "附其喜好；也可输入编号"),
+        "all_seen": ("There are no more films that were neither seen nor hidden.", "已没有未看过且未隐藏的电影。"),
         "like": ("Like", "喜欢"),
         "hide": ("Not for me", "不感兴趣"),
         "undo": ("Undo", "撤销"),

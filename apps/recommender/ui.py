@@ -13,7 +13,7 @@ from typing import Any
 import gradio as gr
 from gradio.context import Context
 
-from apps.recommender.cards import CSS, card, history_strip, status
+from apps.recommender.cards import ABSENT, CSS, card, history_strip, status
 from apps.recommender.service import (
     LIST_LENGTH,
     Event,
@@ -254,6 +254,7 @@ def _values(shown: Shown, note: str, request: gr.Request) -> list[Any]:
         gr.Button(interactive=bool(visitor.events), visible=not is_demo),
         gr.Column(visible=False),
         *(card(film, say) for film in shown.films),
+        *[ABSENT] * (LIST_LENGTH - len(shown.films)),
     ]
 
 
@@ -266,6 +267,8 @@ def _headline(shown: Shown, say: Any) -> str:
 
 
 def _notes(shown: Shown, note: str, say: Any) -> list[str]:
+    if len(shown.films) < LIST_LENGTH:
+        return [note, say("all_seen")]
     if shown.visitor.user is not None:
         return [note, say("demo_hint")]
     return [note] if shown.likes or shown.visitor.words else [note, say("newcomer_hint")]

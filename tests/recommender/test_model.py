@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -120,6 +121,33 @@ def test_a_newcomer_who_only_hides_gets_another_list_without_what_they_hid(model
     then = rows(films_for(model, done(("hide", first[0]), ("hide", first[5]))))
     assert not {first[0], first[5]} & set(then)
     assert len(set(then)) == 10
+
+
+def seen_all_but(model, left: list[int], *liked: int) -> Visitor:
+    films = range(len(model.catalogue.data.items))
+    hidden = [("hide", film) for film in films if film not in (*left, *liked)]
+    return done(*hidden, *(("like", film) for film in liked))
+
+
+@pytest.mark.parametrize("left", [[], [17], [5, 9_000], list(range(0, 700, 50)), list(range(150))])
+@pytest.mark.parametrize("taste", ["likes", "words", "nothing"])
+def test_who_has_seen_nearly_everything_gets_what_is_left(model, left, taste):
+    visitor = seen_all_but(model, left, *([1, 2, 3] if taste == "likes" else []))
+    visitor = replace(visitor, words="space adventure" if taste == "words" else "")
+    ranked = ranked_for(model, visitor)
+    assert set(rows(ranked.films)) <= set(left)
+    assert len(set(rows(ranked.films))) == len(ranked.films) == min(10, len(left))
+    assert all(np.isfinite(film.score) for film in ranked.films)
+    assert (ranked.choice is None) == (not left or taste == "nothing")
+
+
+def test_who_has_seen_nearly_everything_harms_nobody_in_the_same_batch(model, user):
+    usual = [Visitor(user=user), Visitor(words="space")]
+    alone = [rows(films_for(model, visitor)) for visitor in usual]
+    others = [seen_all_but(model, list(range(count)), 200) for count in (0, 1, 150)]
+    together = asyncio.run(all_at_once(model, [*usual, *others]))
+    assert [rows(ranked.films) for ranked in together[:2]] == alone
+    assert [len(ranked.films) for ranked in together[2:]] == [0, 1, 10]
 
 
 def test_search_knows_accents_and_word_order(model):

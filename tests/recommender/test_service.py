@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy.event import listen
 
 from apps.recommender import tables
+from apps.recommender.api import FilmList
 from apps.recommender.service import APP, Event, Visitor
 from core.platform.auth.access import Principal
 from core.platform.store import decisions
@@ -168,3 +169,14 @@ def test_films_that_are_gone_do_not_shut_anybody_out_of_their_profile(service):
         row = {"app": APP, "owner": "ann", "key": "old", "kind": "like", "item": "1000000", "decision_id": None}
         tables.add_event(session, row)
     assert [film.row for film in run(service.show(ANN, Visitor(), with_profile=True)).likes] == [5]
+
+
+def test_a_list_for_somebody_who_has_seen_nearly_everything_is_short_and_says_so(service):
+    films = range(len(service.catalogue.data.items))
+    for left in ([4], []):
+        hidden = tuple(Event("hide", film) for film in films if film not in (*left, 9))
+        shown = shown_to(service, visitor=Visitor(events=(*hidden, Event("like", 9))))
+        assert rows(shown) == left
+        listed = FilmList.of(shown)
+        assert listed.note == "There are no more films that were neither seen nor hidden."
+    assert FilmList.of(shown_to(service)).note is None

@@ -19,10 +19,11 @@ from pydantic import BaseModel, Field, model_validator
 from core.platform.http.parameters import RequestBody
 
 MAX_MESSAGES = 200
-_WITHOUT_EFFECT = frozenset(
-    "temperature top_p frequency_penalty presence_penalty seed stop max_tokens max_completion_tokens logit_bias user "
-    "safety_identifier prompt_cache_key metadata store service_tier reasoning_effort verbosity".split()
-)
+_WITHOUT_EFFECT = {
+    "temperature", "top_p", "frequency_penalty", "presence_penalty", "seed", "stop", "max_tokens", "logit_bias", "user",
+    "max_completion_tokens", "reasoning_effort", "verbosity", "safety_identifier", "prompt_cache_key", "metadata",
+    "store", "service_tier",
+}  # fmt: skip
 # What these ask for is what they would get anyway.
 _AS_IT_IS: dict[str, tuple[object, ...]] = {
     "n": (1,),

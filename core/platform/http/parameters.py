@@ -40,9 +40,8 @@ async def refuse_unknown(request: Request) -> None:
         mistakes.append(
             _mistake("header", HEADER, "this route cannot promise to do what is sent again once; send no key")
         )
-    if route.body_field is None and request.method not in ("GET", "HEAD"):
-        if (await request.body()).strip() not in (b"", b"{}", b"null"):
-            mistakes.append(_mistake("body", "", "this route takes no body"))
+    if route.body_field is None and (await request.body()).strip() not in (b"", b"{}", b"null"):
+        mistakes.append(_mistake("body", "", "this route takes no body"))
     if mistakes:
         raise RequestValidationError(mistakes)
 

@@ -25,9 +25,9 @@ class RetryMiddleware:
     """Repeats requests that may be repeated; the client waits a moment and notices nothing.
 
     These are requests of an idempotent method, and any that carry an `Idempotency-Key`: a route of the API does what
-    such a request asks for once, however often it comes, or refuses the key (`core.platform.http.parameters`). Of another POST, and where the last thing
-    is taken back, nobody can tell whether the replica died before or after the deed, so it ends with status 503 and the
-    client decides. Nor can an answer be repeated that has begun to arrive.
+    such a request asks for once, however often it comes, or refuses the key (`core.platform.http.parameters`). Of
+    another POST, and where the last thing is taken back, nobody can tell whether the replica died before or after the
+    deed, so it ends with status 503 and the client decides. Nor can an answer be repeated that has begun to arrive.
 
     Args:
         app: Ray Serve's proxy, which returns without a message when no replica answered.
