@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from core.cli import models, retrain, users
 from core.cli import store as store_commands
@@ -176,7 +177,8 @@ def main() -> None:
         app()
     except SteerError as error:
         said = error.reason if isinstance(error, UnavailableError) else str(error)
-        Console(stderr=True).print(f"[bold red]steer:[/] {said}", highlight=False, soft_wrap=True)
+        message = Text.assemble(("steer:", "bold red"), f" {said}")
+        Console(stderr=True).print(message, highlight=False, soft_wrap=True)
         raise SystemExit(2) from None
     except KeyboardInterrupt:
         Console(stderr=True).print("stopped; the same command goes on from the last checkpoint")

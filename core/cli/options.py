@@ -13,7 +13,8 @@ from core.platform.store.database import Store, open_store, sqlite_url
 from core.util.errors import SteerError
 from core.util.paths import runs_dir
 
-console = Console()
+# What it prints holds names, paths and sentences of people's own: brackets in them are no markup.
+console = Console(markup=False)
 Answer = TypeVar("Answer")
 
 RunsDir = Annotated[Path | None, typer.Option("--runs", help="Folder of runs [default: $STEER_RUNS_DIR or ./runs].")]

@@ -49,7 +49,7 @@ def retrain(
         except UnavailableError as error:
             if pause is None:
                 raise
-            console.print(f"{error.reason}; trying again in {every}", markup=False, soft_wrap=True)
+            console.print(f"{error.reason}; trying again in {every}", soft_wrap=True)
         if pause is None:
             return
         time.sleep(pause.total_seconds())

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -14,7 +13,7 @@ from core.cli.options import RunsDir, StoreUrl, asked, console, open_store_from_
 from core.platform.store import summary
 from core.platform.store.backup import OnProgress
 from core.platform.store.backup import backup as back_up
-from core.platform.store.database import Store
+from core.platform.store.database import Store, shown_url
 from core.platform.store.restore import restore as put_back
 
 app = typer.Typer(no_args_is_help=True, help="The store: what it holds, its backup, and its restore.")
@@ -30,7 +29,7 @@ def backup(
     opened = open_store_from_options(store, runs)
     with _progress("backing up") as on_progress:
         contents = back_up(opened, file, on_progress)
-    console.print(f"{contents.rows} rows of {escape(_url(opened))} are in {escape(str(file))}", soft_wrap=True)
+    console.print(f"{contents.rows} rows of {_url(opened)} are in {file}", soft_wrap=True)
 
 
 @app.command(epilog="Example: `steer store restore steer-2026-03-01.zip --store postgresql://steer@db/steer`")
@@ -48,7 +47,7 @@ def restore(
     with _progress("restoring") as on_progress:
         contents = put_back(opened, file, on_progress, replace=replace)
     console.print(
-        f"{escape(_url(opened))} holds the {contents.rows} rows of {contents.time:%Y-%m-%d %H:%M:%S} UTC",
+        f"{_url(opened)} holds the {contents.rows} rows of {contents.time:%Y-%m-%d %H:%M:%S} UTC",
         soft_wrap=True,
     )
 
@@ -59,7 +58,7 @@ def show(store: StoreUrl = None, runs: RunsDir = None) -> None:
     opened = open_store_from_options(store, runs)
     with opened.reading() as session:
         revision, counts = summary.revision(session), summary.row_counts(session)
-    console.print(f"{escape(_url(opened))}, revision {revision}", soft_wrap=True)
+    console.print(f"{_url(opened)}, revision {revision}", soft_wrap=True)
     table = Table("table", "rows")
     for name, rows in counts.items():
         table.add_row(name, str(rows))
@@ -75,7 +74,7 @@ def _confirm(store: Store) -> None:
 
 
 def _url(store: Store) -> str:
-    return store.url.render_as_string(hide_password=True)
+    return shown_url(store.url)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from rich.table import Table
+from rich.text import Text
 
 from core.evaluation.comparison import Comparison, verdict
 
@@ -26,10 +27,11 @@ def _rewards(comparison: Comparison, title: str) -> Table:
     table.add_column("")
     for name, label in comparison.labels.items():
         if name == "rl":
-            table.add_row(f"[bold]{label}[/]", f"[bold]{comparison.reward(name)}[/]", "", "")
+            table.add_row(label, str(comparison.reward(name)), "", "", style="bold")
             continue
         gain = comparison.gain(name)
-        table.add_row(label, str(comparison.reward(name)), str(gain), f"[{_COLORS[verdict(gain)]}]{verdict(gain)}[/]")
+        found = Text(verdict(gain), _COLORS[verdict(gain)])
+        table.add_row(label, str(comparison.reward(name)), str(gain), found)
     return table
 
 

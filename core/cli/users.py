@@ -3,7 +3,6 @@
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from core.cli.options import RunsDir, StoreUrl, asked, console, open_store_from_options
@@ -31,7 +30,7 @@ def add(
     password = _password(password_file)
     with open_store_from_options(store, runs).transaction() as session:
         user = accounts.create(session, name, password, role)
-    console.print(f"{escape(user.name)} may log in as {user.role}")
+    console.print(f"{user.name} may log in as {user.role}")
 
 
 @app.command("list", epilog="Example: `steer users list`")
@@ -42,13 +41,13 @@ def list_users(store: StoreUrl = None, runs: RunsDir = None) -> None:
     table = Table("name", "role", "since", "state")
     for user in users:
         state = "disabled" if user.disabled else "enabled"
-        table.add_row(escape(user.name), user.role, f"{user.created:%Y-%m-%d}", state)
+        table.add_row(user.name, user.role, f"{user.created:%Y-%m-%d}", state)
     console.print(table)
     if keys:
         table = Table("key id", "user", "name", "since", "state")
         for owner, key in keys:
             state = f"revoked {key.revoked:%Y-%m-%d}" if key.revoked else "valid"
-            table.add_row(key.id, escape(owner), escape(key.name), f"{key.created:%Y-%m-%d}", state)
+            table.add_row(key.id, owner, key.name, f"{key.created:%Y-%m-%d}", state)
         console.print(table)
 
 
@@ -62,7 +61,7 @@ def role(
     """Change a user's role, at once."""
     with open_store_from_options(store, runs).transaction() as session:
         accounts.set_role(session, name, new)
-    console.print(f"{escape(name)} is now {new}")
+    console.print(f"{name} is now {new}")
 
 
 @app.command(epilog="Example: `steer users password ann`")
@@ -71,7 +70,7 @@ def password(name: Name, password_file: PasswordFile = None, store: StoreUrl = N
     text = _password(password_file)
     with open_store_from_options(store, runs).transaction() as session:
         accounts.set_password(session, name, text)
-    console.print(f"{escape(name)} has a new password")
+    console.print(f"{name} has a new password")
 
 
 @app.command(epilog="Example: `steer users disable ann`")
@@ -79,7 +78,7 @@ def disable(name: Name, store: StoreUrl = None, runs: RunsDir = None) -> None:
     """Disable a user; what they made stays."""
     with open_store_from_options(store, runs).transaction() as session:
         accounts.disable(session, name)
-    console.print(f"{escape(name)} is disabled")
+    console.print(f"{name} is disabled")
 
 
 @app.command(epilog="Example: `steer users enable ann`")
@@ -87,7 +86,7 @@ def enable(name: Name, store: StoreUrl = None, runs: RunsDir = None) -> None:
     """Enable a disabled user again."""
     with open_store_from_options(store, runs).transaction() as session:
         accounts.enable(session, name)
-    console.print(f"{escape(name)} is enabled")
+    console.print(f"{name} is enabled")
 
 
 @app.command(epilog="Example: `steer users key ann --name ci`")
@@ -113,7 +112,7 @@ def revoke(
     """Revoke an API key."""
     with open_store_from_options(store, runs).transaction() as session:
         revoked = accounts.revoke_key(session, key_id)
-    console.print(f"the key {escape(revoked.name)} is revoked")
+    console.print(f"the key {revoked.name} is revoked")
 
 
 def _password(file: typer.FileText | None) -> str:

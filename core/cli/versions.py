@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from core.cli.options import RunsDir, StoreUrl, console, open_store_from_options
@@ -39,7 +38,7 @@ def list_versions(
     for version in found:
         state = "serves" if version in serving else ""
         created = f"{version.created:%Y-%m-%d %H:%M}"
-        table.add_row(version.app, version.name, state, _reward(version), created, escape(version.note))
+        table.add_row(version.app, version.name, state, _reward(version), created, version.note)
     console.print(table)
 
 
@@ -131,7 +130,7 @@ def _library(runs: Path | None, store: str | None) -> "Library":
 
 
 def _say(text: str) -> None:
-    console.print(text, markup=False, highlight=False, soft_wrap=True)  # notes and reasons are people's own words
+    console.print(text, highlight=False, soft_wrap=True)
 
 
 def _reward(version: ModelVersion) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.text import Text
 
 from core.cli.tables import comparison_tables
 from core.training.evaluate import compare, save_comparison, saved_comparison
@@ -81,7 +82,7 @@ def evaluate_tasks(
             )
         comparison = None if again else saved_comparison(task, run)
         if comparison is None:
-            with console.status(f"evaluating {task.title} on the test split"):
+            with console.status(Text(f"evaluating {task.title} on the test split")):
                 comparison = compare(task, run)
             save_comparison(task, run, comparison)
         for table in comparison_tables(comparison, task.title):
@@ -110,7 +111,7 @@ def tune_task(
     task_class = load_task(name)
     _check_preset(task_class, preset)
     folder = runs / f"{task_class.name}.tune"
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as progress:
         bar = progress.add_task(task_class.title, total=trials)
 
@@ -154,7 +155,7 @@ def run_benchmark(name: str, data_dir: Path | None, console: Console) -> dict[st
 def training_progress(console: Console) -> Progress:
     """Bars that show the figures of each iteration; tasks need the field `figures`."""
     return Progress(
-        TextColumn("  {task.description:<12}"),
+        TextColumn("  {task.description:<12}", markup=False),
         BarColumn(bar_width=24),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
@@ -180,7 +181,7 @@ def _train_with_progress(task: Task, run: Run, console: Console) -> None:
     if all(run.is_finished(stage.name, fingerprint(task, stage)) for stage in stages) and run.settings.is_file():
         console.print(f"{task.title}: trained already ({run.folder})")
         return
-    console.print(f"[bold]{task.title}[/]")
+    console.print(task.title, style="bold")
     started = time.perf_counter()
     with training_progress(console) as progress:
         bars = {stage.name: progress.add_task(stage.name, total=None, start=False, figures="") for stage in stages}

