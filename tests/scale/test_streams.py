@@ -3,12 +3,14 @@
 import subprocess
 import sys
 import threading
+import traceback
 from collections import Counter
 from datetime import timedelta
 from uuid import uuid4
 
 import pytest
 
+from core.platform.queues.connection import split_address
 from core.platform.queues.consumer import Consumer
 from core.platform.queues.stream import MAX_PAYLOAD_BYTES, Stream
 from core.util.errors import SteerError, UnavailableError
@@ -187,6 +189,23 @@ def test_a_redis_that_is_away_is_named_without_its_password(redis):
     with pytest.raises(UnavailableError, match="does not answer") as failure:
         Stream("redis://:secret@127.0.0.1:1/0", "news")
     assert "secret" not in str(failure.value)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "redis://:secret@127.0.0.1:port/0/news",
+        "redis://:se/secret@127.0.0.1/0/news",
+        "redis:/:secret@127.0.0.1/0/news",
+        "redis://127.0.0.1:secret/0/news",
+        "redis://[:secret@127.0.0.1/0/news",
+        "redis://:secret@127.0.0.1/news",
+    ],
+)
+def test_a_mistyped_address_says_what_to_write_and_no_password(address):
+    with pytest.raises(SteerError, match="write redis://USER:PASSWORD@HOST") as failure:
+        split_address(address)
+    assert "secret" not in "".join(traceback.format_exception(failure.value))
 
 
 def test_a_wrong_address_and_an_endless_message_get_advice(stream):

@@ -3,6 +3,8 @@
 import asyncio
 import multiprocessing
 import sqlite3
+import stat
+import traceback
 from contextlib import closing
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -195,12 +197,37 @@ def test_several_processes_open_and_write_at_once(store_url):
         ("nonsense", "write sqlite:///FILE or postgresql"),
         ("mysql://x/y", "speaks sqlite and postgresql, not mysql"),
         ("postgresql://ann:secret@127.0.0.1:1/x", "does not answer"),
+        ("postgresql://127.0.0.1:1/x?user=ann&password=secret", "does not answer"),
+        ("postgresql:/ann:secret@127.0.0.1/x", "write sqlite:///FILE or postgresql"),
+        ("postgresql//ann:secret@127.0.0.1/x", "write sqlite:///FILE or postgresql"),
+        ("ann:secret@127.0.0.1", "write sqlite:///FILE or postgresql"),
+        ("postgresql://ann:secret@127.0.0.1:port/x", "write sqlite:///FILE or postgresql"),
+        ("postgresql://ann:se/secret@127.0.0.1/x", "%2F for /"),
+        ("postgresql://ann:12/secret@127.0.0.1/x", "%2F for /"),
+        ("postgresql://127.0.0.1:secret/x", "write sqlite:///FILE or postgresql"),
+        ("sqlite://ann:secret@host/x", "write sqlite:///FILE or postgresql"),
     ],
 )
 def test_a_wrong_url_says_what_to_write_and_no_password(url, message):
     with pytest.raises(SteerError, match=message) as caught:
         open_store(url)
-    assert "secret" not in str(caught.value)
+    assert "secret" not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+def test_its_owner_alone_reads_a_file_of_sqlite(tmp_path, is_new):
+    file = tmp_path / "steer.db"
+    if not is_new:
+        open_store(f"sqlite:///{file}").close()
+        file.chmod(0o644)
+    store = open_store(f"sqlite:///{file}")
+    with store.transaction() as session:
+        session.add(Conversation(app="a", owner="ann"))
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.glob("steer.db*")}
+    store.close()
+    del modes["steer.db.lock"]
+    assert set(modes) >= {"steer.db", "steer.db-wal"}
+    assert set(modes.values()) == {0o600}
 
 
 def test_a_file_that_is_no_database_is_named(tmp_path):

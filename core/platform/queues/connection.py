@@ -48,8 +48,8 @@ def connect(url: str) -> Redis:
             socket_connect_timeout=REDIS_SECONDS,
             health_check_interval=30,
         )
-    except ValueError as error:
-        raise SteerError(f"{without_password(url)} is no address of a Redis server: {error}") from error
+    except ValueError:  # its message may hold a part of the password
+        raise _unreadable("is no address of a Redis server") from None
 
 
 def is_address(source: str) -> bool:
@@ -63,14 +63,23 @@ def split_address(address: str) -> tuple[str, str]:
     Raises:
         SteerError: A part is missing.
     """
-    parts = urlsplit(address)
+    try:
+        parts = urlsplit(address)
+        is_whole = parts.scheme in _SCHEMES and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        raise _unreadable("is no address of a Redis server") from None
     number, _, name = parts.path.strip("/").partition("/")
-    if parts.scheme not in _SCHEMES or not parts.hostname or not number.isdecimal() or not name:
-        raise SteerError(
-            f"{without_password(address)} names no stream; "
-            "write redis://HOST:PORT/0/NAME, where 0 is the database's number"
-        )
+    if not is_whole or not number.isdecimal() or not name:
+        raise _unreadable("names no stream")
     return urlunsplit((parts.scheme, parts.netloc, f"/{number}", parts.query, "")), name
+
+
+def _unreadable(why: str) -> SteerError:
+    """Without the address: what stands where in a mistyped one is unknown, and it may be the password."""
+    return SteerError(
+        f"the address of the queue {why}; write redis://USER:PASSWORD@HOST:PORT/0/NAME, where 0 is the database's "
+        "number (in the password, %2F for / and %40 for @)"
+    )
 
 
 def without_password(url: str) -> str:

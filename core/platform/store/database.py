@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -50,7 +50,7 @@ class Store:
 
     def __init__(self, engine: Engine, hurry: Callable[[], None] = lambda: None) -> None:
         self.engine, self._hurry = engine, hurry
-        self._outage = Outage(_shown(engine.url))
+        self._outage = Outage(shown_url(engine.url))
         self._writing = sessionmaker(engine, expire_on_commit=False)
         self._reading = sessionmaker(engine.execution_options(reads_only=True), expire_on_commit=False)
         # SQLite lets one write at a time, and those that wait look again ever more seldom: threads queue here instead.
@@ -194,6 +194,11 @@ def is_new(url: str) -> bool:
     return engine.dialect.name == "sqlite" and file is not None and not Path(file).exists()
 
 
+def shown_url(url: URL) -> str:
+    """The URL as a message may show it: without its password, and without its query, which may hold one too."""
+    return url.set(query={}).render_as_string(hide_password=True)
+
+
 def _write_ahead_log(url: URL) -> Path:
     return Path(f"{url.database}-wal")
 
@@ -235,14 +240,17 @@ def _engine(url: str) -> tuple[Engine, Patience]:
     try:
         parsed = make_url(url)
         if parsed.get_backend_name() == "postgresql":
+            if "@" in (parsed.database or ""):
+                raise ArgumentError("a slash in the password ended the host")
             return _postgresql(parsed, patience), patience
         if parsed.get_backend_name() != "sqlite":
             raise SteerError(f"the store speaks sqlite and postgresql, not {parsed.get_backend_name()}")
         return _sqlite(parsed), patience
-    except ArgumentError as error:
+    except (ArgumentError, ValueError):  # neither the URL nor the cause is shown: whatever it is may be the password
         raise SteerError(
-            f"{url!r} is no store; write sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE"
-        ) from error
+            "the URL of the store is no store's; write sqlite:///FILE or postgresql://USER:PASSWORD@HOST:PORT/DATABASE "
+            "(in the password, %2F for / and %40 for @)"
+        ) from None
     except (ModuleNotFoundError, NoSuchModuleError) as error:
         raise SteerError("PostgreSQL needs an extra: pip install 'steer[postgres]'") from error
 
@@ -303,15 +311,14 @@ def _lock(url: URL) -> Iterator[None]:
     file = Path(str(url.database))
     file.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{file}.lock", timeout=timeouts.MIGRATION_SECONDS):
+        file.touch(mode=0o600)
+        with suppress(PermissionError):  # another user's file keeps the mode that they gave it
+            file.chmod(0o600)  # it holds what people wrote; SQLite gives its other files the same mode
         yield
 
 
 def _sentence(url: URL, reason: str) -> str:
-    return f"the store {_shown(url)} does not answer: {reason}"
-
-
-def _shown(url: URL) -> str:
-    return url.render_as_string(hide_password=True)
+    return f"the store {shown_url(url)} does not answer: {reason}"
 
 
 def _reason(error: Exception) -> str:
