@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -128,8 +129,10 @@ def test_what_goes_wrong_is_told_and_the_process_goes_on(process):
     pid = process.pid
     with pytest.raises(SteerError, match="no bread here"):
         process.run_batch("refuse", ["bread"])
-    with pytest.raises(RuntimeError, match="ZeroDivisionError"):
+    with pytest.raises(RuntimeError, match="the engine of small failed") as failed:
         process.run_batch("inverse", [0])
+    assert "Traceback" not in str(failed.value)
+    assert "ZeroDivisionError" in "".join(traceback.format_exception(failed.value))  # as the log shows it
     assert process.run_batch("pid", [0]) == [pid]
 
 

@@ -102,9 +102,11 @@ class EngineProcess:
 
     def _receive(self) -> Any:
         is_result, content = self._pipe.recv()
-        if not is_result:
+        if is_result:
+            return content
+        if isinstance(content, SteerError):
             raise content
-        return content
+        raise RuntimeError(f"the engine of {self._name} failed") from _RemoteError(content)
 
 
 _STARTED: WeakSet[EngineProcess] = WeakSet()
@@ -143,11 +145,15 @@ def _serve(pipe: Connection, open_engine: Callable[[Run], object], run: Run) -> 
             pipe.send(_tried(partial(getattr(engine, method), items)))
 
 
+class _RemoteError(Exception):
+    """The traceback of an error in the other process, for the log: a message may be shown to anybody."""
+
+
 def _tried(call: Callable[[], Any]) -> tuple[bool, Any]:
-    """Whether a call succeeds, and its result or else an error that can travel."""
+    """Whether a call succeeds, and its result or else the error: one for users, or the traceback of another."""
     try:
         return True, call()
     except SteerError as error:
         return False, error
     except Exception as error:
-        return False, RuntimeError("".join(traceback.format_exception(error)))
+        return False, "".join(traceback.format_exception(error))
