@@ -129,13 +129,20 @@ def serve(
     explore: Explore = 0.0,
     json_logs: Annotated[bool, typer.Option("--json-logs", help="Write log lines as JSON.")] = False,
     api_only: Annotated[bool, typer.Option("--api-only", help="Serve the API without pages.")] = False,
-    rate: Annotated[int, typer.Option(min=1, help="Limit of API requests per minute from one address.")] = 6_000,
+    rate: Annotated[int, typer.Option(min=1, help="Limit of API requests per minute of an address, a person.")] = 6_000,
+    trusted_proxies: Annotated[
+        str,
+        typer.Option(
+            envvar="FORWARDED_ALLOW_IPS", help="Addresses of proxies that are believed when they name their clients."
+        ),
+    ] = "",
     replicas: Annotated[
         int,
         typer.Option(min=1, help="Number of processes that serve the API behind Ray Serve; needs the extra `ray`."),
     ] = 1,
 ) -> None:
     """Start the web application: pages, API (`/v1/openapi.json`) and tools of trained apps or tasks."""
+    from core.platform.http.addresses import checked_proxies
     from core.platform.http.limits import Limits
     from core.platform.pages.task_app import find_apps
     from core.platform.server.application import Serving
@@ -143,7 +150,8 @@ def serve(
     from core.platform.server.server import serve_replicas
 
     pages = not api_only and replicas == 1
-    options = Serving(accounts=auth, explore=explore, pages=pages, limits=Limits(requests=rate))
+    limits, proxies = Limits(requests=rate), checked_proxies(trusted_proxies)
+    options = Serving(accounts=auth, explore=explore, pages=pages, limits=limits, trusted_proxies=proxies)
     folder = (runs or runs_dir()).resolve()
     url = store_url(store, folder)
     if replicas > 1:

@@ -1,16 +1,33 @@
 """Trying again and again: passwords, keys, and the server's patience."""
 
 import asyncio
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import httpx
 import pytest
+import uvicorn
 from fastapi import FastAPI, Request
+from prometheus_client import generate_latest
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from core.platform.http.limits import Limits, LimitsMiddleware
+from core.platform.auth.access import Principal
+from core.platform.http.addresses import checked_proxies
+from core.platform.http.limits import Limits, LimitsMiddleware, SharesMiddleware
 from core.platform.http.request_log import RequestLogMiddleware
+from core.platform.server.application import Serving, create_app
+from core.platform.store import accounts
+from core.platform.store.database import open_store, sqlite_url
+from core.util.errors import SteerError
 from tests.attacks.conftest import PASSWORD
+from tests.servers import free_port
 
 pytestmark = pytest.mark.slow
+
+TIGHT = Limits(body=100, requests=10, page_requests=10, seconds=0.3)
 
 
 def from_address(guarded, address: str) -> httpx.Client:
@@ -45,12 +62,38 @@ def test_a_made_up_address_is_not_believed(guarded, address, header):
     assert statuses == [401] * 5 + [429]
 
 
-def test_behind_a_proxy_the_address_that_it_saw_counts(guarded):
-    """A proxy on this machine adds the address that it saw to those which the sender made up."""
-    with from_address(guarded, "127.0.0.1") as proxy:
-        seen = [{"X-Forwarded-For": f"198.51.100.{at}, 203.0.113.9"} for at in range(6)]
-        statuses = [guess(proxy, "root", "a guess", **headers) for headers in seen]
-    assert statuses == [401] * 5 + [429]
+@pytest.mark.parametrize(
+    ("trusted", "address", "statuses"),
+    [
+        ("203.0.113.0/24", "203.0.113.1", [401] * 5 + [429]),  # the address that the proxy saw
+        ("203.0.113.0/24", "192.0.2.1", [401] * 5 + [429]),  # the sender's own, which is no proxy's
+        ("", "127.0.0.1", [401] * 5 + [429]),  # not even this machine is a proxy's unless a setting says so
+    ],
+)
+def test_only_a_proxy_that_a_setting_names_is_believed(tmp_path, trusted, address, statuses):
+    """A proxy adds the address that it saw, 198.51.100.9, to those which the sender made up."""
+    store = open_store(sqlite_url(tmp_path / "steer.db"))
+    with store.transaction() as session:
+        accounts.create(session, "root", PASSWORD, "admin")
+    options = Serving(accounts=True, pages=False, trusted_proxies=checked_proxies(trusted))
+    app = create_app([], tmp_path, store, options)
+    forms = [
+        httpx.Request(
+            "POST",
+            "http://steer/login",
+            data={"name": "root", "password": "a guess"},
+            headers={"X-Forwarded-For": f"192.0.2.{at}, 198.51.100.9" if trusted else f"198.51.100.{at}"},
+        )
+        for at in range(6)
+    ]
+    assert sorted(answer.status_code for answer in at_once(app, *forms, address=address)) == statuses
+    store.close()
+
+
+@pytest.mark.parametrize("proxies", ["*", "localhost", "10.0.0.0/33", "10.0.0.1/8", "127.0.0.1,,evil"])
+def test_a_setting_that_trusts_everybody_or_nobody_knows_whom_is_refused(proxies):
+    with pytest.raises(SteerError, match="no address of a proxy"):
+        checked_proxies(proxies)
 
 
 @pytest.fixture
@@ -63,12 +106,31 @@ def limited():
         return len(await request.body())
 
     @app.get("/v1/slow")
+    @app.get("/slow")
     async def slow() -> None:
         await asyncio.sleep(60)
 
-    app.add_middleware(LimitsMiddleware, limits=Limits(body=100, requests=10, seconds=0.3))
+    @app.get("/page")
+    async def page() -> str:
+        return "page"
+
+    app.add_middleware(SharesMiddleware, limits=TIGHT)
+    app.add_middleware(Known)
+    app.add_middleware(LimitsMiddleware, limits=TIGHT)
     app.add_middleware(RequestLogMiddleware)
     return app
+
+
+class Known:
+    """Lets in whoever says their name."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if name := Headers(scope=scope).get("x-name"):
+            scope.setdefault("state", {})["principal"] = Principal(name, "viewer")
+        await self.app(scope, receive, send)
 
 
 def at_once(app: FastAPI, *requests: httpx.Request, address: str = "192.0.2.1") -> list[httpx.Response]:
@@ -90,6 +152,62 @@ def test_too_many_requests_are_turned_away_with_the_time_to_wait(limited):
     assert at_once(limited, requests[0], address="192.0.2.2")[0].status_code == 200
 
 
+@pytest.mark.parametrize("path", ["/page", "/nowhere", "/metrics", "/v1x", "/gradio_api/queue/join"])
+def test_requests_outside_the_api_are_counted_too(limited, path):
+    requests = [httpx.Request("GET", f"http://steer{path}") for _ in range(14)]
+    statuses = [answer.status_code for answer in at_once(limited, *requests)]
+    assert statuses.count(429) == 4
+    api = httpx.Request("POST", "http://steer/v1/echo")
+    assert at_once(limited, api)[0].status_code == 200  # pages do not use up what the API may be asked
+
+
+def test_the_addresses_of_one_subscriber_count_as_one_and_others_do_not(limited):
+    def asked(*addresses: str) -> list[int]:
+        request = httpx.Request("GET", "http://steer/page")
+        return [at_once(limited, request, address=address)[0].status_code for address in addresses]
+
+    assert asked(*(f"2001:db8::{at:x}:{at:x}" for at in range(12))) == [200] * 10 + [429] * 2
+    assert asked("2001:db8:0:1::1", "fe80::1%eth0") == [200, 200]
+    # A listener on `::` sees IPv4 addresses in this form; they are not one subscriber's.
+    assert asked(*(f"::ffff:198.51.100.{at}" for at in range(12))) == [200] * 12
+    assert asked(*["198.51.100.1"] * 10) == [200] * 9 + [429]
+
+
+def test_a_person_who_changes_addresses_has_one_share(limited):
+    def asked(name: str, addresses: range) -> list[int]:
+        request = httpx.Request("POST", "http://steer/v1/echo", headers={"X-Name": name})
+        return [at_once(limited, request, address=f"192.0.2.{at}")[0].status_code for at in addresses]
+
+    assert asked("ann", range(12)) == [200] * 10 + [429] * 2
+    assert asked("bob", range(1)) == [200]
+
+
+@pytest.mark.parametrize("parser", ["h11", "httptools"])
+def test_made_up_methods_are_turned_away_and_fill_no_metric(limited, parser):
+    """h11 hands on whatever looks like a method; each would be kept as a value of a label."""
+    with listening(limited, parser) as port, httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
+        before = len(generate_latest())
+        statuses = [client.request(f"MADEUP{at}", "/page").status_code for at in range(200)]
+        assert client.get("/v1/slow").status_code == 504
+    assert set(statuses) <= {400, 405, 429}
+    assert 400 in statuses if parser == "httptools" else statuses.count(429) == 190
+    assert len(generate_latest()) - before < 10_000
+    assert "MADEUP" not in generate_latest().decode()
+
+
+@contextmanager
+def listening(app: FastAPI, parser: str) -> Iterator[int]:
+    """The application on a port of this machine, behind one of the parsers that uvicorn may use."""
+    server = uvicorn.Server(uvicorn.Config(app, port=free_port(), http=parser, log_config=None))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    yield server.config.port
+    server.should_exit = True
+    thread.join()
+
+
 def test_who_sends_slowly_is_not_waited_for(limited):
     async def slowly():
         while True:
@@ -97,6 +215,7 @@ def test_who_sends_slowly_is_not_waited_for(limited):
             await asyncio.sleep(0.1)
 
     slow = httpx.Request("POST", "http://steer/v1/echo", content=slowly())
-    answers = at_once(limited, slow, httpx.Request("GET", "http://steer/v1/slow"))
-    assert [answer.status_code for answer in answers] == [504, 504]
+    others = [httpx.Request("GET", f"http://steer{path}") for path in ("/v1/slow", "/slow")]
+    answers = at_once(limited, slow, *others)
+    assert [answer.status_code for answer in answers] == [504, 504, 504]
     assert answers[0].headers["content-type"] == "application/problem+json"

@@ -8,6 +8,7 @@ from argon2 import PasswordHasher
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from itsdangerous import TimestampSigner, URLSafeTimedSerializer
+from sqlalchemy import select
 from starlette.testclient import WebSocketDenialResponse
 
 from core.platform.auth.access import COOKIE, SESSION, Accounts, Agent, CurrentPrincipal, NoAuth, Principal
@@ -16,7 +17,7 @@ from core.platform.auth.middleware import AuthMiddleware, check_public
 from core.platform.http.problems import answer_with_problems
 from core.platform.store import accounts
 from core.platform.store.database import open_store
-from core.platform.store.schema import User
+from core.platform.store.schema import EndedSession, User
 from core.util.errors import SteerError
 
 SECRET = "a secret of the tests, long enough"
@@ -165,10 +166,9 @@ def test_a_forged_or_tampered_cookie_opens_nothing(client, store, access):
     payload, stamp, signature = cookie.split(".")
     with store.reading() as session:
         bob = accounts.find(session, "bob")
-    others = Accounts(store, "another secret, just as long as it").sessions.dumps(
-        [bob.id, bob.sessions_since.isoformat()]
-    )
-    unsalted = URLSafeTimedSerializer(SECRET).dumps([bob.id, bob.sessions_since.isoformat()])
+    content = [bob.id, bob.sessions_since.isoformat(), "0" * 32]
+    others = Accounts(store, "another secret, just as long as it").sessions.dumps(content)
+    unsalted = URLSafeTimedSerializer(SECRET).dumps(content)
     bobs_payload = others.split(".")[0]
     forged = [
         others,
@@ -224,11 +224,36 @@ def test_a_session_begun_right_after_a_new_password_holds(client, store):
     assert client.get("/v1/me").status_code == 200
 
 
-def test_logging_out_forgets_the_session(client):
-    log_in(client)
+def test_logging_out_ends_the_session_wherever_its_cookie_is(client, app, store):
+    cookie = log_in(client).cookies[COOKIE]
+    elsewhere = TestClient(app, follow_redirects=False)
+    log_in(elsewhere)
     out = client.post("/logout")
     assert (out.status_code, out.headers["location"]) == (303, "/login")
     assert client.get("/v1/me").status_code == 401
+    stolen = {"Cookie": f"{COOKIE}={cookie}"}
+    assert TestClient(app).get("/v1/me", headers=stolen).status_code == 401
+    again = TestClient(guarded(Accounts(store, SECRET)))  # after a restart, and on another server
+    assert again.get("/v1/me", headers=stolen).status_code == 401
+    assert elsewhere.get("/v1/me").json() == "ann"
+
+
+@pytest.mark.parametrize("cookie", ["", "x", "a.b.c"])
+def test_logging_out_without_a_session_does_nothing(client, app, cookie):
+    log_in(client)
+    out = TestClient(app, follow_redirects=False).post("/logout", headers={"Cookie": f"{COOKIE}={cookie}"})
+    assert out.status_code == 303
+    assert client.get("/v1/me").status_code == 200
+
+
+def test_sessions_that_have_lapsed_are_not_remembered_as_ended(store):
+    day, first, second = timedelta(days=1), "1" * 32, "2" * 32
+    change(store, accounts.end_session, first, day)
+    with store.transaction() as session:
+        session.get(EndedSession, first).time -= timedelta(days=2)
+    change(store, accounts.end_session, second, day)
+    with store.reading() as session:
+        assert session.scalars(select(EndedSession.id)).all() == [second]
 
 
 def test_a_page_of_another_site_can_use_no_session(client):

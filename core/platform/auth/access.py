@@ -2,6 +2,7 @@
 
 import hashlib
 import ipaddress
+import secrets
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -97,7 +98,18 @@ class Accounts:
         if accounts.has_outdated_hash(user):
             with self._store.transaction() as session:
                 accounts.renew_hash(session, user, password)
-        return str(self.sessions.dumps([user.id, user.sessions_since.isoformat()]))
+        return str(self.sessions.dumps([user.id, user.sessions_since.isoformat(), secrets.token_urlsafe(9)]))
+
+    def log_out(self, cookie: str) -> None:
+        """End the session of a cookie, wherever else the cookie may be.
+
+        Raises:
+            SteerError: The store does not answer.
+        """
+        signed = self._signed(cookie)
+        if signed is not None:
+            with self._store.transaction() as session:
+                accounts.end_session(session, signed[2], SESSION)
 
     def _user(self, connection: HTTPConnection) -> User | None:
         scheme, _, key = connection.headers.get("authorization", "").partition(" ")
@@ -109,12 +121,22 @@ class Accounts:
         return self._of_session(connection.cookies.get(COOKIE, ""))
 
     def _of_session(self, cookie: str) -> User | None:
+        signed = self._signed(cookie)
+        if signed is None:
+            return None
+        user_id, since, session_id = signed
+        with self._store.reading() as session:
+            if accounts.has_ended(session, session_id):
+                return None
+            return accounts.of_session(session, user_id, datetime.fromisoformat(since))
+
+    def _signed(self, cookie: str) -> list[str] | None:
+        """Ids of the user, their `sessions_since`, and the id of the session, if the cookie is ours and lasts."""
         try:
-            user_id, since = self.sessions.loads(cookie, max_age=int(SESSION.total_seconds()))
+            signed: list[str] = self.sessions.loads(cookie, max_age=int(SESSION.total_seconds()))
         except BadSignature:
             return None
-        with self._store.reading() as session:
-            return accounts.of_session(session, user_id, datetime.fromisoformat(since))
+        return signed if len(signed) == 3 else None  # of a version whose sessions had no ids
 
 
 def is_from_own_page(connection: HTTPConnection) -> bool:

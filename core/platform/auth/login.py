@@ -51,6 +51,7 @@ def login_routes(accounts: Accounts) -> APIRouter:
     @router.post("/logout")
     def log_out(request: Request, fields: Fields) -> Response:
         del fields
+        accounts.log_out(request.cookies.get(COOKIE, ""))
         response = RedirectResponse("/login", 303)
         response.delete_cookie(COOKIE, secure=_is_encrypted(request), httponly=True, samesite="lax")
         return response

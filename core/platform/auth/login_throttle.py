@@ -1,11 +1,11 @@
 """Limits on attempts to log in, against guessing of passwords."""
 
-import ipaddress
 import math
 import time
 
 from limits import RateLimitItem, RateLimitItemPerMinute
 
+from core.platform.http.addresses import subscriber
 from core.platform.http.rate_limiter import RateLimiter
 from core.platform.store.accounts import normal_name
 
@@ -25,23 +25,14 @@ class LoginAttempts:
 
     def seconds_to_wait(self, name: str, address: str) -> int:
         """Note an attempt; 0 if it may go on, else the seconds until the next one may."""
-        network = _network(address)
-        return self._wait(_OF_AN_ADDRESS, network) or self._wait(_OF_A_NAME, network, normal_name(name))
+        client = subscriber(address)
+        return self._wait(_OF_AN_ADDRESS, client) or self._wait(_OF_A_NAME, client, normal_name(name))
 
     def succeeded(self, name: str, address: str) -> None:
         """Forget the attempts at a name: its password is known there."""
-        self._window.clear(_OF_A_NAME, _network(address), normal_name(name))
+        self._window.clear(_OF_A_NAME, subscriber(address), normal_name(name))
 
     def _wait(self, limit: RateLimitItem, *key: str) -> int:
         if self._window.hit(limit, *key):
             return 0
         return max(1, math.ceil(self._window.get_window_stats(limit, *key).reset_time - time.time()))
-
-
-def _network(address: str) -> str:
-    """One subscriber: an IPv4 address, or the 64 bits of an IPv6 address that a provider gives to each."""
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    return str(ipaddress.ip_network((parsed, 64), strict=False)) if parsed.version == 6 else address

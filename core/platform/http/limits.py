@@ -1,13 +1,15 @@
-"""Limits of one client: bytes of every body, requests of the API per minute, and seconds of each."""
+"""One policy for what a client may ask of the server: sizes, rates and times, for each address and each person."""
 
 import asyncio
 from dataclasses import dataclass
 
 from fastapi import HTTPException
-from limits import RateLimitItemPerMinute
+from limits import RateLimitItemPerHour, RateLimitItemPerMinute
 from starlette.datastructures import Headers
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from core.platform.http.addresses import subscriber
 from core.platform.http.problems import problem
 from core.platform.http.rate_limiter import RateLimiter
 
@@ -16,21 +18,33 @@ _UPLOAD = "/gradio_api/upload"
 
 @dataclass(frozen=True)
 class Limits:
-    """Limits of one client.
+    """Limits of one client. A rate holds for an address, and again for a person at whichever address.
 
     Attributes:
-        body: Size of the largest body in bytes, of the API and of pages.
-        requests: Number of requests of the API in a minute, from one address.
-        seconds: Seconds until a request of the API must have begun to be answered.
+        body: Size of the largest body in bytes.
+        upload: Size of the largest upload in bytes, all its files and fields together.
+        requests: Number of requests of the API in a minute.
+        page_requests: Number of other requests in a minute: pages and their parts, metrics, made-up addresses.
+        uploads: Number of a person's uploads in an hour.
+        events: Number of a person's events that may wait or run in the pages' queue.
+        unread: Number of answers that the pages' queue keeps for a person who does not fetch them.
+        seconds: Seconds until a request must have begun to be answered.
+        upload_seconds: The same for an upload.
     """
 
     body: int = 1_000_000
+    upload: int = 10_500_000
     requests: int = 6_000
+    page_requests: int = 6_000
+    uploads: int = 30
+    events: int = 32
+    unread: int = 256
     seconds: float = 60.0
+    upload_seconds: float = 600.0
 
 
 class LimitsMiddleware:
-    """Holds clients to their limits; pages have Gradio's own of uploads, and a queue.
+    """Holds every address to the limits, before anybody knows who asks.
 
     Args:
         app: Application behind it.
@@ -38,32 +52,36 @@ class LimitsMiddleware:
     """
 
     def __init__(self, app: ASGIApp, limits: Limits) -> None:
-        self.app, self.limits = app, limits
-        self._rate = RateLimitItemPerMinute(limits.requests)
-        self._window = RateLimiter()
+        self.app, self.limits, self._rates = app, limits, _Rates(limits)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
-        if scope["type"] != "http" or scope["path"] == _UPLOAD:
+        if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        is_api = scope["path"].startswith("/v1")
-        request_id = scope.get("state", {}).get("request_id")
-        address = (scope.get("client") or ("unknown",))[0]
-        if is_api and not self._window.hit(self._rate, address):
-            detail = f"You sent more than {self.limits.requests:,} requests within a minute; wait a little."
-            await problem(429, detail, {"Retry-After": "10"}, request_id=request_id)(scope, receive, send)
+        address = subscriber((scope.get("client") or ("unknown",))[0])
+        refusal = self._rates.refusal(scope, address, _kind(scope)) or self._oversize(scope)
+        if refusal is not None:
+            await refusal(scope, receive, send)
             return
-        length = Headers(scope=scope).get("content-length", "0")
-        if not length.isdecimal() or int(length) > self.limits.body:
-            await problem(413, self._too_large, request_id=request_id)(scope, receive, send)
-            return
-        if is_api:
-            await self._within_time(scope, self._counted(receive), send, request_id)
-        else:
-            await self.app(scope, self._counted(receive), send)
+        is_upload = scope["path"] == _UPLOAD
+        limited = _at_most(self.limits.upload if is_upload else self.limits.body, receive)
+        seconds = self.limits.upload_seconds if is_upload else self.limits.seconds
+        await self._within_time(seconds, scope, limited, send)
 
-    async def _within_time(self, scope: Scope, receive: Receive, send: Send, request_id: str | None) -> None:
+    def _oversize(self, scope: Scope) -> Response | None:
+        """The answer to a request that is too large, or whose parts would be kept; None to any other."""
+        headers, most = Headers(scope=scope), self.limits.body
+        if scope["path"] == _UPLOAD:
+            most = self.limits.upload
+        elif headers.get("content-type", "").strip().lower().startswith("multipart/"):
+            return _refusal(scope, 415, f"Files are taken at {_UPLOAD} alone.")
+        length = headers.get("content-length", "0")
+        if not length.isdecimal() or int(length) > most:
+            return _refusal(scope, 413, _too_large(most))
+        return None
+
+    async def _within_time(self, seconds: float, scope: Scope, receive: Receive, send: Send) -> None:
         begun = False
 
         async def noted(message: Message) -> None:
@@ -73,28 +91,81 @@ class LimitsMiddleware:
             await send(message)
 
         try:
-            async with asyncio.timeout(self.limits.seconds) as timer:
+            async with asyncio.timeout(seconds) as timer:
                 await self.app(scope, receive, noted)
         except TimeoutError:
             if begun or not timer.expired():
                 raise
-            detail = f"There was no answer within {self.limits.seconds:g} seconds."
-            await problem(504, detail, request_id=request_id)(scope, receive, send)
+            await _refusal(scope, 504, f"There was no answer within {seconds:g} seconds.")(scope, receive, send)
 
-    def _counted(self, receive: Receive) -> Receive:
-        """A body may come in pieces without saying how long it will be."""
-        total = 0
 
-        async def counted() -> Message:
-            nonlocal total
-            message = await receive()
-            total += len(message.get("body", b""))
-            if total > self.limits.body:
-                raise HTTPException(413, self._too_large)
-            return message
+class SharesMiddleware:
+    """Holds every person to the limits, from whichever addresses they come.
 
-        return counted
+    Args:
+        app: Application behind it; `scope["state"]["principal"]` says who asks.
+        limits: Limits of one client.
+    """
 
-    @property
-    def _too_large(self) -> str:
-        return f"The body is larger than {self.limits.body:,} bytes."
+    def __init__(self, app: ASGIApp, limits: Limits) -> None:
+        self.app, self._rates = app, _Rates(limits)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection."""
+        principal = scope.get("state", {}).get("principal")
+        if scope["type"] == "http" and principal is not None:
+            kinds = (_kind(scope), "uploads") if scope["path"] == _UPLOAD else (_kind(scope),)
+            refusal = self._rates.refusal(scope, principal.name, *kinds)
+            if refusal is not None:
+                await refusal(scope, receive, send)
+                return
+        await self.app(scope, receive, send)
+
+
+class _Rates:
+    """Counts requests in this process's memory."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._window = RateLimiter()
+        self._kinds = {
+            "requests": (RateLimitItemPerMinute(limits.requests), "requests within a minute", 10),
+            "page_requests": (RateLimitItemPerMinute(limits.page_requests), "requests of pages within a minute", 10),
+            "uploads": (RateLimitItemPerHour(limits.uploads), "uploads within an hour", 600),
+        }
+
+    def refusal(self, scope: Scope, who: str, *kinds: str) -> Response | None:
+        """Count a request; the answer to one too many, else None."""
+        for kind in kinds:
+            rate, what, wait = self._kinds[kind]
+            if not self._window.hit(rate, kind, who):
+                detail = f"You sent more than {rate.amount:,} {what}; wait a little."
+                return _refusal(scope, 429, detail, {"Retry-After": str(wait)})
+        return None
+
+
+def _kind(scope: Scope) -> str:
+    path: str = scope["path"]
+    return "requests" if path == "/v1" or path.startswith("/v1/") else "page_requests"
+
+
+def _refusal(scope: Scope, status: int, detail: str, headers: dict[str, str] | None = None) -> Response:
+    return problem(status, detail, headers, request_id=scope.get("state", {}).get("request_id"))
+
+
+def _at_most(most: int, receive: Receive) -> Receive:
+    """A body may come in pieces without saying how long it will be."""
+    total = 0
+
+    async def counted() -> Message:
+        nonlocal total
+        message = await receive()
+        total += len(message.get("body", b""))
+        if total > most:
+            raise HTTPException(413, _too_large(most))
+        return message
+
+    return counted
+
+
+def _too_large(most: int) -> str:
+    return f"The body is larger than {most:,} bytes."

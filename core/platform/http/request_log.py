@@ -11,6 +11,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from core.platform.inference.metrics import REQUEST_SECONDS, REQUESTS_RUNNING
 
 _GIVEN_ID = re.compile(r"[\w.-]{8,64}")
+# Clients may make up others, and each value of a metric's label is kept for ever.
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
 _QUIET = ("/health", "/ready", "/metrics")
 _ROUTES = ("/v1/", "/login", "/logout", *_QUIET)
 
@@ -50,10 +52,10 @@ class RequestLogMiddleware:
                 self._note(scope, status, time.perf_counter() - started)
 
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
-        route = _template(scope)
-        REQUEST_SECONDS.labels(scope["method"], route, status).observe(seconds)
+        route, method = _template(scope), scope["method"] if scope["method"] in _METHODS else "other"
+        REQUEST_SECONDS.labels(method, route, status).observe(seconds)
         if route not in _QUIET and route != "page":
-            line = {"method": scope["method"], "route": route, "status": status, "ms": round(seconds * 1000, 1)}
+            line = {"method": method, "route": route, "status": status, "ms": round(seconds * 1000, 1)}
             if status < 500:
                 structlog.get_logger().info("request", **line)
             else:

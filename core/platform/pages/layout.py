@@ -13,6 +13,8 @@ from fastapi import FastAPI
 from core.platform.apps.opening import ClosedApp, OpenApp
 from core.platform.apps.spec import Page
 from core.platform.apps.texts import LANGUAGES, Texts
+from core.platform.http.limits import Limits
+from core.platform.pages.queue_share import share_queue
 from core.platform.pages.requests import with_shown_errors
 
 TEXTS = Texts(
@@ -59,17 +61,21 @@ footer { display: none !important; }
 _LOG_OUT = "() => fetch('/logout', {method: 'POST'}).then(() => location.assign('/login'))"
 
 
-def mount_pages(app: FastAPI, apps: Sequence[OpenApp], closed: Sequence[ClosedApp] = (), *, accounts: bool) -> FastAPI:
+def mount_pages(
+    app: FastAPI, apps: Sequence[OpenApp], closed: Sequence[ClosedApp] = (), *, limits: Limits, accounts: bool
+) -> FastAPI:
     """The application with a start page, a page for each app, and the tools for language models.
 
     Args:
         app: Application with the API.
         apps: Apps in the order of the navigation.
         closed: Apps that are out of order.
+        limits: Limits of one visitor.
         accounts: Whether visitors have logged in.
     """
     pages = {opened.spec.name: opened.spec.page() for opened in apps}
     blocks = _blocks(apps, closed, pages, accounts=accounts)
+    share_queue(blocks, limits)
     # Gradio looks where a file that a browser names lies only after `launch`, which mounting leaves out. Without this,
     # whoever sends "a file" in the place of a text has any file of the server copied to where pages load theirs from.
     blocks.has_launched = True
@@ -103,7 +109,7 @@ def _blocks(
         with blocks.route(each.spec.texts.texts["title"][0], each.spec.path):
             _navigation(apps, each.spec.path, accounts=accounts)
             gr.Markdown(TEXTS.label("out_of_order"))
-    blocks.queue(default_concurrency_limit=8, max_size=256)
+    blocks.queue(default_concurrency_limit=8, max_size=256, api_open=False)  # nobody goes past the queue
     return blocks
 
 

@@ -12,6 +12,7 @@ from anyio.to_thread import current_default_thread_limiter
 from fastapi import Depends, FastAPI, Security
 from fastapi.security import HTTPBearer
 from starlette.concurrency import run_in_threadpool
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from core.platform.apps.opening import ClosedApp, OpenApp, open_or_close
 from core.platform.apps.spec import AnyApp
@@ -20,16 +21,18 @@ from core.platform.auth.login import login_routes
 from core.platform.auth.middleware import AuthMiddleware
 from core.platform.auth.secret import load_secret
 from core.platform.http.health import health_routes
-from core.platform.http.limits import Limits, LimitsMiddleware
+from core.platform.http.limits import Limits, LimitsMiddleware, SharesMiddleware
 from core.platform.http.parameters import refuse_unknown
 from core.platform.http.problems import RESPONSES, answer_with_problems
 from core.platform.http.request_log import RequestLogMiddleware
 from core.platform.inference.malloc_trim import freeze_gc, start_malloc_trim
+from core.platform.pages import uploads
 from core.platform.store import accounts
 from core.platform.store.database import Store
 from core.rl.explore import Explorer
 from core.util.errors import SteerError
 
+UPLOADS = "uploads"
 _THREADS = 128
 NOBODY = "nobody could log in; create an admin first: steer users add NAME --role admin"
 
@@ -42,13 +45,15 @@ class Serving:
         accounts: Whether people log in and programs show keys.
         explore: Share of decisions that are sampled from the policy, see `core.rl.explore`.
         pages: Whether there are pages besides the API; Gradio is imported only then.
-        limits: Limits of one client of the API.
+        limits: Limits of one client.
+        trusted_proxies: Addresses and networks of proxies that are believed when they name their clients.
     """
 
     accounts: bool = False
     explore: float = 0.0
     pages: bool = True
     limits: Limits = field(default_factory=Limits)
+    trusted_proxies: Sequence[str] = ()
 
 
 def create_app(specs: Sequence[AnyApp], runs: Path, store: Store, options: Serving) -> FastAPI:
@@ -82,7 +87,7 @@ def create_app(specs: Sequence[AnyApp], runs: Path, store: Store, options: Servi
         app = FastAPI(
             title="Steer",
             description="Policies that were fine-tuned by reinforcement learning, at work.",
-            lifespan=partial(_lifespan, apps=apps, store=store),
+            lifespan=partial(_lifespan, apps=apps, store=store, uploads_folder=runs / UPLOADS),
             docs_url=None,  # FastAPI's page of them loads from another host
             redoc_url=None,
             openapi_url="/v1/openapi.json",
@@ -99,13 +104,16 @@ def create_app(specs: Sequence[AnyApp], runs: Path, store: Store, options: Servi
             routes, checks = each.spec.api(each.service), [_key(), Depends(refuse_unknown)]
             app.include_router(routes, prefix="/v1", responses=RESPONSES, dependencies=checks)
         if options.pages:
+            uploads.use_folder(runs / UPLOADS)
             from core.platform.pages.layout import mount_pages
 
-            app = mount_pages(app, apps, closed, accounts=options.accounts)
+            app = mount_pages(app, apps, closed, limits=options.limits, accounts=options.accounts)
         # The last one added is the outermost.
+        app.add_middleware(SharesMiddleware, limits=options.limits)
         app.add_middleware(AuthMiddleware, authenticator=authenticator)
         app.add_middleware(LimitsMiddleware, limits=options.limits)
         app.add_middleware(RequestLogMiddleware)
+        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(options.trusted_proxies))
         undo.pop_all()
     return app
 
@@ -126,7 +134,9 @@ def _key() -> Any:
 
 
 @asynccontextmanager
-async def _lifespan(app: FastAPI, *, apps: Sequence[OpenApp], store: Store) -> AsyncIterator[None]:
+async def _lifespan(
+    app: FastAPI, *, apps: Sequence[OpenApp], store: Store, uploads_folder: Path
+) -> AsyncIterator[None]:
     """Threads, memory and jobs while the server runs; behind its last answer, close engines and store."""
     del app
     # Starlette's 40 threads, which wait for batches most of the time, would keep batches small.
@@ -139,6 +149,7 @@ async def _lifespan(app: FastAPI, *, apps: Sequence[OpenApp], store: Store) -> A
         for opened in apps
         for name, job in opened.spec.jobs.items()
     ]
+    jobs.append(threading.Thread(target=uploads.keep_clean, args=(uploads_folder, stop), name="uploads", daemon=True))
     for thread in jobs:
         thread.start()
     yield

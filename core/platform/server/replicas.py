@@ -3,7 +3,7 @@
 import asyncio
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -27,7 +27,13 @@ _CHECK_SECONDS = 10
 
 
 def serve_replicas(
-    make_app: Callable[[], FastAPI], host: str, port: int, replicas: int, *, json_logs: bool = False
+    make_app: Callable[[], FastAPI],
+    host: str,
+    port: int,
+    replicas: int,
+    trusted_proxies: Sequence[str] = (),
+    *,
+    json_logs: bool = False,
 ) -> None:
     """Answer requests until the process is interrupted or told to terminate; then finish those that have begun.
 
@@ -36,13 +42,14 @@ def serve_replicas(
         host: Address to listen on.
         port: Port to listen on, on every machine that has a replica.
         replicas: Number of processes that answer.
+        trusted_proxies: Addresses and networks of proxies that are believed when they name their clients.
         json_logs: Whether log lines are for machines.
 
     Raises:
         SteerError: The extra `ray` is not installed, or the application cannot be made.
     """
     stop = threading.Event()
-    with running_replicas(make_app, host, port, replicas, json_logs=json_logs):
+    with running_replicas(make_app, host, port, replicas, trusted_proxies, json_logs=json_logs):
         for number in (signal.SIGINT, signal.SIGTERM):  # only now: Ray sets a handler of its own when it starts
             signal.signal(number, lambda *_: stop.set())
         Console().print(f"Steer is ready: {replicas} replicas on http://{host}:{port} (Ctrl+C stops them)")
@@ -51,14 +58,22 @@ def serve_replicas(
 
 @contextmanager
 def running_replicas(
-    make_app: Callable[[], FastAPI], host: str, port: int, replicas: int, *, json_logs: bool = False
+    make_app: Callable[[], FastAPI],
+    host: str,
+    port: int,
+    replicas: int,
+    trusted_proxies: Sequence[str] = (),
+    *,
+    json_logs: bool = False,
 ) -> Iterator[None]:
     """Replicas that answer within the block; see `serve_replicas`.
 
     A replica that dies, or does not answer `/health`, is replaced. Each has an equal share of the processors.
     """
     callback = f"{retry_middleware.__name__}.{retry_middleware.middlewares.__name__}"
-    variables = {"RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": callback}
+    # uvicorn, on which Ray's proxy stands, would believe whatever comes from this machine.
+    proxies = {"FORWARDED_ALLOW_IPS": ",".join(trusted_proxies)}
+    variables = {"RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH": callback, **proxies}
     set_up_logs(as_json=json_logs)
     with ray_cluster(variables=variables) as ray, gathered_logs(as_json=json_logs) as set_up:
         from ray import serve

@@ -57,6 +57,9 @@ def serve(
         app,
         host=host,
         port=port,
+        http="httptools",  # what the tests attack; without a name, it would be whichever is installed
+        ws="none",
+        proxy_headers=False,  # the application has a middleware of its own for them
         log_config=None,
         server_header=False,
         timeout_graceful_shutdown=timeouts.GRACE_SECONDS,
@@ -102,7 +105,7 @@ def serve_replicas(
             os.environ["STEER_SECRET"] = secret
         return create_app(find_apps(names), runs, open_store(store), options)
 
-    start(make_app, host, port, replicas, json_logs=json_logs)
+    start(make_app, host, port, replicas, options.trusted_proxies, json_logs=json_logs)
 
 
 def check_start(specs: Sequence[AnyApp], runs: Path, store: str, options: Serving, host: str, port: int) -> None:

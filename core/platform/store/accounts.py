@@ -2,15 +2,15 @@
 
 import secrets
 import unicodedata
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Literal, get_args
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from core.platform.store import passwords
-from core.platform.store.schema import NAME, ApiKey, User, now
+from core.platform.store.schema import NAME, ApiKey, EndedSession, User, now
 from core.platform.store.upsert import put_once
 from core.util.errors import ConflictError, NotFoundError, SteerError
 
@@ -128,9 +128,26 @@ def renew_hash(session: Session, user: User, password: str) -> None:
 
 
 def of_session(session: Session, user_id: str, since: datetime) -> User | None:
-    """The enabled user of an id, if no session has been ended since their `sessions_since` was `since`."""
+    """The enabled user of an id, if their sessions have not all been ended since their `sessions_since` was `since`."""
     user = session.get(User, user_id)
     return user if user and not user.disabled and user.sessions_since == since else None
+
+
+def has_ended(session: Session, session_id: str) -> bool:
+    """Whether a user has ended the session of an id."""
+    return session.get(EndedSession, session_id) is not None
+
+
+def end_session(session: Session, session_id: str, lasting: timedelta) -> None:
+    """End a session, and forget about those that would have lapsed by now.
+
+    Args:
+        session: Session of a transaction.
+        session_id: Id of the session that ends.
+        lasting: Time after which a session lapses by itself.
+    """
+    session.execute(delete(EndedSession).where(EndedSession.time < now() - lasting))
+    put_once(session, EndedSession, [{"id": session_id, "time": now()}], ["id"])
 
 
 def issue_key(session: Session, name: str, label: str) -> tuple[ApiKey, str]:

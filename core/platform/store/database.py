@@ -240,8 +240,8 @@ def _engine(url: str) -> tuple[Engine, Patience]:
     try:
         parsed = make_url(url)
         if parsed.get_backend_name() == "postgresql":
-            if "@" in (parsed.database or ""):
-                raise ArgumentError("a slash in the password ended the host")
+            if "@" in f"{parsed.host}{parsed.database}":
+                raise ArgumentError("a part of the password is read as something else")
             return _postgresql(parsed, patience), patience
         if parsed.get_backend_name() != "sqlite":
             raise SteerError(f"the store speaks sqlite and postgresql, not {parsed.get_backend_name()}")

@@ -83,6 +83,15 @@ class ApiKey(Table):
     revoked: Mapped[datetime | None]
 
 
+class EndedSession(Table):
+    """A session that its user has ended; it is of no use any more once the session has lapsed."""
+
+    __tablename__ = "ended_sessions"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    time: Mapped[datetime] = mapped_column(default=now)
+
+
 class Decision(Table):
     """What a policy did in a state, and how probable that was: what off-policy learning needs.
 

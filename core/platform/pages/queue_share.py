@@ -1,0 +1,52 @@
+"""A person's share of the queue in which the pages' events wait, so that nobody fills it for everybody."""
+
+from collections import defaultdict
+from typing import Any
+
+import gradio as gr
+from fastapi import HTTPException, Request
+
+from core.platform.http.limits import Limits
+
+
+def share_queue(blocks: gr.Blocks, limits: Limits) -> None:
+    """Hold each person to a share of the queue, whichever of Gradio's addresses their events come by.
+
+    Args:
+        blocks: Pages, whose queue has been set up.
+        limits: Limits of one client.
+    """
+    queue: Any = blocks._queue
+    push = queue.push
+    sessions: defaultdict[str, dict[str, None]] = defaultdict(dict)
+
+    async def push_within_share(body: Any, request: Request, username: str | None) -> Any:
+        person = request.state.principal.name
+        running = sum(event.request.state.principal.name == person for event in queue.event_ids_to_events.values())
+        if running >= limits.events:
+            detail = f"{running} events of yours wait or run already; try again when they are done."
+            raise HTTPException(429, detail, {"Retry-After": "10"})
+        pushed = await push(body=body, request=request, username=username)
+        sessions[person][body.session_hash] = None
+        _forget_unread(queue, sessions[person], limits.unread)
+        return pushed
+
+    queue.push = push_within_share
+
+
+def _forget_unread(queue: Any, sessions: dict[str, None], most: int) -> None:
+    """Drop the answers of a person's oldest sessions that nobody fetches, until few enough are kept."""
+    running = {event.session_hash for event in queue.event_ids_to_events.values()}
+    unread = {}
+    for session in list(sessions):
+        if session not in queue.pending_messages_per_session:
+            del sessions[session]
+        elif session not in running:
+            unread[session] = queue.pending_messages_per_session[session].qsize()
+    excess = sum(unread.values()) - most
+    for session in [session for session, count in unread.items() if count]:
+        if excess <= 0:
+            return
+        excess -= unread[session]
+        del queue.pending_messages_per_session[session], sessions[session]
+        queue.pending_event_ids_session.pop(session, None)
