@@ -1,6 +1,9 @@
 """Files of the server stay where they are, and uploads go where they belong."""
 
 import json
+import shutil
+import stat
+import time
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
@@ -9,8 +12,12 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from core.platform.pages.uploads import remove_old
+from core.platform.server.application import UPLOADS
+
 pytestmark = pytest.mark.slow
 
+UPLOAD = "/gradio_api/upload"
 HEADLINE = "A headline that nobody uploaded"
 
 
@@ -60,11 +67,16 @@ def as_upload(path: object, **more: str) -> dict:
     return {"path": str(path), "meta": {"_type": "gradio.FileData"}, **more}
 
 
-def test_a_file_of_the_server_is_not_taken_for_an_upload(ann, replay, feed):
+def test_a_file_of_the_server_is_not_taken_for_an_upload(guarded, ann, replay, feed):
     before = feed.read_bytes()
-    (own,) = ann.post("/gradio_api/upload", files={"files": (feed.name, before)}).raise_for_status().json()
+    (own,) = ann.post(UPLOAD, files={"files": (feed.name, before)}).raise_for_status().json()
     assert '"success":true' in replay(as_upload(own))
-    for path in (feed, f"{feed.parent}/./{feed.name}", f"/tmp/gradio/../..{feed}", f"/proc/self/root{feed}"):
+    for path in (
+        feed,
+        f"{feed.parent}/./{feed.name}",
+        f"{guarded.runs}/{UPLOADS}/../{feed.name}",
+        f"/proc/self/root{feed}",
+    ):
         for sent in (as_upload(path), as_upload(path, url=f"file://{path}"), as_upload("x", url=f"file://{path}")):
             answer = replay(sent)
             assert HEADLINE not in answer
@@ -83,7 +95,7 @@ def test_a_file_of_the_server_is_not_taken_for_a_text(ann, handlers, guarded):
         ann.post("/gradio_api/run/read_headline", json={"data": [secret, ""]}).text,
     ]
     assert not [answer for answer in shown if "gradio_api/file=" in answer]
-    assert all('"success":false' in answer or '"error"' in answer for answer in shown)
+    assert all('"success":false' in answer or "does not accept direct" in answer for answer in shown)
 
 
 @pytest.mark.parametrize(
@@ -125,11 +137,61 @@ def test_no_dots_lead_out_of_a_folder(guarded, folder):
 @pytest.mark.parametrize(
     "name", ["../../../../steer-evil.jsonl", "/tmp/steer-evil.jsonl", "..\\steer-evil.jsonl", "a\0.jsonl"]
 )
-def test_an_uploads_name_leads_nowhere(ann, name):
-    (there,) = ann.post("/gradio_api/upload", files={"files": (name, b"{}")}).raise_for_status().json()
-    assert Path(there).resolve().parent.parent.name == "gradio"
+def test_an_uploads_name_leads_nowhere(guarded, ann, name):
+    (there,) = ann.post(UPLOAD, files={"files": (name, b"{}")}).raise_for_status().json()
+    assert Path(there).resolve().parent.parent == (guarded.runs / UPLOADS).resolve()
     assert not Path("/tmp/steer-evil.jsonl").exists()
 
 
+def uploaded(guarded) -> set[Path]:
+    return {path for path in (guarded.runs / UPLOADS).rglob("*") if path.is_file()}
+
+
 def test_a_large_upload_is_refused(ann):
-    assert ann.post("/gradio_api/upload", files={"files": ("large.jsonl", b"x" * 11_000_000)}).status_code == 413
+    assert ann.post(UPLOAD, files={"files": ("large.jsonl", b"x" * 11_000_000)}).status_code == 413
+
+
+def test_an_upload_of_many_files_or_texts_is_refused_before_it_is_read(guarded, bob):
+    before = uploaded(guarded)
+    many = [("files", (f"{at}.jsonl", b"x" * 1_000_000)) for at in range(12)]
+    assert bob.post(UPLOAD, files=many).status_code == 413
+    assert bob.post(UPLOAD, files={"files": ("a", b"x")}, data={"text": "x" * 11_000_000}).status_code == 413
+    assert uploaded(guarded) == before
+
+
+def test_an_upload_of_unknown_length_is_refused_while_it_is_read(bob):
+    def body():
+        yield b'--x\r\nContent-Disposition: form-data; name="text"\r\n\r\n'
+        for _ in range(1_100):
+            yield b"x" * 10_000
+
+    assert (
+        bob.post(UPLOAD, content=body(), headers={"Content-Type": "multipart/form-data; boundary=x"}).status_code == 413
+    )
+
+
+@pytest.mark.parametrize("way", ["process_recording", "component_server", "upload/", "queue/join", "call/ask"])
+def test_files_are_taken_at_one_address_alone(bob, way):
+    assert bob.post(f"/gradio_api/{way}", files={"files": ("a.jsonl", b"{}")}).status_code == 415
+
+
+def test_who_uploads_again_and_again_is_turned_away(guarded):
+    with guarded.client("root") as root:
+        statuses = [root.post(UPLOAD, files={"files": ("a.jsonl", b"{}")}).status_code for _ in range(31)]
+    assert statuses == [200] * 30 + [429]
+
+
+def test_what_a_broken_upload_leaves_goes_and_nobody_else_reads_it(guarded, bob, tmp_path):
+    def body():
+        yield b'--x\r\nContent-Disposition: form-data; name="files"; filename="a"\r\n\r\n'
+        yield b"x" * 1_000_000
+        raise ConnectionError("the client has gone")
+
+    with pytest.raises(ConnectionError):
+        bob.post(UPLOAD, content=body(), headers={"Content-Type": "multipart/form-data; boundary=x"})
+    assert stat.S_IMODE((guarded.runs / UPLOADS).stat().st_mode) == 0o700
+    shutil.copytree(guarded.runs / UPLOADS, tmp_path / UPLOADS)
+    remove_old(tmp_path / UPLOADS, time.time() - 3600)
+    assert len(list((tmp_path / UPLOADS).iterdir())) == len(list((guarded.runs / UPLOADS).iterdir())) > 0
+    remove_old(tmp_path / UPLOADS, time.time() + 1)
+    assert list((tmp_path / UPLOADS).iterdir()) == []

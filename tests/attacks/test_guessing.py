@@ -128,7 +128,7 @@ class Known:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if name := Headers(scope=scope).get("x-name"):
+        if scope["type"] == "http" and (name := Headers(scope=scope).get("x-name")):
             scope.setdefault("state", {})["principal"] = Principal(name, "viewer")
         await self.app(scope, receive, send)
 

@@ -7,6 +7,7 @@ import httpx
 import pytest
 from playwright.sync_api import expect
 
+from core.platform.auth.access import COOKIE
 from tests.attacks.conftest import PASSWORD
 from tests.browser import needs_browser
 from tests.serving.test_api import surge
@@ -190,6 +191,18 @@ def test_a_viewers_page_shows_an_alert_and_does_not_acknowledge_it(browser, guar
     page.wait_for_timeout(1_000)
     assert carol.get(f"/v1/news/alerts/{alert['id']}").json()["state"] == "open"
     context.close()
+
+
+def test_a_cookie_that_was_copied_opens_nothing_after_logging_out(guarded):
+    with httpx.Client(base_url=guarded.address, timeout=60) as browser:
+        browser.post("/login", data={"name": "bob", "password": PASSWORD})
+        copied = {"Cookie": f"{COOKIE}={browser.cookies[COOKIE]}"}
+        assert httpx.get(f"{guarded.address}/v1/models", headers=copied).status_code == 200
+        browser.post("/logout")
+    for path in ("/v1/models", "/config", "/metrics", "/gradio_api/info"):
+        assert httpx.get(f"{guarded.address}{path}", headers=copied, timeout=60).status_code == 401
+    mine = {"Cookie": f"{COOKIE}={guarded.cookie}"}
+    assert httpx.get(f"{guarded.address}/v1/models", headers=mine).status_code == 200  # nobody else's session
 
 
 @needs_browser
