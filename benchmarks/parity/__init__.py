@@ -7,11 +7,11 @@ from typing import Any
 from rich.console import Console
 
 from benchmarks.parity.cartpole import differences
-from benchmarks.parity.gradients import relative_errors
 from benchmarks.parity.processes import kills_survived, weight_differences
-from benchmarks.parity.trl_losses import loss_differences
 from core.evaluation.bootstrap import Estimate
 from core.evaluation.figures import figure
+from testing.gradients import relative_errors
+from testing.trl_losses import loss_differences
 
 GRADIENT_ERROR, LOSS_DIFFERENCE, WEIGHT_DIFFERENCE, KILLS = 1e-4, 1e-5, 1e-5, 10
 

@@ -17,7 +17,7 @@ from core.platform.queues.consumer import Consumer
 from core.platform.queues.stream import Stream
 from core.platform.scale.bulk import embed_in_bulk
 from core.platform.scale.cluster import ray_cluster
-from tests.servers import Redis
+from testing.servers import Redis
 
 WORKERS = (1, 2, 4)
 FEW, MANY = 1024, 5120

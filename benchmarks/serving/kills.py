@@ -25,7 +25,7 @@ from benchmarks.serving.running import Server
 from core.platform.queues.stream import Stream
 from core.platform.store.database import open_store
 from core.util.errors import SteerError
-from tests.servers import Postgres, Redis
+from testing.servers import Postgres, Redis
 
 WRITERS = 2
 # Of all kills: the server, which takes longest to come back, the worker, and PostgreSQL.

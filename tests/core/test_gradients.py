@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.parity.gradients import NO_ENV, REWARDS, START, ThreeLogits, relative_errors, rollout, states
 from core.rl.off_policy import LoggedDecisions, OffPolicy, OffPolicySettings
 from core.rl.ppo import PPO, PPOSettings
 from core.rl.trpo import conjugate_gradient
+from testing.gradients import NO_ENV, REWARDS, START, ThreeLogits, relative_errors, rollout, states
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +22,7 @@ def test_the_gradient_is_the_closed_form(errors, name):
 
 def test_the_losses_on_texts_are_trls():
     pytest.importorskip("trl")
-    from benchmarks.parity.trl_losses import loss_differences
+    from testing.trl_losses import loss_differences
 
     differences = loss_differences()
     assert differences["grpo"] < 1e-5

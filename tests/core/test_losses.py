@@ -12,7 +12,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from benchmarks.parity.gradients import NO_ENV, ThreeLogits, states
 from core.envs.observations import Observations, count
 from core.envs.stopping import StoppingEnv
 from core.models.actor_critic import ActorCritic, ChoiceHead
@@ -28,6 +27,7 @@ from core.rl.reinforce import Reinforce, ReinforceSettings
 from core.rl.rollout import Rollout
 from core.rl.supervised import Demonstrations, Supervised, SupervisedSettings
 from core.util.errors import SteerError
+from testing.gradients import NO_ENV, ThreeLogits, states
 
 PROBS, REFERENCE = torch.tensor([0.5, 0.3, 0.2]), torch.tensor([0.2, 0.3, 0.5])
 ENTROPY = -(0.5 * log(0.5) + 0.3 * log(0.3) + 0.2 * log(0.2))

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import torch
+from benchmarks.parity.gradients import NO_ENV
 from torch import nn
 
-from benchmarks.parity.gradients import NO_ENV
 from core.models.actor_critic import ActorCritic, CandidateHead, ChoiceHead
 from core.models.features import FeatureEncoder
 from core.models.policy import Policy

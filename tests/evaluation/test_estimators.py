@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.parity.gradients import ThreeLogits, states
 from core.evaluation.off_policy import (
     ImportanceWeighted,
     LogEvaluator,
@@ -16,6 +15,7 @@ from core.evaluation.off_policy import (
 )
 from core.rl.off_policy import LoggedDecisions
 from core.util.errors import SteerError
+from testing.gradients import ThreeLogits, states
 
 
 def log_of(actions: list[int], propensities: list[float], rewards: list[float], picks: int = 1) -> LoggedDecisions:

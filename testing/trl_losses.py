@@ -12,11 +12,11 @@ from torch import Tensor
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from trl import GRPOConfig, GRPOTrainer, RLOOConfig, RLOOTrainer
 
-from benchmarks.parity.gradients import NO_ENV
 from core.models.language import TextPolicy, mask_before_end
 from core.rl.grpo import GRPO, GRPOSettings
 from core.rl.reinforce import Reinforce, ReinforceSettings
 from core.rl.rollout import Rollout, group_relative, leave_one_out
+from testing.gradients import NO_ENV
 
 VOCABULARY, END, TOKENS, ROWS, KL = 64, 1, 12, 8, 0.03
 
