@@ -183,6 +183,15 @@ def test_a_file_that_is_not_what_it_says_is_refused(packed, elsewhere, tmp_path,
     refused(elsewhere, tmp_path, message)
 
 
+@pytest.mark.parametrize("name", ["secrets", "models/mine"])
+def test_an_encoder_that_is_a_folder_of_this_machine_is_refused(packed, elsewhere, tmp_path, monkeypatch, name):
+    (tmp_path / "here" / name).mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "here")
+    settings = f"encoder: {{name: {name}}}\n".encode()
+    pack(tmp_path / "evil.zip", listed({**packed, "settings.yaml": settings})).close()
+    refused(elsewhere, tmp_path, "is a path")
+
+
 def without(files: Files, name: str) -> Files:
     return {key: content for key, content in files.items() if key != name}
 

@@ -71,8 +71,10 @@ def _check_settings(file: Path) -> None:
         settings = load_settings({}, file)
     except (ValueError, yaml.YAMLError) as error:
         raise SteerError(f"{SETTINGS} is refused: {error}") from error
-    if not _PACKAGED_OR_HUB.fullmatch(settings.encoder.name):
+    name = settings.encoder.name
+    # A name of the hub is a folder's too, where there is one of that name.
+    if not _PACKAGED_OR_HUB.fullmatch(name) or Path(name).exists():
         raise SteerError(
-            f"{SETTINGS} is refused: its encoder {settings.encoder.name!r} is a path; an encoder that travels has a "
+            f"{SETTINGS} is refused: its encoder {name!r} is a path; an encoder that travels has a "
             "name that every machine can resolve"
         )
