@@ -29,10 +29,12 @@ def keep_clean(folder: Path, stop: Event) -> None:
 
 
 def remove_old(folder: Path, before: float) -> None:
-    """Remove files that were last changed before a moment, in seconds since 1970, and folders that this empties."""
+    """Remove files that were last changed before a moment, in seconds since 1970, and empty folders likewise."""
     for path in sorted(folder.rglob("*"), reverse=True):  # what a folder holds comes before the folder
-        with suppress(OSError):  # another server's doing, or a folder that is still needed
+        with suppress(OSError):  # another server's doing, or a folder that holds something
+            if path.lstat().st_mtime >= before:
+                continue
             if path.is_dir() and not path.is_symlink():
                 path.rmdir()
-            elif path.lstat().st_mtime < before:
+            else:
                 path.unlink()
