@@ -27,7 +27,7 @@ from tests.servers import free_port
 
 pytestmark = pytest.mark.slow
 
-TIGHT = Limits(body=100, requests=10, page_requests=10, seconds=0.3)
+TIGHT = Limits(body=100, requests=10, asset_requests=10, page_requests=10, seconds=0.3)
 
 
 def from_address(guarded, address: str) -> httpx.Client:
@@ -152,7 +152,7 @@ def test_too_many_requests_are_turned_away_with_the_time_to_wait(limited):
     assert at_once(limited, requests[0], address="192.0.2.2")[0].status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/page", "/nowhere", "/metrics", "/v1x", "/gradio_api/queue/join"])
+@pytest.mark.parametrize("path", ["/page", "/nowhere", "/metrics", "/v1x", "/gradio_api/queue/join", "/assets/x"])
 def test_requests_outside_the_api_are_counted_too(limited, path):
     requests = [httpx.Request("GET", f"http://steer{path}") for _ in range(14)]
     statuses = [answer.status_code for answer in at_once(limited, *requests)]

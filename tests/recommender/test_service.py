@@ -98,6 +98,13 @@ def test_the_last_word_about_a_film_counts_in_the_profile_and_in_the_log(service
     assert opinions(service) == [("ann", str(film), 1.0)]
 
 
+def test_a_profile_has_one_word_about_each_film_however_often_it_changed(service):
+    for kind, film in (("like", 5), ("like", 6), ("hide", 5), ("like", 6), ("hide", 5)):
+        run(service.note(ANN, Event(kind, film)))
+    assert run(service.profile(ANN)).events == (Event("like", 6), Event("hide", 5))
+    assert len(events(service)) == 5
+
+
 def test_undo_brings_back_the_word_before(service):
     shown = shown_to(service)
     film, other = rows(shown)[:2]

@@ -14,6 +14,8 @@ from core.platform.http.problems import problem
 from core.platform.http.rate_limiter import RateLimiter
 
 _UPLOAD = "/gradio_api/upload"
+# Files of the pages' program, which are the same for everybody; a page asks for a hundred of them.
+_ASSETS = ("/assets/", "/static/", "/svelte/", "/theme.css", "/favicon.ico")
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,8 @@ class Limits:
         body: Size of the largest body in bytes.
         upload: Size of the largest upload in bytes, all its files and fields together.
         requests: Number of requests of the API in a minute.
-        page_requests: Number of other requests in a minute: pages and their parts, metrics, made-up addresses.
+        asset_requests: Number of requests of the pages' scripts and styles in a minute.
+        page_requests: Number of other requests in a minute: pages and their events, metrics, made-up addresses.
         uploads: Number of a person's uploads in an hour.
         events: Number of a person's events that may wait or run in the pages' queue.
         unread: Number of answers that the pages' queue keeps for a person who does not fetch them.
@@ -35,6 +38,7 @@ class Limits:
     body: int = 1_000_000
     upload: int = 10_500_000
     requests: int = 6_000
+    asset_requests: int = 60_000
     page_requests: int = 6_000
     uploads: int = 30
     events: int = 32
@@ -129,6 +133,7 @@ class _Rates:
         self._window = RateLimiter()
         self._kinds = {
             "requests": (RateLimitItemPerMinute(limits.requests), "requests within a minute", 10),
+            "asset_requests": (RateLimitItemPerMinute(limits.asset_requests), "requests of assets within a minute", 10),
             "page_requests": (RateLimitItemPerMinute(limits.page_requests), "requests of pages within a minute", 10),
             "uploads": (RateLimitItemPerHour(limits.uploads), "uploads within an hour", 600),
         }
@@ -145,7 +150,9 @@ class _Rates:
 
 def _kind(scope: Scope) -> str:
     path: str = scope["path"]
-    return "requests" if path == "/v1" or path.startswith("/v1/") else "page_requests"
+    if path == "/v1" or path.startswith("/v1/"):
+        return "requests"
+    return "asset_requests" if path.startswith(_ASSETS) else "page_requests"
 
 
 def _refusal(scope: Scope, status: int, detail: str, headers: dict[str, str] | None = None) -> Response:
