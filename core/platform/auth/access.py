@@ -106,10 +106,9 @@ class Accounts:
         Raises:
             SteerError: The store does not answer.
         """
-        signed = self._signed(cookie)
-        if signed is not None:
+        if self._signed(cookie) is not None:
             with self._store.transaction() as session:
-                accounts.end_session(session, signed[2], SESSION)
+                accounts.end_session(session, _session_id(cookie), SESSION)
 
     def _user(self, connection: HTTPConnection) -> User | None:
         scheme, _, key = connection.headers.get("authorization", "").partition(" ")
@@ -124,19 +123,24 @@ class Accounts:
         signed = self._signed(cookie)
         if signed is None:
             return None
-        user_id, since, session_id = signed
+        user_id, since, *_ = signed
         with self._store.reading() as session:
-            if accounts.has_ended(session, session_id):
+            if accounts.has_ended(session, _session_id(cookie)):
                 return None
             return accounts.of_session(session, user_id, datetime.fromisoformat(since))
 
     def _signed(self, cookie: str) -> list[str] | None:
-        """Ids of the user, their `sessions_since`, and the id of the session, if the cookie is ours and lasts."""
+        """Id of the user, their `sessions_since`, and a random text, if the cookie is ours and lasts."""
         try:
             signed: list[str] = self.sessions.loads(cookie, max_age=int(SESSION.total_seconds()))
         except BadSignature:
             return None
-        return signed if len(signed) == 3 else None  # of a version whose sessions had no ids
+        return signed
+
+
+def _session_id(cookie: str) -> str:
+    """Names a session by what its signature covers; the signature itself can be spelt in several ways."""
+    return hashlib.sha256(cookie.rpartition(".")[0].encode()).hexdigest()[:32]
 
 
 def is_from_own_page(connection: HTTPConnection) -> bool:
