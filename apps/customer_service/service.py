@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from apps.customer_service import tables
 from apps.customer_service.data import Article
@@ -16,6 +17,7 @@ from core.platform.inference.drift import WATCH
 from core.platform.inference.metrics import DECISIONS, FEEDBACK
 from core.platform.store import decisions
 from core.platform.store.database import Session, Store
+from core.platform.store.schema import new_id
 from core.platform.versions.live import LiveModel
 from core.rl.explore import Explorer
 from core.util.errors import ConflictError, NotFoundError
@@ -37,12 +39,14 @@ class _Known:
         last: Its last turns, oldest first.
         sent: Message that was sent with the same key.
         answered: What answered that message.
+        is_new: Whether it begins with the next turn.
     """
 
     conversation: str
     last: Sequence[Turn] = ()
     sent: str = ""
     answered: ChatTurn | None = None
+    is_new: bool = False
 
     @property
     def length(self) -> int:
@@ -65,7 +69,7 @@ class SupportService:
 
     async def start(self, principal: Principal) -> str:
         """Begin a conversation of the principal's; its id."""
-        return await self._store.write(lambda session: tables.start(session, APP, principal.name).id)
+        return await self._store.write(partial(_start, principal, new_id()))
 
     async def newest(self, principal: Principal, count: int, *, mine: bool = False) -> list[ConversationSummary]:
         """The newest conversations that the principal may see, the newest first.
@@ -149,8 +153,8 @@ class SupportService:
             SteerError: The message is empty, too long, or not text.
         """
         reply, version = await self._reply(list(earlier), message)
-        conversation_id = await self.start(principal)
-        turn = await self._append(principal, _Known(conversation_id), message, None, reply, version)
+        conversation_id = new_id()
+        turn = await self._append(principal, _Known(conversation_id, is_new=True), message, None, reply, version)
         assert turn is not None  # nobody else knows of the conversation yet
         return conversation_id, turn
 
@@ -172,22 +176,22 @@ class SupportService:
         return turn
 
     async def take_back(self, principal: Principal, conversation_id: str) -> str | None:
-        """Remove the principal's last message and its reply; the message, or None where there is none.
+        """Erase the principal's last message and its reply; the message, or None where there is none.
 
         Raises:
             NotFoundError: There is no such conversation of the principal's.
         """
         talk = (await self._known(principal, conversation_id)).conversation
-        return await self._store.write(lambda session: tables.take_back(session, talk))
+        return await self._store.erase(lambda session: tables.take_back(session, talk), at_once=False)
 
     async def remove(self, principal: Principal, conversation_id: str) -> None:
-        """Delete a conversation.
+        """Erase a conversation: its messages, the decisions about them, and the opinions of these.
 
         Raises:
             NotFoundError: There is no such conversation of the principal's.
         """
         talk = (await self._known(principal, conversation_id)).conversation
-        await self._store.write(lambda session: tables.remove(session, talk))
+        await self._store.erase(lambda session: tables.remove(session, talk))
 
     async def judge(self, principal: Principal, decision_id: str, value: float, comment: str = "") -> None:
         """Keep what the principal thinks of a reply of theirs; agents may judge any.
@@ -201,11 +205,16 @@ class SupportService:
         Raises:
             NotFoundError: There is no such decision that the principal may see.
         """
-        found = await self._store.read(lambda session: decisions.find(session, APP, decision_id))
-        if found is None or not principal.may_see(found.owner):
-            raise NotFoundError("There is no such reply of yours.")
-        about = {"comment": comment} if comment else {}
-        await self._store.write(lambda session: decisions.judge(session, decision_id, principal.name, value, about))
+
+        def kept(session: Session) -> None:
+            principal.hold(session)
+            found = decisions.find(session, APP, decision_id)
+            if found is None or not principal.may_see(found.owner):
+                raise NotFoundError("There is no such reply of yours.")
+            about = {"comment": comment} if comment else {}
+            decisions.judge(session, decision_id, principal.name, value, about)
+
+        await self._store.write(kept)
         FEEDBACK.labels(APP, "good" if value > 0 else "bad").inc()
         WATCH.note(APP, "outcomes", value)
 
@@ -260,6 +269,8 @@ class SupportService:
         question = Turn(role="user", text=message.strip(), key=key)
 
         def kept(session: Session) -> bool:
+            if known.is_new:
+                _start(principal, known.conversation, session)
             if not tables.claim(session, known.conversation, known.length):
                 return False
             if reply.choice is not None and version is not None:
@@ -306,6 +317,11 @@ def _repeated(known: _Known, message: str, key: str | None) -> ChatTurn:
     if known.sent != message.strip():
         raise used_for_another(key)
     return known.answered
+
+
+def _start(principal: Principal, conversation_id: str, session: Session) -> str:
+    principal.hold(session)
+    return tables.start(session, APP, principal.name, conversation_id).id
 
 
 def _unanswered(known: Sequence[Turn]) -> list[str]:

@@ -4,10 +4,21 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, String, Text, UniqueConstraint, bindparam, delete, func, insert, select
+from sqlalchemy import (
+    ColumnElement,
+    ForeignKey,
+    String,
+    Text,
+    UniqueConstraint,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+)
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from core.platform.store.schema import KEY, NAME, Table, new_id, now
+from core.platform.store.schema import KEY, NAME, Decision, Table, new_id, now
 from core.platform.store.upsert import put
 
 _AT_ONCE = 500
@@ -37,6 +48,12 @@ class Conversation(Table):
     owner: Mapped[str] = mapped_column(String(NAME), index=True)
     created: Mapped[datetime] = mapped_column(default=now)
 
+    @classmethod
+    def expired(cls, before: datetime) -> ColumnElement[bool]:
+        """Conversations whose last message came before."""
+        last = select(func.max(Turn.time)).where(Turn.conversation_id == cls.id).scalar_subquery()
+        return func.coalesce(last, cls.created) < before
+
 
 class Turn(Table):
     """One message of a conversation; `key` is the sender's own, so that a message sent again is not taken twice."""
@@ -50,7 +67,7 @@ class Turn(Table):
     role: Mapped[str] = mapped_column(String(16))
     text: Mapped[str] = mapped_column(Text)
     key: Mapped[str | None] = mapped_column(String(NAME))
-    decision_id: Mapped[str | None] = mapped_column(ForeignKey("decisions.id"))
+    decision_id: Mapped[str | None] = mapped_column(ForeignKey("decisions.id", ondelete="SET NULL"), index=True)
     about: Mapped[dict[str, Any]] = mapped_column(default=dict)
     time: Mapped[datetime] = mapped_column(default=now)
 
@@ -68,9 +85,9 @@ _ADD = insert(_TURNS)
 _COLUMNS = [column.name for column in _TURNS.c if column.name != "id"]
 
 
-def start(session: Session, app: str, owner: str) -> Conversation:
-    """A new, empty conversation."""
-    conversation = Conversation(app=app, owner=owner)
+def start(session: Session, app: str, owner: str, identity: str | None = None) -> Conversation:
+    """A new, empty conversation, under an id that nobody can guess."""
+    conversation = Conversation(id=identity or new_id(), app=app, owner=owner)
     session.add(conversation)
     session.flush()
     return conversation
@@ -129,19 +146,24 @@ def append(session: Session, identity: str, known: int, new: Sequence[Turn]) -> 
 
 
 def take_back(session: Session, identity: str) -> str | None:
-    """Remove the last message of the user and what answered it; its text, or None where there is none."""
+    """Erase the last message of the user and what answered it; its text, or None where there is none."""
     session.connection().execute(_LOCK, {"identity": identity})
     last = session.scalar(_NEWEST_FIRST.where(Turn.role == "user").limit(1), {"identity": identity})
     if last is None:
         return None
-    session.execute(delete(Turn).where(Turn.conversation_id == identity, Turn.number >= last.number))
+    _forget(session, (Turn.conversation_id == identity) & (Turn.number >= last.number))
     return last.text
 
 
 def remove(session: Session, identity: str) -> None:
-    """Delete a conversation and its turns; decisions stay in the log, with the messages that they were about."""
-    session.execute(delete(Turn).where(Turn.conversation_id == identity))
+    """Erase a conversation, its turns, and the decisions, whose states hold its messages, with the opinions of them."""
+    _forget(session, Turn.conversation_id == identity)
     session.execute(delete(Conversation).where(Conversation.id == identity))
+
+
+def _forget(session: Session, turns: ColumnElement[bool]) -> None:
+    session.execute(delete(Decision).where(Decision.id.in_(select(Turn.decision_id).where(turns))))
+    session.execute(delete(Turn).where(turns))
 
 
 def _row(turn: Turn) -> dict[str, Any]:

@@ -172,6 +172,7 @@ class MonitorService:
             NotFoundError: There is no item of that number, or it has not been read yet.
         """
         with self.store.transaction() as session:
+            principal.hold(session)
             item = _known(tables.item(session, item_id), "item")
             score = _known(tables.score(session, item_id), "label of that item")
             label = f"{score.topic}/{score.sentiment}"
@@ -182,7 +183,7 @@ class MonitorService:
                 decisions.keep(
                     session,
                     app=APP,
-                    owner=principal.name,
+                    owner="",  # the headline is public, and nobody's
                     version=score.version,
                     state={"company": item.company, "headline": item.headline, "confidence": confidence},
                     action=[label],
@@ -239,6 +240,7 @@ class MonitorService:
             NotFoundError: There is none of that number.
         """
         with self.store.transaction() as session:
+            principal.hold(session)
             found = _known(tables.alert(session, alert_id, to_change=True), "alert")
             if found.state == "open":
                 tables.change_alert(session, found, "acknowledged", principal.name, note)

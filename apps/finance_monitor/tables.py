@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, String, Text, func, select, text
+from sqlalchemy import ColumnElement, ForeignKey, String, Text, func, select, text, update
 from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 
 from core.platform.store.schema import KEY, NAME, Table, now
@@ -27,6 +27,11 @@ class News(Table):
     company: Mapped[str] = mapped_column(String(NAME))
     headline: Mapped[str] = mapped_column(Text)
     arrived: Mapped[datetime] = mapped_column(default=now)
+
+    @classmethod
+    def expired(cls, before: datetime) -> ColumnElement[bool]:
+        """Items that arrived before; the newest stays, whose number tells a running monitor how far it has read."""
+        return (cls.arrived < before) & (cls.id < select(func.max(aliased(cls).id)).scalar_subquery())
 
 
 class Score(Table):
@@ -54,6 +59,12 @@ class Alert(Table):
     severity: Mapped[str] = mapped_column(String(16))
     reason: Mapped[dict[str, Any]]
 
+    @classmethod
+    def expired(cls, before: datetime) -> ColumnElement[bool]:
+        """Alerts that were resolved before, with their history."""
+        last = select(func.max(AlertChange.time)).where(AlertChange.alert_id == cls.id).scalar_subquery()
+        return (cls.state == "resolved") & (last < before)
+
 
 class AlertChange(Table):
     """One step of an alert's history."""
@@ -66,6 +77,12 @@ class AlertChange(Table):
     who: Mapped[str] = mapped_column(String(NAME))
     note: Mapped[str] = mapped_column(Text, default="")
     time: Mapped[datetime] = mapped_column(default=now)
+
+    @classmethod
+    def erase(cls, session: Session, person: str) -> int:
+        """Keep that something was done to the alert, and neither by whom nor why."""
+        theirs = update(cls).where(cls.who == person).values(who="", note="")
+        return len(session.execute(theirs.returning(cls.id)).all())
 
 
 def add(session: Session, items: Sequence[Mapping[str, Any]]) -> list[News]:

@@ -57,6 +57,7 @@ TEXTS = Texts(
         "raised": ("raised", "一般"),
         "severe": ("severe", "严重"),
         "headlines": ("Headlines behind it", "相关新闻"),
+        "erased": ("a deleted account", "已删除的账户"),
         "history": ("History", "处理记录"),
         "note": ("Note (why, what next)", "备注（原因、后续）"),
         "ack": ("Acknowledge", "确认"),

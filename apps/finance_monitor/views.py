@@ -108,7 +108,7 @@ def detail(service: MonitorService, alert: AlertHistory | None, hint: str, reque
         f"<li>{_time(cause.time)}<span>{html.escape(cause.headline)}</span></li>" for cause in reason.causes
     )
     steps = "".join(
-        f"<li>{_time(step.time, ' data-wall')}<span>{TEXTS.say(step.state, request)} · {html.escape(step.who)}"
+        f"<li>{_time(step.time, ' data-wall')}<span>{TEXTS.say(step.state, request)} · {_who(step.who, request)}"
         f"{' · ' + html.escape(step.note) if step.note else ''}</span></li>"
         for step in alert.history
     )
@@ -117,6 +117,11 @@ def detail(service: MonitorService, alert: AlertHistory | None, hint: str, reque
         f"<p>{hint}</p><h5>{TEXTS.say('history', request)}</h5><ul>{steps}</ul>"
         f"<h5>{TEXTS.say('headlines', request)}</h5><ul>{causes}</ul></div>"
     )
+
+
+def _who(name: str, request: gr.Request) -> str:
+    """The name of whoever did something; of somebody who was erased, none is kept."""
+    return html.escape(name) or TEXTS.say("erased", request)
 
 
 def watchlist(service: MonitorService, request: gr.Request) -> str:

@@ -76,13 +76,14 @@ class RecommenderService:
         Raises:
             SteerError: Unknown user or film, or words that are too long or no text.
         """
-        if with_profile:
-            profile = await self.profile(principal)
-            visitor = replace(visitor, events=(*profile.events, *visitor.events))
-        model, version = self.live.current
-        ranked = await model.rank(visitor, self.explorer)
-        likes = [self.catalogue.data.items[film] for film in reversed(ranked.liked)]
-        return Shown(visitor, ranked.films, likes, await self._log(principal, version, ranked))
+        if not with_profile:
+            return await self._show(principal, visitor)
+
+        def known(session: Session) -> tuple[Visitor, str | None]:
+            return self._profile(principal.name, session), tables.newest_key(session, APP, principal.name)
+
+        profile, newest = await self.store.read(known)
+        return await self._show(principal, replace(visitor, events=(*profile.events, *visitor.events)), newest)
 
     async def profile(self, principal: Principal) -> Visitor:
         """The principal as a visitor, with the last thing that they did with each film."""
@@ -129,30 +130,43 @@ class RecommenderService:
         Raises:
             SteerError: See `note` and `show`.
         """
+        key = uuid4().hex
 
         def kept(session: Session) -> Visitor:
-            self._keep(principal, event, decision, uuid4().hex, session)
+            self._keep(principal, event, decision, key, session)
             return self._profile(principal.name, session)
 
         profile = await self.store.write(kept)
         _count(event)
-        return await self.show(principal, replace(profile, words=words))
+        return await self._show(principal, replace(profile, words=words), key)
 
     async def undo(self, principal: Principal) -> bool:
         """Undo the principal's last like or hide; whether there was one."""
         return await self.store.write(partial(_undo, principal.name))
 
     async def forget(self, principal: Principal) -> int:
-        """Delete the principal's profile and their opinions of lists; how many likes and hides that were."""
-        return await self.store.write(partial(_forget, principal.name))
+        """Erase the principal's profile and the lists that were shown to them; how many likes and hides that were."""
+        return await self.store.erase(partial(_forget, principal.name))
 
-    async def _log(self, principal: Principal, version: str, ranked: Ranked) -> str | None:
+    async def _show(self, principal: Principal, visitor: Visitor, newest: str | None = None) -> Shown:
+        """A list for a visitor; `newest` is the key of the last event of the profile that it rests on."""
+        model, version = self.live.current
+        ranked = await model.rank(visitor, self.explorer)
+        likes = [self.catalogue.data.items[film] for film in reversed(ranked.liked)]
+        return Shown(visitor, ranked.films, likes, await self._log(principal, version, ranked, newest))
+
+    async def _log(self, principal: Principal, version: str, ranked: Ranked, newest: str | None) -> str | None:
+        """Keep a list, unless the profile behind it was erased while it was made; its id."""
         choice = ranked.choice
         if choice is None:
             return None
         sure = 1 - ranked.films[1].score if len(ranked.films) > 1 else 1.0  # how far the first film stands out
-        decision = await self.store.write(
-            lambda session: decisions.keep(
+
+        def kept(session: Session) -> str | None:
+            principal.hold(session)
+            if newest is not None and not tables.is_kept(session, principal.name, newest):
+                return None
+            return decisions.keep(
                 session,
                 app=APP,
                 owner=principal.name,
@@ -161,7 +175,8 @@ class RecommenderService:
                 action=choice.action,
                 propensity=choice.propensity,
             )
-        )
+
+        decision = await self.store.write(kept)
         DECISIONS.labels(APP, version, "list").inc()
         WATCH.note(APP, "inputs", sure)
         return decision
@@ -169,6 +184,7 @@ class RecommenderService:
     def _keep(self, principal: Principal, event: Event, decision: str | None, key: str, session: Session) -> bool:
         """Note an event within a transaction; whether it was new."""
         film = self.catalogue.film(event.film)
+        principal.hold(session)
         if decision is not None:
             _check_shown(session, principal, decision, film)
         row = {"kind": event.kind, "item": str(film.row), "decision_id": decision}
@@ -218,9 +234,7 @@ def _undo(owner: str, session: Session) -> bool:
 
 
 def _forget(owner: str, session: Session) -> int:
-    for event in tables.events(session, APP, owner):
-        if event.decision_id is not None:
-            decisions.withdraw(session, event.decision_id, owner, event.item)
+    decisions.withdraw_all(session, APP, owner)
     return tables.forget(session, APP, owner)
 
 

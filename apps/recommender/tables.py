@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, String, Text, UniqueConstraint, delete, func, select
+from sqlalchemy import ColumnElement, ForeignKey, String, Text, UniqueConstraint, delete, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from core.platform.store.schema import KEY, NAME, Table, new_id, now
+from core.platform.store.schema import KEY, NAME, Decision, Table, new_id, now
 from core.platform.store.upsert import put, put_once
 
 _AT_ONCE = 500
@@ -36,8 +36,13 @@ class Event(Table):
     key: Mapped[str] = mapped_column(String(NAME), default=new_id)
     kind: Mapped[str] = mapped_column(String(32))
     item: Mapped[str] = mapped_column(String(KEY))
-    decision_id: Mapped[str | None] = mapped_column(ForeignKey("decisions.id"))
+    decision_id: Mapped[str | None] = mapped_column(ForeignKey("decisions.id", ondelete="SET NULL"), index=True)
     time: Mapped[datetime] = mapped_column(default=now)
+
+    @classmethod
+    def expired(cls, before: datetime) -> ColumnElement[bool]:
+        """What was done before."""
+        return cls.time < before
 
 
 def put_items(session: Session, app: str, items: Sequence[Mapping[str, Any]]) -> None:
@@ -69,6 +74,17 @@ def last_events(session: Session, app: str, owner: str) -> list[tuple[str, str]]
     return [(row.kind, row.item) for row in rows]
 
 
+def newest_key(session: Session, app: str, owner: str) -> str | None:
+    """Key of the last thing that an owner did."""
+    mine = select(Event.key).where(Event.app == app, Event.owner == owner)
+    return session.scalar(mine.order_by(Event.id.desc()).limit(1))
+
+
+def is_kept(session: Session, owner: str, key: str) -> bool:
+    """Whether what an owner did under a key has neither been undone nor erased."""
+    return session.scalar(select(Event.id).where(Event.owner == owner, Event.key == key)) is not None
+
+
 def last_event(session: Session, owner: str, decision: str, item: str) -> Event | None:
     """What an owner did last with an item of a list."""
     wanted = select(Event).where(Event.owner == owner, Event.decision_id == decision, Event.item == item)
@@ -85,6 +101,7 @@ def take_back_event(session: Session, app: str, owner: str) -> Event | None:
 
 
 def forget(session: Session, app: str, owner: str) -> int:
-    """Delete everything that an owner did; how many events that were."""
+    """Delete everything that an owner did, and the lists that were shown to them; how many events that were."""
+    session.execute(delete(Decision).where(Decision.app == app, Decision.owner == owner))
     gone = session.execute(delete(Event).where(Event.app == app, Event.owner == owner).returning(Event.id))
     return len(gone.all())

@@ -1,6 +1,7 @@
 """The `steer` command."""
 
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -136,6 +137,15 @@ def serve(
             envvar="FORWARDED_ALLOW_IPS", help="Addresses of proxies that are believed when they name their clients."
         ),
     ] = "",
+    keep_days: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            envvar="STEER_KEEP_DAYS",
+            show_envvar=False,
+            help="Days after which what people said and did, and news, are removed; kept for ever by default.",
+        ),
+    ] = None,
     replicas: Annotated[
         int,
         typer.Option(min=1, help="Number of processes that serve the API behind Ray Serve; needs the extra `ray`."),
@@ -150,8 +160,14 @@ def serve(
     from core.platform.server.server import serve_replicas
 
     pages = not api_only and replicas == 1
-    limits, proxies = Limits(requests=rate), checked_proxies(trusted_proxies)
-    options = Serving(accounts=auth, explore=explore, pages=pages, limits=limits, trusted_proxies=proxies)
+    options = Serving(
+        accounts=auth,
+        explore=explore,
+        pages=pages,
+        limits=Limits(requests=rate),
+        trusted_proxies=checked_proxies(trusted_proxies),
+        keep=None if keep_days is None else timedelta(days=keep_days),
+    )
     folder = (runs or runs_dir()).resolve()
     url = store_url(store, folder)
     if replicas > 1:

@@ -58,6 +58,17 @@ def asked(question: Callable[[], Answer], otherwise: str) -> Answer:
     raise SteerError(f"nobody is here to answer; {otherwise}")
 
 
+def confirm(question: str) -> None:
+    """Ask before something that cannot be undone.
+
+    Raises:
+        SteerError: Nobody is there to answer.
+        Exit: The answer is no.
+    """
+    if not asked(lambda: typer.confirm(question), "nothing was changed; --yes goes on without asking"):
+        raise typer.Exit(1)
+
+
 def store_url(url: str | None, runs: Path | None) -> str:
     """URL of the store: the option, else the content of `STEER_STORE_FILE`, else a file in the folder of runs."""
     return url or _url_in_file() or sqlite_url((runs or runs_dir()) / "steer.db")

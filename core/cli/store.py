@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -9,12 +10,13 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from core.cli.options import RunsDir, StoreUrl, asked, console, open_store_from_options
-from core.platform.store import summary
+from core.cli.options import RunsDir, StoreUrl, asked, confirm, console, open_store_from_options
+from core.platform.store import erasure, summary
 from core.platform.store.backup import OnProgress
 from core.platform.store.backup import backup as back_up
 from core.platform.store.database import Store, shown_url
 from core.platform.store.restore import restore as put_back
+from core.platform.store.schema import now
 
 app = typer.Typer(no_args_is_help=True, help="The store: what it holds, its backup, and its restore.")
 
@@ -50,6 +52,24 @@ def restore(
         f"{_url(opened)} holds the {contents.rows} rows of {contents.time:%Y-%m-%d %H:%M:%S} UTC",
         soft_wrap=True,
     )
+
+
+@app.command(epilog="Example: `steer store purge --older-than 90`")
+def purge(
+    older_than: Annotated[int, typer.Option(metavar="DAYS", min=1, help="Age in days from which on it goes.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before.")] = False,
+    store: StoreUrl = None,
+    runs: RunsDir = None,
+) -> None:
+    """Remove old conversations, decisions, opinions, likes, news and resolved alerts; servers may go on meanwhile."""
+    opened, before = open_store_from_options(store, runs), now() - timedelta(days=older_than)
+    if not yes:
+        with opened.reading() as session:
+            rows = erasure.expired(session, before)
+        confirm(f"Remove {rows} rows of before {before:%Y-%m-%d %H:%M} UTC, and all that belongs to them?")
+    rows = erasure.purge(opened, before)
+    opened.scrub()
+    console.print(f"{rows} rows of before {before:%Y-%m-%d %H:%M} UTC are gone from {_url(opened)}")
 
 
 @app.command(epilog="Example: `steer store show --store postgresql://steer@db/steer`")

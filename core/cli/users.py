@@ -5,9 +5,10 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from core.cli.options import RunsDir, StoreUrl, asked, console, open_store_from_options
+from core.cli.options import RunsDir, StoreUrl, asked, confirm, console, open_store_from_options
 from core.platform.store import accounts
 from core.platform.store.accounts import Role
+from core.platform.store.erasure import erase_person
 
 app = typer.Typer(no_args_is_help=True, help="Users, their roles, passwords and API keys.")
 
@@ -87,6 +88,23 @@ def enable(name: Name, store: StoreUrl = None, runs: RunsDir = None) -> None:
     with open_store_from_options(store, runs).transaction() as session:
         accounts.enable(session, name)
     console.print(f"{name} is enabled")
+
+
+@app.command(epilog="Example: `steer users delete ann`")
+def delete(
+    name: Name,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before.")] = False,
+    store: StoreUrl = None,
+    runs: RunsDir = None,
+) -> None:
+    """Erase a user: account, keys, conversations, profile, decisions, opinions; `local` is use without accounts."""
+    opened = open_store_from_options(store, runs)
+    if not yes:
+        confirm(f"Erase {name} and everything that they made?")
+    with opened.transaction() as session:
+        rows = erase_person(session, name)
+    opened.scrub()
+    console.print(f"{name} is erased, with {rows} rows")
 
 
 @app.command(epilog="Example: `steer users key ann --name ci`")

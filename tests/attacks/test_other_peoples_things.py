@@ -32,6 +32,7 @@ AGENTS = {
     ("PUT", "/v1/news/items/{number}/label"): {"topic": "legal", "sentiment": "positive"},
     ("POST", "/v1/news/alerts/{number}/acknowledge"): {"note": "nothing to see here"},
 }
+ADMINS = {("DELETE", "/v1/users/{name}"): None}
 EVERYBODYS = {
     ("GET", "/v1/support/articles/{identity}"),
     ("GET", "/v1/news/alerts/{number}"),
@@ -55,7 +56,7 @@ def turns(ann, talk) -> list[dict]:
 def test_every_route_that_takes_an_id_is_tried(ann):
     paths = ann.get("/v1/openapi.json").json()["paths"]
     with_id = {(method.upper(), path) for path, methods in paths.items() if "{" in path for method in methods}
-    assert with_id == {key for key in (*OWNED, *AGENTS, *EVERYBODYS) if "{" in key[1]}
+    assert with_id == {key for key in (*OWNED, *AGENTS, *ADMINS, *EVERYBODYS) if "{" in key[1]}
 
 
 @pytest.mark.parametrize(("method", "path"), OWNED)
@@ -74,6 +75,14 @@ def test_a_viewer_does_no_agents_work(bob, method, path):
     refused = bob.request(method, path.replace("{number}", "1"), json=AGENTS[method, path])
     assert refused.status_code == 403
     assert bob.get("/v1/news/items", params={"company": "Forged"}).json() == []
+
+
+@pytest.mark.parametrize(("method", "path"), ADMINS)
+def test_neither_viewer_nor_agent_erases_anybody_else(ann, bob, carol, talk, method, path):
+    for who in (bob, carol):
+        for name in ("ann", "Ann", "nobody", "bob/../ann", "ann%00"):
+            assert who.request(method, path.replace("{name}", name)).status_code == 403
+    assert turns(ann, talk)
 
 
 def test_lists_show_what_is_ones_own(ann, bob, talk):

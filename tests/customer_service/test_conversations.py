@@ -109,6 +109,29 @@ def test_a_message_that_is_refused_begins_no_conversation(service, ann):
     assert asyncio.run(service.newest(ann, 10)) == []
 
 
+def test_a_message_that_the_store_refuses_begins_no_conversation(service, ann):
+    with pytest.raises(SteerError, match="cannot keep that"):
+        asyncio.run(service.start_with(ann, "where is my order \ud800"))
+    assert asyncio.run(service.newest(ann, 10)) == []
+
+
+def test_nothing_is_left_of_what_is_asked_while_the_conversation_is_deleted(service, store, ann):
+    async def race():
+        conversation_id, first = await service.start_with(ann, QUESTION)
+        asked = asyncio.create_task(service.say(ann, conversation_id, "my secret order HP-4711"))
+        await asyncio.sleep(0)
+        await service.remove(ann, conversation_id)
+        return first, (await asyncio.gather(asked, return_exceptions=True))[0]
+
+    first, late = asyncio.run(race())
+    if isinstance(late, Exception):
+        assert isinstance(late, NotFoundError)
+    with pytest.raises(NotFoundError, match="no such reply of yours"):
+        asyncio.run(service.judge(ann, first.decision, 1.0))
+    with store.reading() as session:
+        assert [made for made in decisions.made(session, APP) if made.owner == ann.name] == []
+
+
 def test_nobody_speaks_in_anothers_conversation_and_agents_may_read_it(service, ann):
     conversation_id, reply = asyncio.run(service.start_with(ann, QUESTION))
     assert asyncio.run(service.turns(CAROL, conversation_id))[1] == reply

@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 from apps.customer_service import tables
 from apps.customer_service.tables import Turn
 from core.platform.store import decisions
-from core.platform.store.schema import Decision
 
 
 def exchange(text: str, key: str | None = None) -> list[Turn]:
@@ -82,18 +81,39 @@ def test_conversations_are_listed_the_newest_first_by_how_they_begin(store):
         assert [talk.id for talk, _ in tables.newest(session, "support", "ann", 1)] == [empty.id]
 
 
-def test_a_removed_conversation_is_gone_and_its_decisions_stay(store):
-    talk = chat(store)
-    decision = Decision(app="support", owner="ann", version="v1", state={"a": [1]}, action=[2], propensity=0.5)
+def decided(session, talk, number: int) -> None:
+    """An exchange, with a decision that somebody thinks something of."""
+    made = {"app": "support", "owner": "ann", "version": "v1", "state": {"said": number}, "action": [2]}
+    question, answer = exchange("x")
+    answer.decision_id = decisions.keep(session, **made, propensity=0.5)
+    tables.append(session, talk.id, 2 * number, [question, answer])
+    decisions.judge(session, answer.decision_id, "carol", 1.0, {"comment": "x"})
+
+
+def test_a_removed_conversation_is_gone_with_the_decisions_about_it_and_the_opinions_of_them(store):
+    talk, other = chat(store), chat(store)
     with store.transaction() as session:
-        session.add(decision)
-        session.flush()
-        tables.append(session, talk.id, 0, [Turn(role="user", text="x", decision_id=decision.id)])
+        for number in range(2):
+            decided(session, talk, number)
+        decided(session, other, 0)
     with store.transaction() as session:
         tables.remove(session, talk.id)
     with store.reading() as session:
         assert tables.find(session, "support", talk.id) is None
         assert tables.turns(session, talk.id) == []
+        (kept,) = decisions.judged(session, "support")
+        assert decisions.count(session, "support") == 1
+        assert kept.decision.id == tables.turns(session, other.id)[1].decision_id
+
+
+def test_a_message_that_is_taken_back_goes_with_its_decision(store):
+    talk = chat(store)
+    with store.transaction() as session:
+        for number in range(2):
+            decided(session, talk, number)
+        tables.take_back(session, talk.id)
+    with store.reading() as session:
+        assert [each.decision.state["said"] for each in decisions.judged(session, "support")] == [0]
         assert decisions.count(session, "support") == 1
 
 

@@ -120,16 +120,40 @@ def test_undo_brings_back_the_word_before(service):
     assert not run(service.undo(ANN))
 
 
-def test_a_profile_is_forgotten_with_its_opinions_and_nobody_elses(service):
+def owners(service) -> list[str]:
+    with service.store.reading() as session:
+        return [decision.owner for decision in decisions.made(session, APP)]
+
+
+def test_a_profile_is_forgotten_with_its_lists_and_opinions_and_nobody_elses(service):
     for principal in (ANN, BOB):
         shown = shown_to(service, principal)
         for kind in ("hide", "like"):
             run(service.note(principal, Event(kind, rows(shown)[0]), shown.decision))
     assert run(service.forget(ANN)) == 2
     assert events(service) == []
-    assert [owner for owner, _, _ in opinions(service)] == ["bob"]
+    assert [owner for owner, _, _ in opinions(service)] == owners(service) == ["bob"]
     assert len(events(service, BOB)) == 2
     assert run(service.forget(ANN)) == 0
+
+
+def test_a_list_that_was_being_made_while_the_profile_was_erased_is_not_kept(service, monkeypatch):
+    rank = type(service.live.current[0]).rank
+
+    async def erased_meanwhile(model, visitor, explorer):
+        ranked = await rank(model, visitor, explorer)
+        await service.forget(ANN)
+        return ranked
+
+    run(service.note(ANN, Event("like", 30)))
+    with monkeypatch.context() as patched:
+        patched.setattr(type(service.live.current[0]), "rank", erased_meanwhile)
+        shown = run(service.show(ANN, Visitor(), with_profile=True))
+        assert len(shown.films) == 10
+        assert shown.decision is None
+        assert run(service.react(ANN, Event("like", 40))).decision is None
+    assert owners(service) == []
+    assert run(service.react(ANN, Event("like", 40))).decision is not None
 
 
 def test_what_is_sent_again_with_its_key_counts_once(service):

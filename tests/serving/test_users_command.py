@@ -60,6 +60,19 @@ def test_a_user_lives_through_the_commands(steer, store):
     assert steer("enable", "ann").stdout == "ann is enabled\n"
 
 
+def test_a_user_is_deleted_after_a_question_and_once(steer, store):
+    with store.transaction() as session:
+        accounts.create(session, "ann", PASSWORD, "viewer")
+    refused = steer("delete", "ann", typed="n\n")
+    assert refused.returncode == 1
+    with store.reading() as session:
+        assert accounts.find(session, "ann")
+    assert steer("delete", "Ann", typed="y\n").returncode == 0
+    again = steer("delete", "ann", "--yes")
+    assert again.returncode == 2
+    assert "There is no user 'ann'" in again.stderr
+
+
 def test_a_key_is_printed_once_and_alone_so_that_a_script_can_take_it(steer, store):
     issued = steer("key", "root", "--name", "[ci]")
     assert issued.returncode == 0, issued.stderr
@@ -83,6 +96,9 @@ def test_a_key_is_printed_once_and_alone_so_that_a_script_can_take_it(steer, sto
         (["add", "ann", "--role", "agent", "--password-file", "-"], "short\n", "10 to 256 characters"),
         (["add", "root", "--role", "agent", "--password-file", "-"], PASSWORD, "there is a user 'root' already"),
         (["disable", "root"], "", "root is the last admin"),
+        (["delete", "root", "--yes"], "", "root is the last admin"),
+        (["delete", "nobody", "--yes"], "", "There is no user 'nobody', and nothing is kept of one"),
+        (["delete", "root"], "", "nobody is here to answer; nothing was changed; --yes goes on without asking"),
         (["role", "nobody", "agent"], "", "there is no user 'nobody'"),
         (["revoke", "nothing"], "", "no API key of the id 'nothing'"),
     ],
@@ -96,6 +112,6 @@ def test_a_mistake_gets_one_clear_line(steer, store, arguments, typed, message):
 
 def test_help_shows_every_command_with_an_example():
     overview = CliRunner().invoke(app, ["--help"]).output
-    for command in ("add", "list", "role", "password", "disable", "enable", "key", "revoke"):
+    for command in ("add", "list", "role", "password", "disable", "enable", "delete", "key", "revoke"):
         assert command in overview
         assert f"steer users {command}" in CliRunner().invoke(app, [command, "--help"]).output

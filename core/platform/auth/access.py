@@ -15,7 +15,7 @@ from starlette.requests import HTTPConnection
 
 from core.platform.store import accounts
 from core.platform.store.accounts import LOCAL, ROLES, Role
-from core.platform.store.database import Store
+from core.platform.store.database import Session, Store
 from core.platform.store.schema import User
 
 COOKIE = "steer_session"
@@ -29,10 +29,12 @@ class Principal:
     Attributes:
         name: Name of the user, who owns what they make.
         role: Role of the user: `viewer`, `agent` or `admin`.
+        account: Id of the account; None without accounts.
     """
 
     name: str
     role: str
+    account: str | None = None
 
     def is_at_least(self, role: Role) -> bool:
         """Whether they may do what `role` may."""
@@ -41,6 +43,14 @@ class Principal:
     def may_see(self, owner: str) -> bool:
         """Whether they may see what belongs to `owner`: their own, or, as an agent, everybody's."""
         return owner == self.name or self.is_at_least("agent")
+
+    def hold(self, session: Session) -> None:
+        """Make sure that they have not been erased since they asked; whatever is written in their name does so first.
+
+        Raises:
+            NotFoundError: They have.
+        """
+        accounts.hold(session, self.account)
 
 
 class NoAuth:
@@ -83,7 +93,7 @@ class Accounts:
             SteerError: The store does not answer.
         """
         user = await run_in_threadpool(self._user, connection)
-        return None if user is None else Principal(user.name, user.role)
+        return None if user is None else Principal(user.name, user.role, user.id)
 
     def log_in(self, name: str, password: str) -> str | None:
         """The value of a session's cookie; None where name and password do not belong together.

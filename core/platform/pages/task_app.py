@@ -23,7 +23,7 @@ from core.platform.inference.drift import WATCH
 from core.platform.inference.engine import Engine
 from core.platform.inference.metrics import DECISIONS, FEEDBACK
 from core.platform.store import decisions
-from core.platform.store.database import Store
+from core.platform.store.database import Session, Store
 from core.platform.versions.live import LiveModel
 from core.rl.explore import Explorer
 from core.training.loader import load_task, open_task
@@ -150,8 +150,10 @@ class TaskService:
         model, version = self.models.current
         decided = await model.engine.answer(TaskEngine.decide, Asked(inputs, self.explorer))
         state = {"inputs": dict(inputs), "confidence": decided.confidence}
-        decision_id = await self.store.write(
-            lambda session: decisions.keep(
+
+        def kept(session: Session) -> str:
+            principal.hold(session)
+            return decisions.keep(
                 session,
                 app=self.name,
                 owner=principal.name,
@@ -160,7 +162,8 @@ class TaskService:
                 action=decided.action if isinstance(decided.action, list) else [decided.action],
                 propensity=decided.propensity,
             )
-        )
+
+        decision_id = await self.store.write(kept)
         DECISIONS.labels(self.name, version, "decision").inc()
         if decided.confidence is not None:
             WATCH.note(self.name, "inputs", decided.confidence)
@@ -172,11 +175,16 @@ class TaskService:
         Raises:
             NotFoundError: There is no such decision that they may see.
         """
-        found = await self.store.read(lambda session: decisions.find(session, self.name, decision_id))
-        if found is None or not principal.may_see(found.owner):
-            raise NotFoundError("There is no such decision of yours.")
-        metadata = {"comment": comment} if comment else {}
-        await self.store.write(lambda session: decisions.judge(session, decision_id, principal.name, value, metadata))
+
+        def kept(session: Session) -> None:
+            principal.hold(session)
+            found = decisions.find(session, self.name, decision_id)
+            if found is None or not principal.may_see(found.owner):
+                raise NotFoundError("There is no such decision of yours.")
+            metadata = {"comment": comment} if comment else {}
+            decisions.judge(session, decision_id, principal.name, value, metadata)
+
+        await self.store.write(kept)
         FEEDBACK.labels(self.name, "good" if value > 0 else "bad").inc()
         WATCH.note(self.name, "outcomes", value)
 

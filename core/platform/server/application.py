@@ -4,6 +4,7 @@ import threading
 from collections.abc import AsyncIterator, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from core.platform.apps.opening import ClosedApp, OpenApp, open_or_close
 from core.platform.apps.spec import AnyApp
 from core.platform.auth.access import Accounts, NoAuth
+from core.platform.auth.erasure_routes import erasure_routes
 from core.platform.auth.login import login_routes
 from core.platform.auth.middleware import AuthMiddleware
 from core.platform.auth.secret import load_secret
@@ -27,6 +29,7 @@ from core.platform.http.problems import RESPONSES, answer_with_problems
 from core.platform.http.request_log import RequestLogMiddleware
 from core.platform.inference.malloc_trim import freeze_gc, start_malloc_trim
 from core.platform.pages import uploads
+from core.platform.server.retention import keep_house
 from core.platform.store import accounts
 from core.platform.store.database import Store
 from core.rl.explore import Explorer
@@ -47,6 +50,7 @@ class Serving:
         pages: Whether there are pages besides the API; Gradio is imported only then.
         limits: Limits of one client.
         trusted_proxies: Addresses and networks of proxies that are believed when they name their clients.
+        keep: Age up to which what people said and did is kept; None for ever.
     """
 
     accounts: bool = False
@@ -54,6 +58,7 @@ class Serving:
     pages: bool = True
     limits: Limits = field(default_factory=Limits)
     trusted_proxies: Sequence[str] = ()
+    keep: timedelta | None = None
 
 
 def create_app(specs: Sequence[AnyApp], runs: Path, store: Store, options: Serving) -> FastAPI:
@@ -87,7 +92,7 @@ def create_app(specs: Sequence[AnyApp], runs: Path, store: Store, options: Servi
         app = FastAPI(
             title="Steer",
             description="Policies that were fine-tuned by reinforcement learning, at work.",
-            lifespan=partial(_lifespan, apps=apps, store=store, uploads_folder=runs / UPLOADS),
+            lifespan=partial(_lifespan, apps=apps, store=store, uploads_folder=runs / UPLOADS, keep=options.keep),
             docs_url=None,  # FastAPI's page of them loads from another host
             redoc_url=None,
             openapi_url="/v1/openapi.json",
@@ -98,6 +103,9 @@ def create_app(specs: Sequence[AnyApp], runs: Path, store: Store, options: Servi
         names = [each.spec.name for each in closed]
         serving = partial(_serving_versions, apps)
         app.include_router(health_routes(store, serving, out_of_order=names))
+        app.include_router(
+            erasure_routes(store), prefix="/v1", responses=RESPONSES, dependencies=[_key(), Depends(refuse_unknown)]
+        )
         # One by one: FastAPI looks through all routes of a router again at each router that it is in.
         every: list[OpenApp | ClosedApp] = [*apps, *closed]
         for each in every:
@@ -135,7 +143,7 @@ def _key() -> Any:
 
 @asynccontextmanager
 async def _lifespan(
-    app: FastAPI, *, apps: Sequence[OpenApp], store: Store, uploads_folder: Path
+    app: FastAPI, *, apps: Sequence[OpenApp], store: Store, uploads_folder: Path, keep: timedelta | None
 ) -> AsyncIterator[None]:
     """Threads, memory and jobs while the server runs; behind its last answer, close engines and store."""
     del app
@@ -150,6 +158,7 @@ async def _lifespan(
         for name, job in opened.spec.jobs.items()
     ]
     jobs.append(threading.Thread(target=uploads.keep_clean, args=(uploads_folder, stop), name="uploads", daemon=True))
+    jobs.append(threading.Thread(target=keep_house, args=(store, keep, stop), name="housekeeping", daemon=True))
     for thread in jobs:
         thread.start()
     yield

@@ -109,6 +109,34 @@ def enable(session: Session, name: str) -> None:
     find(session, name).disabled = False
 
 
+def delete_user(session: Session, name: str) -> int:
+    """Remove a user and their keys, and end their sessions; number of users.
+
+    What they made stays: `core.platform.store.erasure.erase_person` removes that as well.
+
+    Raises:
+        SteerError: Nobody could administer any more.
+    """
+    user = _find(session, name)
+    if user is None:
+        return 0
+    _keep_an_admin(session, user)
+    return User.erase(session, user.name)
+
+
+def hold(session: Session, user_id: str | None) -> None:
+    """Keep a user from being deleted until the transaction ends; without an id there is nothing to hold.
+
+    Whoever writes in somebody's name calls this first: their request may have begun before they were erased.
+
+    Raises:
+        NotFoundError: They have been.
+    """
+    held = select(User.id).where(User.id == user_id).with_for_update(read=True, key_share=True)
+    if user_id is not None and session.scalar(held) is None:
+        raise NotFoundError("Your account has been deleted meanwhile.")
+
+
 def authenticate(session: Session, name: str, password: str) -> User | None:
     """The enabled user of a name and password; a name that nobody has takes as long as a wrong password."""
     user = _find(session, name)

@@ -41,8 +41,8 @@ def keep(
 
 
 def find(session: Session, app: str, decision_id: str) -> Decision | None:
-    """The decision of an id, whoever owns it."""
-    decision = session.get(Decision, decision_id)
+    """The decision of an id, whoever owns it; nobody erases it until the transaction ends."""
+    decision = session.get(Decision, decision_id, with_for_update={"read": True, "key_share": True})
     return decision if decision is not None and decision.app == app else None
 
 
@@ -67,6 +67,12 @@ def withdraw(session: Session, decision_id: str, owner: str, subject: str) -> No
     """Forget what `owner` thought of an item of a decision."""
     where = (Feedback.decision_id == decision_id, Feedback.owner == owner, Feedback.subject == subject)
     session.execute(delete(Feedback).where(*where))
+
+
+def withdraw_all(session: Session, app: str, owner: str) -> None:
+    """Forget what `owner` thought of any decision of an app."""
+    of_app = select(Decision.id).where(Decision.app == app)
+    session.execute(delete(Feedback).where(Feedback.owner == owner, Feedback.decision_id.in_(of_app)))
 
 
 def judged(

@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import JSON, DateTime, ForeignKey, MetaData, String, Text, UniqueConstraint
+from sqlalchemy import JSON, ColumnElement, DateTime, ForeignKey, MetaData, String, Text, UniqueConstraint, delete
 from sqlalchemy.engine import Dialect
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from sqlalchemy.types import TypeDecorator
 
 NAME, KEY = 80, 200
@@ -32,7 +32,11 @@ class UtcTime(TypeDecorator[datetime]):
 
 
 class Table(DeclarativeBase):
-    """Base of all tables; constraints have names, so that migrations can speak of them."""
+    """Base of all tables; constraints have names, so that migrations can speak of them.
+
+    A table says itself what it holds of a person and which of its rows grow old: `core.platform.store.erasure` asks
+    every one, the apps' too. Rows that refer to what goes must say `ondelete`.
+    """
 
     metadata = MetaData(
         naming_convention={
@@ -43,6 +47,17 @@ class Table(DeclarativeBase):
         }
     )
     type_annotation_map = {datetime: UtcTime, dict[str, Any]: JSON, list[Any]: JSON}  # noqa: RUF012
+
+    @classmethod
+    def erase(cls, session: Session, person: str) -> int:
+        """Remove what the table holds of a person; number of rows. Rows with an `owner` are the owner's."""
+        owner = cls.__table__.columns.get("owner")
+        return 0 if owner is None else len(session.execute(delete(cls).where(owner == person).returning(owner)).all())
+
+    @classmethod
+    def expired(cls, before: datetime) -> ColumnElement[bool] | None:
+        """Which rows are older than a moment; None for a table whose rows do not age."""
+        return None
 
 
 def new_id() -> str:
@@ -68,6 +83,11 @@ class User(Table):
     disabled: Mapped[bool] = mapped_column(default=False)
     # Sessions signed before this moment are void: a new password ends them all.
     sessions_since: Mapped[datetime] = mapped_column(default=now)
+
+    @classmethod
+    def erase(cls, session: Session, person: str) -> int:
+        """Remove the account of that name, with its keys."""
+        return len(session.execute(delete(cls).where(cls.name == person).returning(cls.id)).all())
 
 
 class ApiKey(Table):
@@ -97,19 +117,24 @@ class Decision(Table):
 
     `state` is what the app needs to build the observation again; `action` names what was done by identity, never by
     index; `propensity` is the probability with which the serving rule took it (1 where it takes the best one without
-    exploring).
+    exploring). `owner` is whose words or history the state holds, "" where it holds nobody's.
     """
 
     __tablename__ = "decisions"
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
     app: Mapped[str] = mapped_column(String(NAME), index=True)
-    owner: Mapped[str] = mapped_column(String(NAME))
+    owner: Mapped[str] = mapped_column(String(NAME), index=True)
     version: Mapped[str] = mapped_column(String(NAME))
     time: Mapped[datetime] = mapped_column(default=now, index=True)
     state: Mapped[dict[str, Any]]
     action: Mapped[list[Any]]
     propensity: Mapped[float]
+
+    @classmethod
+    def expired(cls, before: datetime) -> ColumnElement[bool]:
+        """Decisions made before, with what was thought of them."""
+        return cls.time < before
 
 
 class Feedback(Table):
@@ -122,7 +147,7 @@ class Feedback(Table):
     __table_args__ = (UniqueConstraint("decision_id", "owner", "subject"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    decision_id: Mapped[str] = mapped_column(ForeignKey("decisions.id"), index=True)
+    decision_id: Mapped[str] = mapped_column(ForeignKey("decisions.id", ondelete="CASCADE"), index=True)
     owner: Mapped[str] = mapped_column(String(NAME))
     subject: Mapped[str] = mapped_column(String(KEY), default="")
     value: Mapped[float]
