@@ -1,6 +1,7 @@
 """Trained runs of the apps, for benchmarks that need policies at work."""
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -10,12 +11,19 @@ from core.training.loader import task_names
 from core.util.paths import runs_dir
 
 
-def trained(folder: Path, console: Console) -> Path:
-    """A folder with a trained run of each app: a copy of those that there are, and the others trained shortly."""
-    for name in task_names():
+def trained(folder: Path, console: Console, names: Sequence[str] = ()) -> Path:
+    """A folder with a trained run of some apps, or of all: a copy of those that there are, the others trained shortly.
+
+    Args:
+        folder: Folder to make.
+        console: Console for the progress of the training.
+        names: Names of the apps; all by default.
+    """
+    names = names or task_names()
+    for name in names:
         if (runs_dir() / name / "rl" / "model").is_dir():
             shutil.copytree(runs_dir() / name, folder / name)
     short = ["linear.iterations=1", "supervised.iterations=3", "rl.iterations=1"]
-    missing = [name for name in task_names() if not (folder / name).is_dir()]
+    missing = [name for name in names if not (folder / name).is_dir()]
     train_tasks(missing, "quick", None, short, folder, console)
     return folder

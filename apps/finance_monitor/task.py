@@ -72,7 +72,7 @@ class FinanceMonitor(Task):
         return self.table
 
     def feedback_decisions(self, judged: Sequence[DecisionWithFeedback]) -> LoggedDecisions | None:
-        """See `Task.feedback_decisions`; a right label tells every label's reward, and the newest opinion counts."""
+        """See `Task.feedback_decisions`; a right label tells every label's reward."""
         known = [(each.decision, said, right) for each in judged if (said := _said(each)) and (right := _right(each))]
         if not known:
             return None
@@ -100,8 +100,9 @@ def _said(judged: DecisionWithFeedback) -> str | None:
 
 
 def _right(judged: DecisionWithFeedback) -> str | None:
-    """The label that people say is right, None where nobody does."""
-    return _known("{topic}/{sentiment}".format(**judged.feedback[-1].about)) if judged.feedback else None
+    """The label that most people say is right, of several the one that was named last; None where nobody does."""
+    named = Counter("{topic}/{sentiment}".format(**said.about) for said in reversed(judged.feedback))
+    return _known(named.most_common(1)[0][0]) if named else None
 
 
 def _known(label: Any) -> str | None:

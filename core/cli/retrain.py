@@ -24,13 +24,14 @@ def retrain(
         typer.Option("--on-drift", help="Retrain only if inputs or outcomes have changed since the last version."),
     ] = False,
     min_decisions: Annotated[int, typer.Option(min=5, help="Smallest number of decisions with feedback.")] = 50,
+    min_people: Annotated[int, typer.Option(min=1, help="Smallest number of people whose votes may promote.")] = 5,
     overrides: Annotated[list[str] | None, typer.Option("--set", help="Setting, such as rl.kl_coef=0.5.")] = None,
     runs: RunsDir = None,
     store: StoreUrl = None,
 ) -> None:
     """Train a candidate on the feedback since the version that serves was made, beside replayed old data.
 
-    It is measured on the fixed test set and on the newest feedback, and registered as a version. Stopped, the same
+    It is measured on the fixed test set and on votes of other people, and registered as a version. Stopped, the same
     command goes on where it was.
     """
     from core.cli.retrain_progress import ConsoleProgress
@@ -42,7 +43,7 @@ def retrain(
     folder, task_class = runs or runs_dir(), load_task(name)
     check_trained([task_class.name], folder, store_url(store, folder))
     library = Library(open_store_from_options(store, runs), folder / VERSIONS)
-    policy = RetrainingPolicy(min_decisions, on_drift, promote, operator())
+    policy = RetrainingPolicy(min_decisions, on_drift, promote, operator(), min_people)
     while True:
         try:
             run_once(task_class, library, folder, overrides or [], policy, ConsoleProgress(console))

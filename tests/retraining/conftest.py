@@ -1,9 +1,9 @@
 """The small task with a wish that changes, a trained run of it, and people who judge what it does."""
 
 import shutil
+from collections.abc import Collection
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from core.platform.store import decisions
@@ -12,7 +12,10 @@ from core.platform.versions.library import VERSIONS, Library
 from core.rl.explore import Explorer
 from core.training.run import Run, trained_policy
 from core.training.train import train
-from tests.retraining.wishes import NEW_KIND, NEW_SENTENCES, Wishes, settings
+from tests.retraining.wishes import NEW_KIND, NEW_SENTENCES, OLD_KIND, Wishes, settings
+
+PEOPLE = ["ann", "bob", "cid", "dan", "eve", "fay", "gus", "hal"]
+ENDINGS = ["", " today", ", please", " once more", " this evening", ", as always", " for us", " if you can"]
 
 
 def quiet(*_):
@@ -44,18 +47,21 @@ def library(runs):
 
 @pytest.fixture
 def judge_music(library, runs):
-    """People ask about music, and tell each time whether the answer was what they wished."""
-    return lambda rounds=8, wished=NEW_KIND: judged_music(library, runs, rounds, wished)
+    """People ask about music, each in words of their own, and tell whether the answer was what they wished."""
+    return lambda *people, **options: judged_music(library, runs, *people, **options)
 
 
-def judged_music(library: Library, runs: Path, rounds: int, wished: int = NEW_KIND) -> None:
+def judged_music(library: Library, runs: Path, people: int = 8, others: Collection[str] = ()) -> None:
+    """`others` are people who wish the old."""
     policy = trained_policy(Wishes(settings()), Run(runs / Wishes.name))
-    probs = policy.logits({"text": tuple(NEW_SENTENCES)}).exp().double().numpy()
     explorer = Explorer(1.0, seed=0)
     with library.store.transaction() as session:
-        for text, row in zip(NEW_SENTENCES * rounds, np.tile(probs, (rounds, 1)), strict=True):
-            action, propensity = explorer.choose(0.5 * row + 0.5 / len(row))
-            state = {"text": text, "confidence": float(row.max())}
-            made = {"app": Wishes.name, "owner": "ann", "version": "v0001", "state": state, "action": [action]}
-            decision = decisions.keep(session, **made, propensity=propensity)
-            decisions.judge(session, decision, "ann", 1.0 if action == wished else -1.0, {})
+        for name, ending in zip(PEOPLE[:people], ENDINGS[:people], strict=True):
+            texts = tuple(f"{text}{ending}" for text in NEW_SENTENCES)
+            wished = OLD_KIND if name in others else NEW_KIND
+            for text, row in zip(texts, policy.logits({"text": texts}).exp().double().numpy(), strict=True):
+                action, propensity = explorer.choose(0.5 * row + 0.5 / len(row))
+                state = {"text": text, "confidence": float(row.max())}
+                made = {"app": Wishes.name, "owner": name, "version": "v0001", "state": state, "action": [action]}
+                decision = decisions.keep(session, **made, propensity=propensity)
+                decisions.judge(session, decision, name, 1.0 if action == wished else -1.0, {})

@@ -45,15 +45,18 @@ def weights(runs: Path, version: str) -> dict[str, np.ndarray]:
 
 
 def test_too_little_feedback_is_nothing_to_do(library, runs, judge_music):
-    judge_music(rounds=1)
+    judge_music(1)
     done = steer(runs)
     assert done.returncode == 0
-    assert "feedback about 16 decisions since v0001 was made, and --min-decisions is 50; nothing to do" in done.stdout
+    assert (
+        "feedback about 16 different decisions since v0001 was made, and --min-decisions is 50; nothing to do"
+        in done.stdout
+    )
     assert not (runs / "wishes.retrain").exists()
 
 
 def test_without_drift_there_is_nothing_to_do_on_drift(library, runs, judge_music):
-    judge_music(rounds=4)
+    judge_music(4)
     done = steer(runs, "--on-drift")
     assert done.returncode == 0
     assert "neither inputs nor outcomes have changed since v0001 was made; nothing to do" in done.stdout
@@ -75,7 +78,7 @@ def test_a_retraining_killed_again_and_again_ends_with_the_same_version(library,
             kills += 1
         process.wait()
     assert kills == 2
-    judge_music(rounds=1)  # comes too late for this one
+    judge_music(1)  # comes too late for this one
     ended, straight = steer(runs, *short), steer(other, *short, "--promote")
     assert ended.returncode == straight.returncode == 0, ended.stderr + straight.stderr
     assert "wishes v0002 is registered: `steer models promote wishes v0002` lets it serve" in ended.stdout

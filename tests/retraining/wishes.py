@@ -9,7 +9,7 @@ from core.rl.off_policy import LoggedDecisions
 from core.training.settings import Settings, load_settings
 from tests.core.bandit import Bandit
 
-NEW_KIND = 2
+OLD_KIND, NEW_KIND = 0, 2
 NEW_SENTENCES = [
     "the violin sonata in G minor", "a song with three chords", "the choir sings on Sunday", "tune your guitar first",
     "the band plays a slow waltz", "a drum solo after the chorus", "the orchestra rehearses Mahler", "hum the melody",

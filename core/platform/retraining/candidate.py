@@ -12,8 +12,8 @@ import yaml
 from core.evaluation.off_policy import weighted
 from core.models.actor_critic import ActorCritic
 from core.models.devices import processes
-from core.platform.retraining.job import RetrainingJob, Slices, slices
-from core.platform.retraining.outcome import NEWEST, Measured, Outcome, measure
+from core.platform.retraining.job import RetrainingJob, Slices, is_withdrawn
+from core.platform.retraining.outcome import PROOF, Measured, Outcome, measure
 from core.platform.retraining.replay import ReplayOffPolicy
 from core.platform.store import versions
 from core.platform.store.schema import ModelVersion
@@ -25,6 +25,7 @@ from core.training.run import trained_policy
 from core.training.stages import training_log
 from core.training.task import greedy
 from core.training.train import learn
+from core.util.errors import SteerError
 from core.util.files import write_text
 
 OnIteration = Callable[[int, int, dict[str, float]], None]
@@ -40,18 +41,23 @@ def retrain(job: RetrainingJob, on_iteration: OnIteration) -> Outcome:
         on_iteration: Callback for (iteration, iterations, metrics) after every iteration.
 
     Raises:
-        SteerError: Training failed, or the disk is full.
+        SteerError: Training failed, the disk is full, or feedback was erased meanwhile.
     """
-    assert job.log is not None
-    parts = slices(job.log)
+    parts = job.slices
+    assert parts is not None
     running = trained_policy(job.task, job.library.open(job.base))
     _begin(job)
     if not job.run.is_finished("rl", job.plan.fingerprint):
         _train(job, parts, copy.deepcopy(running), on_iteration)
+    if is_withdrawn(job):
+        raise SteerError(
+            "feedback that was learnt from has been erased or withdrawn meanwhile, so no version was registered; the "
+            "same command begins anew without it"
+        )
     candidate = trained_policy(job.task, job.run)
-    measured = measure(job.task, candidate, parts.newest)
+    measured = measure(job.task, candidate, parts.proof)
     version = None if _are_equal(candidate, running) else _registered(job) or _register(job, measured)
-    outcome = Outcome(version, measured, measure(job.task, running, parts.newest))
+    outcome = Outcome(version, measured, measure(job.task, running, parts.proof))
     name = None if version is None else version.name
     job.plan.model_copy(update={"settled": True, "candidate": name}).write(job.run.folder)
     shutil.rmtree(job.run.folder / "rl", ignore_errors=True)
@@ -109,6 +115,6 @@ def _registered(job: RetrainingJob) -> ModelVersion | None:
 
 
 def _register(job: RetrainingJob, measured: Measured) -> ModelVersion:
-    metrics = Metrics.of(measured.test, others={NEWEST: measured.newest.estimate()})
+    metrics = Metrics.of(measured.test, others={PROOF: measured.proof.estimate()})
     note = f"{job.base.name} retrained on the feedback about {job.decisions} decisions"
     return job.library.register(job.task, job.run, metrics, note)

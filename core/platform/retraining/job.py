@@ -8,9 +8,8 @@ from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
-
 from core.platform.retraining.plan import Plan
+from core.platform.retraining.votes import Votes, count_votes
 from core.platform.store import decisions
 from core.platform.store.schema import ModelVersion, now
 from core.platform.versions.library import Library
@@ -32,7 +31,21 @@ DEFAULTS = (
     "rl.iterations=8",
     "rl.patience=3",
 )
-_FIFTH = 5
+
+
+@dataclass(frozen=True)
+class Slices:
+    """Feedback by its use, see `Votes`.
+
+    Attributes:
+        learnt: Decisions that the candidate is trained on.
+        held: Decisions that say when to stop, with the task's validation split.
+        proof: Decisions that the candidate is measured on.
+    """
+
+    learnt: LoggedDecisions
+    held: LoggedDecisions
+    proof: LoggedDecisions
 
 
 @dataclass(frozen=True)
@@ -56,37 +69,22 @@ class RetrainingJob:
     run: Run
 
     @cached_property
-    def log(self) -> LoggedDecisions | None:
-        """The decisions that can be learnt from, oldest first; None without one."""
-        return self.task.feedback_decisions(self.judged) if self.judged else None
+    def votes(self) -> Votes:
+        """The votes that count, by their use."""
+        return count_votes(self.judged, self.base.name)
+
+    @cached_property
+    def slices(self) -> Slices | None:
+        """The decisions that can be learnt from; None where a group has none."""
+        groups = (self.votes.learnt, self.votes.held, self.votes.proof)
+        logs = [self.task.feedback_decisions(rows) if rows else None for rows in groups]
+        learnt, held, proof = logs
+        return None if learnt is None or held is None or proof is None else Slices(learnt, held, proof)
 
     @property
     def decisions(self) -> int:
-        """Decisions that can be learnt from."""
-        return 0 if self.log is None else len(self.log)
-
-
-@dataclass(frozen=True)
-class Slices:
-    """Feedback by its use.
-
-    Attributes:
-        learnt: Decisions that the candidate is trained on.
-        held: Decisions that say when to stop, with the task's validation split.
-        newest: Newest fifth of the decisions, which the candidate is measured on.
-    """
-
-    learnt: LoggedDecisions
-    held: LoggedDecisions
-    newest: LoggedDecisions
-
-
-def slices(log: LoggedDecisions) -> Slices:
-    """A log of at least five decisions, divided."""
-    cut = len(log) - len(log) // _FIFTH
-    older = np.arange(cut)
-    held = older % _FIFTH == _FIFTH // 2
-    return Slices(log.rows(older[~held]), log.rows(older[held]), log.rows(np.arange(cut, len(log))))
+        """Number of decisions that can be learnt from."""
+        return 0 if self.slices is None else sum(map(len, vars(self.slices).values()))
 
 
 def prepare(task_class: type[Task], library: Library, runs: Path, overrides: Sequence[str]) -> RetrainingJob:
@@ -124,6 +122,17 @@ def prepare(task_class: type[Task], library: Library, runs: Path, overrides: Seq
     if known is not None and known.fingerprint == fresh.plan.fingerprint:
         return replace(fresh, plan=known)
     return fresh
+
+
+def is_withdrawn(job: RetrainingJob) -> bool:
+    """Whether feedback that a retraining learns from has been erased or withdrawn since it began."""
+    with job.library.store.reading() as session:
+        kept = decisions.judged(session, job.task.name)
+    return not _opinions(job.judged) <= _opinions(kept)
+
+
+def _opinions(judged: Sequence[DecisionWithFeedback]) -> set[tuple[str, str, str]]:
+    return {(row.decision.id, each.owner, each.subject) for row in judged for each in row.feedback}
 
 
 def _fingerprint(base: ModelVersion, task: Task, judged: Sequence[DecisionWithFeedback]) -> str:

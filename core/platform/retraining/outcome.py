@@ -12,7 +12,7 @@ from core.rl.off_policy import LoggedDecisions
 from core.training.measure import evaluator
 from core.training.task import Task, greedy
 
-TEST, NEWEST = "test set", "newest feedback"
+TEST, PROOF = "test set", "votes of others"
 
 
 @dataclass(frozen=True)
@@ -21,15 +21,15 @@ class Measured:
 
     Attributes:
         test: Return of each episode of the fixed test set, float64 of shape (episodes,).
-        newest: Rewards on the newest feedback.
+        proof: Rewards on the votes that nothing was learnt from.
     """
 
     test: np.ndarray
-    newest: ImportanceWeighted
+    proof: ImportanceWeighted
 
     def means(self) -> dict[str, Estimate]:
         """Mean reward by the set that it was measured on."""
-        return {TEST: bootstrap_mean(self.test), NEWEST: self.newest.estimate()}
+        return {TEST: bootstrap_mean(self.test), PROOF: self.proof.estimate()}
 
 
 @dataclass(frozen=True)
@@ -48,11 +48,11 @@ class Outcome:
 
     def gains(self) -> dict[str, Estimate]:
         """How much more the candidate earns on the same episodes and decisions."""
-        newest = self.candidate.newest.gain(self.running.newest)
-        return {TEST: paired_gain(self.candidate.test, self.running.test), NEWEST: newest}
+        proof = self.candidate.proof.gain(self.running.proof)
+        return {TEST: paired_gain(self.candidate.test, self.running.test), PROOF: proof}
 
 
-def measure(task: Task, policy: ActorCritic, newest: LoggedDecisions) -> Measured:
-    """Play the test set, and look at the newest feedback."""
+def measure(task: Task, policy: ActorCritic, proof: LoggedDecisions) -> Measured:
+    """Play the test set, and look at the votes that nothing was learnt from."""
     played = evaluator(task, "test")(greedy(policy))
-    return Measured(played.returns, weighted(policy, newest))
+    return Measured(played.returns, weighted(policy, proof))

@@ -12,7 +12,7 @@ from core.evaluation.comparison import verdict
 from core.platform.retraining.candidate import OnIteration, retrain
 from core.platform.retraining.drift import drifts
 from core.platform.retraining.job import RetrainingJob, prepare
-from core.platform.retraining.outcome import NEWEST, Outcome
+from core.platform.retraining.outcome import PROOF, Outcome
 from core.platform.store.schema import ModelVersion
 from core.platform.versions.library import Library
 from core.platform.versions.promotion import promote
@@ -27,14 +27,16 @@ class RetrainingPolicy:
     Attributes:
         min_decisions: Fewest decisions with feedback that are worth it.
         on_drift: Whether inputs or outcomes must have changed.
-        promote: Whether the candidate serves, unless it is measurably worse on the test set or the newest feedback.
+        promote: Whether the candidate serves, unless it is measurably worse on the test set or the votes of others.
         requested_by: Name of the person or program that asks for it.
+        min_people: Fewest people whose votes may promote a candidate by themselves.
     """
 
     min_decisions: int
     on_drift: bool
     promote: bool
     requested_by: str
+    min_people: int = 5
 
 
 class Progress(Protocol):
@@ -76,12 +78,22 @@ def run_once(
         raise SteerError(f"{task_class.name} is being retrained already; wait for that, or stop it") from error
 
 
+def _doubt(job: RetrainingJob, outcome: Outcome, policy: RetrainingPolicy) -> str | None:
+    """Why a candidate should not serve before a person has looked at it."""
+    gain = outcome.gains()[PROOF]
+    if verdict(gain) == "worse":
+        return f"on the {PROOF}, its gain over the version that serves is {gain}"
+    if job.votes.people < policy.min_people:
+        return f"its feedback is of {job.votes.people} people, and --min-people is {policy.min_people}"
+    return None
+
+
 def _nothing_to_do(job: RetrainingJob, policy: RetrainingPolicy, progress: Progress) -> str | None:
     if job.plan.settled:
         return "no feedback since the last retraining"
     since = f"since {job.base.name} was made"
-    if len(job.judged) < policy.min_decisions:  # before anything large is loaded
-        found = f"there is feedback about {len(job.judged)} decisions {since}"
+    if len(job.votes) < policy.min_decisions:  # before anything large is loaded
+        found = f"there is feedback about {len(job.votes)} different decisions {since}"
         return f"{found}, and --min-decisions is {policy.min_decisions}"
     if policy.on_drift:
         changes = drifts(job.library.store, job.task.name, job.plan.since)
@@ -91,7 +103,7 @@ def _nothing_to_do(job: RetrainingJob, policy: RetrainingPolicy, progress: Progr
             return f"neither inputs nor outcomes have changed {since}"
     if job.decisions < policy.min_decisions:
         return (
-            f"{job.decisions} of {len(job.judged)} decisions with feedback {since} can be learnt from, "
+            f"{job.decisions} of {len(job.votes)} different decisions with feedback {since} can be learnt from, "
             f"and --min-decisions is {policy.min_decisions}"
         )
     return None
@@ -100,8 +112,8 @@ def _nothing_to_do(job: RetrainingJob, policy: RetrainingPolicy, progress: Progr
 def _retrain(job: RetrainingJob, policy: RetrainingPolicy, progress: Progress) -> None:
     left_out = len(job.judged) - job.decisions
     progress.say(
-        f"{job.task.title}: {job.decisions} decisions with feedback since {job.base.name} was made"
-        + (f" ({left_out} more are left out: what they were about is gone, or words had a say)" if left_out else ""),
+        f"{job.task.title}: {job.decisions} decisions with feedback of {job.votes.people} people since {job.base.name} "
+        "was made" + (f" ({left_out} more are left out: repeated, gone, or words had a say)" if left_out > 0 else ""),
     )
     with progress.training() as on_iteration:
         outcome = retrain(job, on_iteration)
@@ -109,25 +121,24 @@ def _retrain(job: RetrainingJob, policy: RetrainingPolicy, progress: Progress) -
     if outcome.version is None:
         progress.say(f"nothing was better than {job.base.name} on held-out data; no version was registered")
     elif policy.promote:
-        _promote(job, outcome, outcome.version, policy.requested_by, progress)
+        _promote(job, outcome, outcome.version, policy, progress)
     else:
         name = f"{outcome.version.app} {outcome.version.name}"
         progress.say(f"{name} is registered: `steer models promote {name}` lets it serve")
 
 
 def _promote(
-    job: RetrainingJob, outcome: Outcome, version: ModelVersion, requested_by: str, progress: Progress
+    job: RetrainingJob, outcome: Outcome, version: ModelVersion, policy: RetrainingPolicy, progress: Progress
 ) -> None:
     name = f"{version.app} {version.name}"
-    newest = outcome.gains()[NEWEST]
-    if verdict(newest) == "worse":
+    doubt = _doubt(job, outcome, policy)
+    if doubt:
         progress.say(
-            f"{name} is registered and not promoted: on the {NEWEST}, its gain over the version that serves is "
-            f"{newest}; `steer models promote {name}` lets it serve all the same",
+            f"{name} is registered and not promoted: {doubt}; `steer models promote {name}` lets it serve all the same"
         )
         return
     try:
-        promote(job.library, type(job.task), version.name, requested_by)
+        promote(job.library, type(job.task), version.name, policy.requested_by)
     except SteerError as error:
         progress.say(f"{name} is registered and not promoted: {error}")
     else:
