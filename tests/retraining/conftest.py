@@ -15,7 +15,7 @@ from core.training.train import train
 from tests.retraining.wishes import NEW_KIND, NEW_SENTENCES, OLD_KIND, Wishes, settings
 
 PEOPLE = ["ann", "bob", "cid", "dan", "eve", "fay", "gus", "hal"]
-ENDINGS = ["", " today", ", please", " once more", " this evening", ", as always", " for us", " if you can"]
+ENDINGS = ["", ".", "!", "?", ";", ",", ":", " -"]
 
 
 def quiet(*_):
