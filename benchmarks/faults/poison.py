@@ -31,9 +31,9 @@ from core.training.measure import evaluator
 from core.training.run import Run, trained_policy
 from core.training.task import greedy
 
-HONEST, QUESTIONS, SLIPS = 100, 6, 0.1
+HONEST, QUESTIONS, SLIPS = 100, 5, 0.1
 FALSE_VOTES = 70
-_EXPLORED = 0.1
+_EXPLORED, _ITERATIONS = 0.1, 4
 
 
 def poison_gain(false_voters: int, seed: int, console: Console | None = None) -> float:
@@ -54,7 +54,7 @@ def poison_gain(false_voters: int, seed: int, console: Console | None = None) ->
         before = _returns(library)
         policy = RetrainingPolicy(min_decisions=50, on_drift=False, promote=True, requested_by="poison")
         progress = ConsoleProgress(console or Console(quiet=True))
-        run_once(CustomerService, library, runs, [f"seed={seed}"], policy, progress)
+        run_once(CustomerService, library, runs, [f"seed={seed}", f"rl.iterations={_ITERATIONS}"], policy, progress)
         gain = float((_returns(library) - before).mean())
         library.store.close()
         return gain

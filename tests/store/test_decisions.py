@@ -80,6 +80,19 @@ def test_a_decision_is_found_by_its_id_within_its_app(store):
         assert decisions.find(session, "films", "d2") is None
 
 
+def test_opinions_of_one_person_about_the_decisions_of_an_app_are_withdrawn(store):
+    with store.transaction() as session:
+        session.add_all([decision("d1"), decision("d2"), decision("d3", app="support")])
+        session.flush()
+        session.add_all([opinion(of, 1, owner) for of in ("d1", "d2", "d3") for owner in ("ann", "bob")])
+        session.flush()
+        decisions.withdraw_all(session, "films", "ann")
+    with store.reading() as session:
+        owners = {app: [[said.owner for said in each.feedback] for each in decisions.judged(session, app)]
+                  for app in ("films", "support")}  # fmt: skip
+    assert owners == {"films": [["bob"], ["bob"]], "support": [["ann", "bob"]]}
+
+
 def test_feedback_behind_a_moment_and_up_to_another_is_read(store):
     with store.transaction() as session:
         session.add_all([decision("d1"), decision("d2"), decision("d3")])

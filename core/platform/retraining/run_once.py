@@ -12,7 +12,7 @@ from core.evaluation.comparison import verdict
 from core.platform.retraining.candidate import OnIteration, retrain
 from core.platform.retraining.drift import drifts
 from core.platform.retraining.job import RetrainingJob, prepare
-from core.platform.retraining.outcome import PROOF, Outcome
+from core.platform.retraining.outcome import PROOF, TEST, Outcome
 from core.platform.store.schema import ModelVersion
 from core.platform.versions.library import Library
 from core.platform.versions.promotion import promote
@@ -27,7 +27,8 @@ class RetrainingPolicy:
     Attributes:
         min_decisions: Fewest decisions with feedback that are worth it.
         on_drift: Whether inputs or outcomes must have changed.
-        promote: Whether the candidate serves, unless it is measurably worse on the test set or the votes of others.
+        promote: Whether the candidate serves at once, if nothing speaks against it: it earns no less on the test set
+            and is not measurably worse on the votes of others.
         requested_by: Name of the person or program that asks for it.
         min_people: Fewest people whose votes may promote a candidate by themselves.
     """
@@ -79,10 +80,15 @@ def run_once(
 
 
 def _doubt(job: RetrainingJob, outcome: Outcome, policy: RetrainingPolicy) -> str | None:
-    """Why a candidate should not serve before a person has looked at it."""
-    gain = outcome.gains()[PROOF]
-    if verdict(gain) == "worse":
-        return f"on the {PROOF}, its gain over the version that serves is {gain}"
+    """Why a candidate should not serve before a person has looked at it.
+
+    Votes may be false: on the test set, where nobody votes, even a loss within the interval is a person's to accept.
+    Otherwise many small losses, each of them doubtful, would add up.
+    """
+    gains = outcome.gains()
+    for measured, is_worse in ((PROOF, verdict(gains[PROOF]) == "worse"), (TEST, gains[TEST].value < 0)):
+        if is_worse:
+            return f"on the {measured}, its gain over the version that serves is {gains[measured]}"
     if job.votes.people < policy.min_people:
         return f"its feedback is of {job.votes.people} people, and --min-people is {policy.min_people}"
     return None

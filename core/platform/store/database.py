@@ -69,7 +69,7 @@ class Store:
         self._writes: Batcher[Operation[Any], Any] = _batched(self.transaction, "writes")
         self._scrubs: Batcher[None, None] = Batcher(self._scrub_for, delay=0.0, name="scrubs")
         self._scrubbed, self._scrubbing_took = 0.0, 0.0
-        self.has_traces = False
+        self.has_traces, self._closing = False, threading.Event()
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
@@ -162,7 +162,7 @@ class Store:
 
     def _scrub_for(self, waiting: list[None]) -> list[None]:
         """Scrub for all who wait; however many ask, most of the time is left to those who write."""
-        time.sleep(max(0.0, self._scrubbed + _SCRUB_PAUSES * self._scrubbing_took - time.monotonic()))
+        self._closing.wait(max(0.0, self._scrubbed + _SCRUB_PAUSES * self._scrubbing_took - time.monotonic()))
         begun = time.monotonic()
         with suppress(UnavailableError):  # the traces stay known, and whoever keeps house tries again
             self.scrub()
@@ -233,6 +233,7 @@ class Store:
         """Finish what was taken, and give back every connection."""
         self._reads.close()
         self._writes.close()
+        self._closing.set()
         self._scrubs.close()
         self.engine.dispose()
 
