@@ -80,9 +80,10 @@ def test_the_same_feedback_is_learnt_once(learnt, place):
 
 def test_without_the_replayed_states_the_old_skill_would_be_lost(library, runs, judge_music):
     judge_music()
-    gains = retrain(prepare(Wishes, library, runs, ["rl.kl_coef=0"]), quiet).gains()
+    free = ["rl.kl_coef=0", "rl.iterations=16", "rl.patience=16"]
+    gains = retrain(prepare(Wishes, library, runs, free), quiet).gains()
     assert verdict(gains[PROOF]) == "better"
-    assert verdict(gains[TEST]) == "worse"
+    assert gains[TEST].value < -0.2
 
 
 def test_a_candidate_that_the_votes_of_others_speak_against_is_not_promoted_by_itself(library, runs, judge_music):
