@@ -68,7 +68,7 @@ def test_a_retraining_killed_again_and_again_ends_with_the_same_version(library,
     other = tmp_path_factory.mktemp("other") / "runs"
     shutil.copytree(runs, other)
     kills = 0
-    short = ["--set", "rl.iterations=4", "--set", "rl.warmup_ratio=0"]
+    short = ["--set", "rl.iterations=4", "--set", "rl.warmup_ratio=0", "--set", "rl.kl_coef=8"]
     for iteration in (1, 2):
         process = subprocess.Popen(command(runs, *short), env={**os.environ, "STEER_STORE": ""})
         while process.poll() is None and _iterations(runs) < iteration:

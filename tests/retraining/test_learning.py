@@ -97,6 +97,25 @@ def test_a_candidate_that_the_votes_of_others_speak_against_is_not_promoted_by_i
         assert versions.current(session, Wishes.name).name == "v0001"
 
 
+@pytest.mark.parametrize(
+    ("held_to_the_old", "outcome", "serves"),
+    [
+        ("rl.kl_coef=8", "v0002 is registered and serves", "v0002"),
+        ("rl.kl_coef=1", "v0002 is registered and not promoted: on the test set, its gain", "v0001"),
+    ],
+)
+def test_only_what_loses_nothing_on_the_test_set_is_promoted_by_itself(
+    library, runs, judge_music, held_to_the_old, outcome, serves
+):
+    judge_music()
+    said = Console(record=True, width=200)
+    policy = RetrainingPolicy(min_decisions=50, on_drift=False, promote=True, requested_by="ann")
+    run_once(Wishes, library, runs, [*SHORT, held_to_the_old], policy, ConsoleProgress(said))
+    assert outcome in said.export_text()
+    with library.store.reading() as session:
+        assert versions.current(session, Wishes.name).name == serves
+
+
 def test_feedback_that_comes_during_the_training_is_for_the_next_one(library, runs, judge_music):
     judge_music()
     work = prepare(Wishes, library, runs, SHORT)

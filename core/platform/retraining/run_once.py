@@ -85,12 +85,12 @@ def _doubt(job: RetrainingJob, outcome: Outcome, policy: RetrainingPolicy) -> st
     Votes may be false: on the test set, where nobody votes, even a loss within the interval is a person's to accept.
     Otherwise many small losses, each of them doubtful, would add up.
     """
+    if job.votes.people < policy.min_people:
+        return f"its feedback is of {job.votes.people} people, and --min-people is {policy.min_people}"
     gains = outcome.gains()
     for measured, is_worse in ((PROOF, verdict(gains[PROOF]) == "worse"), (TEST, gains[TEST].value < 0)):
         if is_worse:
             return f"on the {measured}, its gain over the version that serves is {gains[measured]}"
-    if job.votes.people < policy.min_people:
-        return f"its feedback is of {job.votes.people} people, and --min-people is {policy.min_people}"
     return None
 
 
