@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 
 from apps.customer_service import tables
 from apps.customer_service.data import Article
@@ -69,7 +68,12 @@ class SupportService:
 
     async def start(self, principal: Principal) -> str:
         """Begin a conversation of the principal's; its id."""
-        return await self._store.write(partial(_start, principal, new_id()))
+
+        def started(session: Session) -> str:
+            principal.hold(session)
+            return tables.start(session, APP, principal.name).id
+
+        return await self._store.write(started)
 
     async def newest(self, principal: Principal, count: int, *, mine: bool = False) -> list[ConversationSummary]:
         """The newest conversations that the principal may see, the newest first.
@@ -269,8 +273,9 @@ class SupportService:
         question = Turn(role="user", text=message.strip(), key=key)
 
         def kept(session: Session) -> bool:
+            principal.hold(session)
             if known.is_new:
-                _start(principal, known.conversation, session)
+                tables.start(session, APP, principal.name, known.conversation)
             if not tables.claim(session, known.conversation, known.length):
                 return False
             if reply.choice is not None and version is not None:
@@ -317,11 +322,6 @@ def _repeated(known: _Known, message: str, key: str | None) -> ChatTurn:
     if known.sent != message.strip():
         raise used_for_another(key)
     return known.answered
-
-
-def _start(principal: Principal, conversation_id: str, session: Session) -> str:
-    principal.hold(session)
-    return tables.start(session, APP, principal.name, conversation_id).id
 
 
 def _unanswered(known: Sequence[Turn]) -> list[str]:
