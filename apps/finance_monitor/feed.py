@@ -3,31 +3,17 @@
 import hashlib
 import json
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Protocol
+from typing import Any, Protocol
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from apps.finance_monitor.clock import NewsTime
 from core.util.errors import SteerError
 
 MAX_HEADLINE = 500
 # Databases take no NUL in a text.
 _NO_NUL = r"^[^\x00]+$"
-
-
-def _no_number(value: Any) -> Any:
-    if isinstance(value, int | float):
-        raise ValueError("write the time as a text such as 2025-03-03T09:00:00Z; a number may mean anything")
-    return value
-
-
-# Sums with the years 1 and 9999 leave the calendar.
-NewsTime = Annotated[
-    AwareDatetime,
-    Field(ge=datetime(1900, 1, 1, tzinfo=UTC), lt=datetime(2200, 1, 1, tzinfo=UTC)),
-    BeforeValidator(_no_number),
-]
 
 
 class Item(BaseModel):

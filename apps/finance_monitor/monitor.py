@@ -1,33 +1,47 @@
-"""What a monitor knows: labelled news in the order of their arrival, folded into stories, and the surges among them."""
+"""What a monitor knows: news as they were read, folded into stories, and the surges among them."""
 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-
-import numpy as np
+from heapq import heappop, heappush
 
 from apps.finance_monitor.alerts import THRESHOLD, Alert, SurgeDetector
-from apps.finance_monitor.clock import Clock
+from apps.finance_monitor.clock import Clock, is_ahead
 from apps.finance_monitor.data import SENTIMENTS, Sentiment, Topic
-from apps.finance_monitor.engine import Label
-from apps.finance_monitor.stories import SAME_STORY, StoryFolder
-from apps.finance_monitor.tables import News
+
+_MOST_WATCHED = 500
 
 
 @dataclass(frozen=True, slots=True)
-class _Story:
-    """A headline that began a story, or repeated one."""
+class Reading:
+    """An item of news as it was read when it came: what a monitor counts.
 
+    Attributes:
+        number: Number of the item.
+        key: Key of the item.
+        time: When it was published.
+        arrived: When it came.
+        company: Id of the company.
+        headline: Headline.
+        topic: Topic that it was labelled with.
+        sentiment: Sentiment that it was labelled with.
+        negative: Probability that it is bad news.
+        is_copy: Whether a like headline was there already that had been published before it.
+        copies: Numbers of the items that were there already and have turned out to be copies of it.
+    """
+
+    number: int
+    key: str
     time: datetime
+    arrived: datetime
     company: str
+    headline: str
     topic: Topic
     sentiment: Sentiment
-    is_new: bool
-
-    @property
-    def is_bad(self) -> bool:
-        return self.is_new and self.sentiment == "negative"
+    negative: float
+    is_copy: bool = False
+    copies: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -50,81 +64,105 @@ class Watch:
 
 
 class Monitor:
-    """Takes in labelled news; its clock is the only present that it knows.
+    """Takes in news in the order of their arrival; its clock is the only present that it knows.
 
     Args:
+        clock: Clock of this monitor.
         threshold: Threshold of the surge detector.
-        same_story: Cosine from which headlines are one story.
     """
 
-    def __init__(self, threshold: float = THRESHOLD, same_story: float = SAME_STORY) -> None:
-        self.clock = Clock()
+    def __init__(self, clock: Clock, threshold: float = THRESHOLD) -> None:
+        self.clock = clock
         self.copies: set[int] = set()
-        self._stories: list[_Story] = []
+        self._counted: dict[int, Reading] = {}
+        self._ahead: list[tuple[datetime, int, Reading]] = []
         self._detector = SurgeDetector(threshold)
-        self._folder = StoryFolder(same_story)
 
     def __len__(self) -> int:
-        return len(self._stories)
+        return len(self._counted)
 
     @property
     def alerts(self) -> list[Alert]:
         """Every alert so far, oldest first."""
         return self._detector.alerts
 
-    def take(self, news: Sequence[News], labels: Sequence[Label], vectors: Sequence[np.ndarray]) -> None:
-        """Take in news.
-
-        Args:
-            news: Items in the order of their arrival.
-            labels: Label of each.
-            vectors: Unit-length embedding of each, float32 of shape (width,).
-        """
-        for item, label, vector in zip(news, labels, vectors, strict=True):
-            _, is_new = self._folder.fold(item.company, item.time, vector)
-            self._stories.append(_Story(item.time, item.company, label.topic, label.sentiment, is_new))
-            self.clock.reach(item.time)
-            if is_new:
-                self._detector.observe(item.company, item.time, item.headline, label.probabilities["negative"])
+    def take(self, news: Sequence[Reading]) -> None:
+        """Take in news; what is ahead of the moment of its arrival waits until its time has come."""
+        for item in news:
+            self._take_due(item.arrived)
+            self.copies.update(item.copies)
+            if item.is_copy:
+                self.copies.add(item.number)
+            if is_ahead(item.time, item.arrived):
+                heappush(self._ahead, (item.time, item.number, item))
             else:
-                self.copies.add(item.id)
+                self._count(item, item.arrived)
+        self.let_run()
 
-    def pass_time(self, now: datetime) -> None:
-        """Let the clock run though nothing was published."""
-        self.clock.reach(now)
-        self._detector.pass_time(now)
+    def let_run(self) -> None:
+        """Count what has become due, and resolve what has gone quiet by now."""
+        self._take_due(self.clock.present())
+        if self.clock.now is not None:
+            self._detector.pass_time(self.clock.now)
 
     def watchlist(self, companies: Sequence[str]) -> list[Watch]:
-        """A line for each of these companies and each that was in the news, those with alerts and bad news first."""
+        """A line for each of these companies, those with alerts and bad news first.
+
+        Others that were in the news are among the first `_MOST_WATCHED` lines, or not there.
+        """
         now = self.clock.now
         if now is None:
             return []
-        recent = [story for story in self._stories if now - story.time <= timedelta(days=14)]
-        week = [story for story in recent if now - story.time <= timedelta(days=7)]
-        volume = Counter(story.company for story in week)
-        stories = Counter(story.company for story in week if story.is_new)
-        bad = Counter(story.company for story in week if story.is_bad)
-        days = Counter((story.company, (now - story.time).days) for story in recent if story.is_bad)
+        recent = [item for item in self._counted.values() if now - item.time <= timedelta(days=14)]
+        week = [item for item in recent if now - item.time <= timedelta(days=7)]
+        volume = Counter(item.company for item in week)
+        stories = Counter(item.company for item in week if self._is_new(item))
+        bad = Counter(item.company for item in week if self._is_bad(item))
+        days = Counter((item.company, (now - item.time).days) for item in recent if self._is_bad(item))
         alerted = {alert.company for alert in self.alerts if alert.state != "resolved"}
-        lines = [
+        others = {item.company for item in self._counted.values()} - set(companies)
+        found = sorted({*companies, *others}, key=lambda name: (name not in alerted, -bad[name], -volume[name], name))
+        left_out = {name for name in found if name in others} - set(found[:_MOST_WATCHED])
+        return [
             Watch(
-                company,
-                volume[company],
-                bad[company] / max(stories[company], 1),
-                tuple(days[company, age] for age in range(13, -1, -1)),
-                company in alerted,
+                name,
+                volume[name],
+                bad[name] / max(stories[name], 1),
+                tuple(days[name, age] for age in range(13, -1, -1)),
+                name in alerted,
             )
-            for company in sorted({*companies, *(story.company for story in self._stories)})
+            for name in found
+            if name not in left_out
         ]
-        return sorted(lines, key=lambda line: (not line.alerted, -bad[line.company], -line.volume))
 
     def daily(self, company: str | None, topic: str | None, days: int) -> dict[Sentiment, list[int]]:
         """New stories of each sentiment on each of the last `days` days, oldest first."""
         counts = {sentiment: [0] * days for sentiment in SENTIMENTS}
-        for story in self._stories:
-            assert self.clock.now is not None  # it has reached every story
-            age = (self.clock.now.date() - story.time.date()).days
-            wanted = company in (None, story.company) and topic in (None, story.topic)
-            if story.is_new and wanted and 0 <= age < days:
-                counts[story.sentiment][days - 1 - age] += 1
+        for item in self._counted.values():
+            assert self.clock.now is not None  # it has reached every item that counts
+            age = (self.clock.now.date() - item.time.date()).days
+            wanted = company in (None, item.company) and topic in (None, item.topic)
+            if self._is_new(item) and wanted and 0 <= age < days:
+                counts[item.sentiment][days - 1 - age] += 1
         return counts
+
+    def _take_due(self, present: datetime) -> None:
+        while self._ahead and not is_ahead(self._ahead[0][0], present):
+            item = heappop(self._ahead)[-1]
+            self._count(item, item.time)
+
+    def _count(self, item: Reading, arrived: datetime) -> None:
+        """Count an item, and no longer those that have turned out to be copies of it."""
+        self._counted[item.number] = item
+        self.clock.hear(item.time, arrived)
+        for number in item.copies:
+            if (copy := self._counted.get(number)) is not None:
+                self._detector.withdraw(copy.company, copy.time, copy.key)
+        if self._is_new(item):
+            self._detector.observe(item.company, item.time, item.headline, item.negative, item.key)
+
+    def _is_new(self, item: Reading) -> bool:
+        return item.number not in self.copies
+
+    def _is_bad(self, item: Reading) -> bool:
+        return self._is_new(item) and item.sentiment == "negative"

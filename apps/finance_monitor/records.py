@@ -21,6 +21,7 @@ class StoredItem(_Record):
     topic: Topic | None = None
     sentiment: Sentiment | None = None
     is_copy: bool = Field(default=False, description="whether an earlier headline told the same story")
+    is_ahead: bool = Field(default=False, description="whether it is dated in the future, and counts for nothing yet")
 
 
 class Cause(_Record):

@@ -46,8 +46,10 @@ class Replay:
         self._left = sorted(items, key=lambda item: item.time)[::-1]
         self._folder = TemporaryDirectory(prefix="steer-replay-", ignore_cleanup_errors=True)
         self._store = open_store(sqlite_url(Path(self._folder.name) / "replay.db"))
-        self.service = MonitorService(self._store, live, Explorer(), threshold=threshold, is_live=False)
         self.now, self.used = start, time.monotonic()
+        self.service = MonitorService(
+            self._store, live, Explorer(), threshold=threshold, is_live=False, present=lambda: self.now
+        )
         self._lock = threading.Lock()
         self.is_closed = False
 

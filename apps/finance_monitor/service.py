@@ -1,32 +1,35 @@
 """The monitor: news that are pushed are kept, read and watched, and alerts have a history.
 
 Page, API, tools, queue, followed feed, replay and backtest all call this one service. What it knows follows from the
-stored news alone, in the order of their arrival. So a monitor that was killed knows the same again, and several of them
-on one store open the same alerts.
+stored news alone and from how each was read when it came, which is stored too. So a monitor that was killed knows the
+same again, whatever serves by then, and several of them on one store open the same alerts, each told once.
 """
 
 import threading
 import time
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Collection, Sequence
+from datetime import datetime
 from hashlib import sha256
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
+import structlog
 from prometheus_client import Counter
 
 from apps.finance_monitor import alerts, tables
 from apps.finance_monitor.alerts import THRESHOLD
+from apps.finance_monitor.clock import Clock, is_ahead, wall_clock
 from apps.finance_monitor.data import SENTIMENTS, TOPICS, Company, Sentiment, Topic
 from apps.finance_monitor.engine import Label
 from apps.finance_monitor.feed import MAX_HEADLINE, Item
 from apps.finance_monitor.model import NewsModel, Read
-from apps.finance_monitor.monitor import Monitor, Watch
+from apps.finance_monitor.monitor import Monitor, Reading, Watch
 from apps.finance_monitor.records import AlertHistory, AlertLine, Change, StoredItem, Taken
+from apps.finance_monitor.stories import StoryFolder
 from core.platform.auth.access import Principal
 from core.platform.inference.drift import WATCH
 from core.platform.inference.metrics import DECISIONS, FEEDBACK
 from core.platform.store import decisions
-from core.platform.store.database import Store
+from core.platform.store.database import Session, Store
 from core.rl.explore import Explorer
 from core.util.errors import NotFoundError
 
@@ -36,10 +39,9 @@ __all__ = [
 ]  # fmt: skip
 
 APP = "finance_monitor"
+_LOG = structlog.get_logger()
 ALERTS = Counter("steer_alerts_total", "Alerts that were opened")
 _AT_ONCE = 256
-# Longer than what the detector takes for the usual rate remembers.
-_PAST = timedelta(days=84)
 # However many pages ask, the store is asked no more often what is new.
 _LOOK_SECONDS = 0.4
 
@@ -63,6 +65,7 @@ class MonitorService:
         explorer: Has no use here: a wrong label on purpose would alarm people.
         threshold: Threshold of the surge detector.
         is_live: Whether metrics and drift count what this monitor does; a replay's does not count.
+        present: Function that returns the present, see `apps.finance_monitor.clock`.
     """
 
     def __init__(
@@ -73,16 +76,15 @@ class MonitorService:
         *,
         threshold: float = THRESHOLD,
         is_live: bool = True,
+        present: Callable[[], datetime] = wall_clock,
     ) -> None:
         del explorer
         self.store, self.live, self._threshold, self.is_live = store, live, threshold, is_live
+        self._present = present
         self._lock = threading.Lock()
         self._look = threading.Lock()
         self._looked, self._revision = 0.0, (0, 0)
         self._start_over()
-        with store.reading() as session:
-            latest, (self._stored, _) = tables.latest_time(session), tables.revision(session)
-        self._since = latest - _PAST if latest else None
         self.catch_up()
 
     # Reading headlines
@@ -108,32 +110,26 @@ class MonitorService:
 
     def push(self, items: Sequence[Item]) -> Taken:
         """Take in a delivery; it is on disk when this returns."""
-        rows = {item.key: item.model_dump() for item in items}
+        present = self._present()
+        rows = {item.key: item.model_dump() | {"arrived": present} for item in items}
         with self.store.transaction() as session:
-            new = len(tables.add(session, list(rows.values())))
-        return Taken(new=new, alerts=self.catch_up())
+            new = tables.add(session, list(rows.values()))
+        for item in new:
+            if is_ahead(item.time, present):
+                _LOG.warning("dated in the future: it counts from then on", key=item.key, time=item.time.isoformat())
+        return Taken(new=len(new), alerts=self.catch_up())
 
     def catch_up(self) -> list[AlertLine]:
         """Read whatever arrived since the last time, here or elsewhere; alerts that were opened or raised."""
-        raised: dict[int, AlertLine] = {}
-        with self._lock:
-            try:
-                while news := self._next():
-                    raised |= {alert.id: alert for alert in self._read(news)}
-                    self._seen = news[-1].id
-            except BaseException:  # the monitor may have counted what is not noted: let it read everything again
-                self._start_over()
-                raise
-            finally:
-                self._looked = 0.0
-        return list(raised.values())
+        return self._update(lambda clock: None)
 
     def pass_time(self, now: datetime) -> None:
-        """Let the clock run though nothing was published, which resolves alerts that have gone quiet."""
-        with self._lock:
-            self._monitor.pass_time(now)
-            self._keep_alerts([])
-            self._looked = 0.0
+        """Let the clock reach a moment though nothing was published, which resolves alerts that have gone quiet."""
+        self._update(lambda clock: clock.reach(now))
+
+    def tick(self) -> None:
+        """Let the clock run on with the wall clock, which resolves alerts that have gone quiet."""
+        self._update(Clock.run)
 
     def revision(self) -> tuple[int, int]:
         """Another value whenever a page would show something else; cheap, and takes in what came from elsewhere."""
@@ -150,8 +146,9 @@ class MonitorService:
         self, limit: int, company: str | None = None, topic: str | None = None, sentiment: str | None = None
     ) -> list[StoredItem]:
         """The newest items with their labels, the newest first; of one company, topic or sentiment, or of all."""
+        present = self._present()
         with self.store.reading() as session:
-            found = tables.newest(session, company, limit, topic, sentiment)
+            found = tables.newest(session, company, limit, topic, sentiment, present)
         return [
             StoredItem(
                 id=item.id,
@@ -161,6 +158,7 @@ class MonitorService:
                 topic=score.topic if score else None,
                 sentiment=score.sentiment if score else None,
                 is_copy=item.id in self._monitor.copies,
+                is_ahead=is_ahead(item.time, present),
             )
             for item, score in found
         ]
@@ -200,8 +198,13 @@ class MonitorService:
 
     @property
     def now(self) -> datetime | None:
-        """The present as the monitor sees it, see `Clock`; None before the first item."""
+        """What the monitor's clock shows, see `Clock`; None before the first item."""
         return self._monitor.clock.now
+
+    @property
+    def newest(self) -> datetime | None:
+        """Time of the newest item that counts; None before the first."""
+        return self._monitor.clock.newest
 
     def watchlist(self) -> list[Watch]:
         """A line for each company, those with alerts and bad news first."""
@@ -254,8 +257,29 @@ class MonitorService:
         return self.live.current[0]
 
     def _start_over(self) -> None:
-        self._monitor, self._seen = Monitor(self._threshold), 0
+        self._monitor, self._seen = Monitor(Clock(self._present), self._threshold), 0
+        self._folder = StoryFolder(lambda headlines: self._model.vectors(headlines))
         self._kept: dict[str, dict[str, Any]] = {}
+
+    def _update(self, move: Callable[[Clock], None]) -> list[AlertLine]:
+        """Read what is new, then move the clock; alerts that were opened or raised."""
+        raised: dict[int, AlertLine] = {}
+        with self._lock:
+            try:
+                while news := self._next():
+                    raised |= {alert.id: alert for alert in self._read(news)}
+                    self._seen = news[-1].id
+                move(self._monitor.clock)
+                self._monitor.let_run()
+                if rows := self._changed_alerts():
+                    with self.store.transaction() as session:
+                        raised |= {alert.id: alert for alert in self._keep(session, rows)}
+            except BaseException:  # the monitor may have counted what is not noted: let it read everything again
+                self._start_over()
+                raise
+            finally:
+                self._looked = 0.0
+        return list(raised.values())
 
     def _stored_revision(self) -> tuple[int, int]:
         with self.store.reading() as session:
@@ -263,25 +287,47 @@ class MonitorService:
 
     def _next(self) -> list[tables.News]:
         with self.store.reading() as session:
-            return tables.behind(session, self._seen, _AT_ONCE, self._since, self._stored)
+            return tables.behind(session, self._seen, _AT_ONCE)
 
     def _read(self, news: Sequence[tables.News]) -> list[AlertLine]:
-        """Label news, watch them, and keep what came of it; alerts that were opened or raised."""
+        """Count news, after reading those that nobody has read yet; alerts that were opened or raised."""
+        numbers = [item.id for item in news]
+        with self.store.reading() as session:
+            known = {score.news_id for score in tables.readings(session, numbers)}
+        scores = self._scores(news, known)
+        with self.store.transaction() as session:
+            tables.keep_scores(session, scores)
+            read = {score.news_id: score for score in tables.readings(session, numbers)}
+            copies = tables.copies(session, numbers)
+            self._monitor.take([_reading(item, read[item.id], copies) for item in news])
+            return self._keep(session, self._changed_alerts())
+
+    def _scores(self, news: Sequence[tables.News], known: Collection[int]) -> list[dict[str, Any]]:
+        """Label news that are not known, and find out which of them are copies of what."""
         model, version = self.live.current
-        labels = model.labels([(item.company, item.headline) for item in news])
-        self._monitor.take(news, labels, model.vectors([item.headline for item in news]))
+        new = [item for item in news if item.id not in known]
+        labels = model.labels([(item.company, item.headline) for item in new])
+        model.vectors([item.headline for item in new])  # at once, of which the folder asks for one after the other
         if self.is_live:
             for label in labels:
                 DECISIONS.labels(APP, version, label.sentiment).inc()
                 WATCH.note(APP, "inputs", max(label.probabilities.values()))
-        return self._keep_alerts([_score(item, label, version) for item, label in zip(news, labels, strict=True)])
+        folded = {item.id: self._fold(item, is_known=item.id in known) for item in news}
+        return [_score(item, label, version, *folded[item.id]) for item, label in zip(new, labels, strict=True)]
 
-    def _keep_alerts(self, scores: Sequence[dict[str, Any]]) -> list[AlertLine]:
-        """Keep scores, and those alerts that have changed; which of them are new or more severe."""
-        rows = [row for row in map(_row, self._monitor.alerts) if self._kept.get(row["key"]) != row]
-        with self.store.transaction() as session:
-            tables.put_scores(session, scores)
-            kept = [tables.keep_alert(session, row, "monitor") for row in rows]
+    def _fold(self, item: tables.News, *, is_known: bool) -> tuple[list[int], list[int]]:
+        headline = (item.id, item.company, item.time, item.key, item.headline)
+        if not is_known:
+            return self._folder.fold(*headline)
+        self._folder.add(*headline)
+        return [], []
+
+    def _changed_alerts(self) -> list[dict[str, Any]]:
+        return [row for row in map(_row, self._monitor.alerts) if self._kept.get(row["key"]) != row]
+
+    def _keep(self, session: Session, rows: Sequence[dict[str, Any]]) -> list[AlertLine]:
+        """Keep alerts that have changed; which of them are new or more severe."""
+        kept = [tables.keep_alert(session, row, "monitor") for row in rows]
         if self.is_live:
             ALERTS.inc(sum(before == "" for _, before in kept))
         self._kept |= {row["key"]: row for row in rows}
@@ -294,23 +340,45 @@ def _known(found: Found | None, what: str) -> Found:
     return found
 
 
-def _score(item: tables.News, label: Label, version: str) -> dict[str, Any]:
+def _score(
+    item: tables.News, label: Label, version: str, originals: Sequence[int], copies: Sequence[int]
+) -> dict[str, Any]:
     return {
         "news_id": item.id,
         "version": version,
         "topic": label.topic,
         "sentiment": label.sentiment,
         "probabilities": label.probabilities,
+        "copy_of": min(originals, default=0),
+        "copies": copies,
     }
+
+
+def _reading(item: tables.News, score: tables.Score, copies: Sequence[tables.Score]) -> Reading:
+    return Reading(
+        item.id,
+        item.key,
+        item.time,
+        item.arrived,
+        item.company,
+        item.headline,
+        cast(Topic, score.topic),
+        cast(Sentiment, score.sentiment),
+        score.probabilities["negative"],
+        # In the order of their numbers they have come, and so they are counted again.
+        is_copy=0 < (score.copy_of or 0) < item.id,
+        copies=tuple(copy.news_id for copy in copies if copy.copy_of == item.id > copy.news_id),
+    )
 
 
 def _row(alert: alerts.Alert) -> dict[str, Any]:
     causes = [{"time": c.time.isoformat(), "headline": c.headline, "negative": c.negative} for c in alert.causes]
     return {
-        "key": f"{alert.company}@{alert.opened.isoformat()}",
+        "key": alert.key,
         "company": alert.company,
         "opened": alert.opened,
         "state": alert.state,
         "severity": alert.severity,
         "reason": {"usual": alert.usual, "hours": alert.hours, "causes": causes},
+        "changed": alert.changed,
     }

@@ -1,60 +1,74 @@
-"""Folds near-duplicate headlines into stories, so that one report copied by twenty outlets counts once."""
+"""Folds near-duplicate headlines into stories, so that one report copied by twenty outlets counts once.
 
+A headline is a copy if a like one about the same company was published in the 72 hours before it. That is a statement
+about times of publication: it does not matter which of the two arrives first.
+"""
+
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import numpy as np
 
-from core.retrieval.index import DenseIndex
-
 SAME_STORY = 0.8
 WINDOW = timedelta(hours=72)
 
+Embed = Callable[[Sequence[str]], Sequence[np.ndarray]]
 
-@dataclass
-class _CompanyStories:
-    index: DenseIndex
-    times: list[datetime] = field(default_factory=list)
-    stories: list[int] = field(default_factory=list)
+
+@dataclass(order=True, slots=True)
+class _Headline:
+    time: datetime
+    key: str
+    number: int = field(compare=False)
+    text: str = field(compare=False)
+    vector: np.ndarray | None = field(compare=False, default=None)
 
 
 class StoryFolder:
-    """Assigns each headline to a story of its company.
+    """Knows the headlines of each company in the order of their publication.
 
     Args:
+        embed: Function that returns a unit-length vector for each headline.
         threshold: Cosine from which two headlines are one story.
     """
 
-    def __init__(self, threshold: float = SAME_STORY) -> None:
-        self.threshold = threshold
-        self._companies: dict[str, _CompanyStories] = {}
-        self._stories = 0
+    def __init__(self, embed: Embed, threshold: float = SAME_STORY) -> None:
+        self.embed, self.threshold = embed, threshold
+        self._companies: dict[str, list[_Headline]] = {}
 
-    def fold(self, company: str, time: datetime, vector: np.ndarray) -> tuple[int, bool]:
-        """Story number of a headline, and whether it begins that story.
+    def add(self, number: int, company: str, time: datetime, key: str, text: str) -> None:
+        """Take in a headline of which is known what it repeats."""
+        insort(self._companies.setdefault(company, []), _Headline(time, key, number, text))
+
+    def fold(self, number: int, company: str, time: datetime, key: str, text: str) -> tuple[list[int], list[int]]:
+        """Take in a headline.
 
         Args:
+            number: Number of the headline.
             company: Company whose news it is.
-            time: Moment of publication; only headlines of the last `WINDOW` are compared.
-            vector: Unit-length embedding, float32 of shape (width,).
-        """
-        known = self._companies.setdefault(company, _CompanyStories(DenseIndex(np.zeros((0, len(vector)), np.float32))))
-        story = self._same(known, time, vector)
-        is_new = story is None
-        if story is None:
-            story, self._stories = self._stories, self._stories + 1
-        known.index.add(vector[None])
-        known.times.append(time)
-        known.stories.append(story)
-        return story, is_new
+            time: Moment of publication.
+            key: Key that puts headlines of one moment in order.
+            text: Headline.
 
-    def _same(self, known: _CompanyStories, time: datetime, vector: np.ndarray) -> int | None:
-        if not known.times:
-            return None
-        scores, rows = known.index.search(vector[None], 20)
-        for score, row in zip(scores[0], rows[0], strict=True):
-            if score < self.threshold:
-                return None
-            if abs(time - known.times[row]) <= WINDOW:
-                return known.stories[row]
-        return None
+        Returns:
+            Numbers of the headlines that it is a copy of, and of those that are copies of it.
+        """
+        new = _Headline(time, key, number, text)
+        known = self._companies.setdefault(company, [])
+        at = bisect_left(known, new)
+        first = bisect_left(known, time - WINDOW, key=lambda headline: headline.time)
+        end = bisect_right(known, time + WINDOW, key=lambda headline: headline.time)
+        earlier, later = self._like(new, known[first:at]), self._like(new, known[at:end])
+        known.insert(at, new)
+        return earlier, later
+
+    def _like(self, new: _Headline, others: Sequence[_Headline]) -> list[int]:
+        if not others:
+            return []
+        missing = [headline for headline in (new, *others) if headline.vector is None]
+        for headline, vector in zip(missing, self.embed([headline.text for headline in missing]), strict=True):
+            headline.vector = vector
+        cosines = np.stack([headline.vector for headline in others if headline.vector is not None]) @ new.vector
+        return [other.number for other, cosine in zip(others, cosines, strict=True) if cosine >= self.threshold]

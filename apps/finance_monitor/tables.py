@@ -11,9 +11,9 @@ from core.platform.store.schema import KEY, NAME, Table, now
 from core.platform.store.upsert import put, put_once
 
 _AT_ONCE = 200
-# In the order in which an alert goes through them; "" is one that is not kept yet.
-_STATES = ("", "open", "acknowledged", "resolved")
-_SEVERITIES = ("", "raised", "severe")
+# In the order in which an alert goes through them.
+_STATES = ("open", "acknowledged", "resolved")
+_SEVERITIES = ("raised", "severe")
 
 
 class News(Table):
@@ -35,7 +35,11 @@ class News(Table):
 
 
 class Score(Table):
-    """What a model version makes of an item of news."""
+    """What a model version makes of an item of news.
+
+    `copy_of` is the number of the item that tells the same story and was published before, 0 where there is none; it
+    is not known (None) of scores that were kept before there were such numbers.
+    """
 
     __tablename__ = "scores"
 
@@ -44,10 +48,15 @@ class Score(Table):
     topic: Mapped[str] = mapped_column(String(NAME))
     sentiment: Mapped[str] = mapped_column(String(16))
     probabilities: Mapped[dict[str, Any]]
+    copy_of: Mapped[int | None] = mapped_column(index=True)
 
 
 class Alert(Table):
-    """A surge; `key` (company and time of opening) makes it one, however often the news are read again."""
+    """A surge; `key` (company and the opening that was told) makes it one, however often the news are read again.
+
+    `changed` counts the company's stories up to the one that made the alert what it is: of two servers that keep it,
+    the one that has read further is right.
+    """
 
     __tablename__ = "alerts"
 
@@ -58,6 +67,7 @@ class Alert(Table):
     state: Mapped[str] = mapped_column(String(16))
     severity: Mapped[str] = mapped_column(String(16))
     reason: Mapped[dict[str, Any]]
+    changed: Mapped[int] = mapped_column(default=0, server_default="0")
 
     @classmethod
     def expired(cls, before: datetime) -> ColumnElement[bool]:
@@ -86,65 +96,88 @@ class AlertChange(Table):
 
 
 def add(session: Session, items: Sequence[Mapping[str, Any]]) -> list[News]:
-    """Take in items (`key`, `time`, `company`, `headline`) whose keys are new, and say which were.
+    """Take in items (`key`, `time`, `company`, `headline`, `arrived`) whose keys are new, and say which were.
 
     Items get their numbers in the order in which they become visible, so `behind` misses none.
     """
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(text("LOCK TABLE news IN SHARE ROW EXCLUSIVE MODE"))
+    _lock(session, News)
     new: list[News] = []
     for at in range(0, len(items), _AT_ONCE):
         new += put_once(session, News, items[at : at + _AT_ONCE], ["key"])
     return sorted(new, key=lambda item: item.id)
 
 
-def put_scores(session: Session, scores: Sequence[Mapping[str, Any]]) -> None:
-    """Keep scores: `news_id`, `version`, `topic`, `sentiment`, `probabilities`."""
-    for at in range(0, len(scores), _AT_ONCE):
-        put(session, Score, scores[at : at + _AT_ONCE], ["news_id", "version"])
+def keep_scores(session: Session, scores: Sequence[Mapping[str, Any]]) -> None:
+    """Keep how items were read: `news_id`, `version`, `topic`, `sentiment`, `probabilities`, `copy_of`.
+
+    An item is read once: whoever comes second, perhaps with another version, finds what the first one made of it. An
+    item that came late makes copies of those that were published behind it (`copies`), of which none was known.
+    """
+    _lock(session, Score)
+    read = {score.news_id for score in readings(session, [score["news_id"] for score in scores])}
+    new = [score for score in scores if score["news_id"] not in read]
+    for at in range(0, len(new), _AT_ONCE):
+        rows = [{key: value for key, value in score.items() if key != "copies"} for score in new[at : at + _AT_ONCE]]
+        put(session, Score, rows, ["news_id", "version"])
+    for score in new:
+        if copies := score.get("copies"):
+            session.execute(
+                update(Score).where(Score.news_id.in_(copies), Score.copy_of == 0).values(copy_of=score["news_id"])
+            )
+
+
+def readings(session: Session, items: Sequence[int]) -> list[Score]:
+    """How those of some items were read that have been."""
+    return list(session.scalars(select(Score).where(Score.news_id.in_(items), Score.copy_of.is_not(None))))
+
+
+def copies(session: Session, items: Sequence[int]) -> list[Score]:
+    """How the copies of some items were read."""
+    return list(session.scalars(select(Score).where(Score.copy_of.in_(items))))
 
 
 def newest(
-    session: Session, company: str | None, count: int, topic: str | None = None, sentiment: str | None = None
+    session: Session,
+    company: str | None,
+    count: int,
+    topic: str | None = None,
+    sentiment: str | None = None,
+    present: datetime | None = None,
 ) -> list[tuple[News, Score | None]]:
-    """The newest items with their latest score, the newest first; those of a company, a topic, a sentiment, or all."""
+    """The newest items with their latest score, the newest first.
+
+    Args:
+        session: Session to read with.
+        company: Company whose items are wanted; None for all.
+        count: Number of items at most.
+        topic: Topic of the score; None for any.
+        sentiment: Sentiment of the score; None for any.
+        present: Moment behind which no item is dated that has happened: such items stand where they arrived.
+    """
     other = aliased(Score)
     version = select(func.max(other.version)).where(other.news_id == News.id).correlate(News).scalar_subquery()
     wanted = select(News, Score).outerjoin(Score, (Score.news_id == News.id) & (Score.version == version))
     for column, value in ((News.company, company), (Score.topic, topic), (Score.sentiment, sentiment)):
         if value is not None:
             wanted = wanted.where(column == value)
-    found = session.execute(wanted.order_by(News.time.desc(), News.id.desc()).limit(count))
-    return [(item, score) for item, score in found]
+    past = wanted.order_by(News.time.desc(), News.id.desc()).limit(count)
+    if present is None:
+        return [(item, score) for item, score in session.execute(past)]
+    ahead = wanted.where(News.time > present).order_by(News.id.desc()).limit(count)
+    found = [*session.execute(past.where(News.time <= present)), *session.execute(ahead)]
+    found.sort(key=lambda row: (row[0].arrived if row[0].time > present else row[0].time, row[0].id), reverse=True)
+    return [(item, score) for item, score in found[:count]]
 
 
-def behind(
-    session: Session, number: int, count: int, since: datetime | None = None, upto: int | None = None
-) -> list[News]:
-    """Items in the order in which they arrived, from behind the one with that number.
-
-    Args:
-        session: Session to read with.
-        number: 0 for the first.
-        count: Number of items at most.
-        since: Moment before which published items are left out.
-        upto: Number of the last item that `since` leaves out; None leaves out any.
-    """
-    wanted = select(News).where(News.id > number).order_by(News.id).limit(count)
-    if since is not None:
-        wanted = wanted.where(News.time >= since if upto is None else (News.time >= since) | (News.id > upto))
-    return list(session.scalars(wanted))
+def behind(session: Session, number: int, count: int) -> list[News]:
+    """Items in the order in which they arrived, from behind the one with that number (0 for the first)."""
+    return list(session.scalars(select(News).where(News.id > number).order_by(News.id).limit(count)))
 
 
 def revision(session: Session) -> tuple[int, int]:
     """Numbers of the newest item and of the newest step of an alert's history; 0 where there is none."""
     news, changes = (session.scalar(select(func.max(number))) for number in (News.id, AlertChange.id))
     return news or 0, changes or 0
-
-
-def latest_time(session: Session) -> datetime | None:
-    """When the newest item was published, of those that are not dated in the future."""
-    return session.scalar(select(func.max(News.time)).where(News.time <= now()))
 
 
 def item(session: Session, number: int) -> News | None:
@@ -159,26 +192,31 @@ def score(session: Session, number: int) -> Score | None:
 
 
 def keep_alert(session: Session, alert: Mapping[str, Any], who: str) -> tuple[Alert, str]:
-    """Keep an alert (`key`, `company`, `opened`, `state`, `severity`, `reason`), and a line of history if it changed.
+    """Keep an alert (`key`, `company`, `opened`, `state`, `severity`, `reason`, `changed`), and its history.
 
-    Whoever reads the news again, from their beginning, finds alerts as they once were: so neither state nor severity
-    goes back, and what a person has acknowledged stays so until it is resolved.
+    Whoever has not read further than what is kept brings no news, only the time that has passed since: so neither state
+    nor severity goes back, and what a person has acknowledged stays so until it is resolved. News that came late may
+    wake an alert that was resolved.
 
     Returns:
         The alert as it is kept, and its severity before, "" where it is new.
     """
-    before = session.scalar(select(Alert).where(Alert.key == alert["key"]).with_for_update())
-    state, severity = (before.state, before.severity) if before else ("", "")
-    values = {
-        **alert,
-        "state": max(state, alert["state"], key=_STATES.index),
-        "severity": max(severity, alert["severity"], key=_SEVERITIES.index),
-    }
-    put(session, Alert, [values], ["key"])
-    fresh = select(Alert).where(Alert.key == alert["key"]).execution_options(populate_existing=True)
-    kept = session.scalars(fresh).one()
-    if kept.state != state:
-        session.add(AlertChange(alert_id=kept.id, state=kept.state, who=who))
+    changed = alert.get("changed", 0)
+    if new := put_once(session, Alert, [{**alert, "changed": changed}], ["key"]):
+        steps = ["open"] if alert["state"] == "open" else ["open", alert["state"]]
+        session.add_all(AlertChange(alert_id=new[0].id, state=state, who=who) for state in steps)
+        return new[0], ""
+    wanted = select(Alert).where(Alert.key == alert["key"]).with_for_update()
+    kept = session.scalars(wanted.execution_options(populate_existing=True)).one()
+    severity, is_news = kept.severity, changed > kept.changed
+    if is_news:
+        kept.opened, kept.reason, kept.changed = alert["opened"], alert["reason"], changed
+    kept.severity = max(severity, alert["severity"], key=_SEVERITIES.index)
+    if is_news and kept.state == "resolved" and alert["state"] != "resolved":
+        change_alert(session, kept, alert["state"], who, "woken by news that came late")
+    elif _STATES.index(alert["state"]) > _STATES.index(kept.state):
+        change_alert(session, kept, alert["state"], who, "")
+    session.flush()
     return kept, severity
 
 
@@ -202,3 +240,9 @@ def change_alert(session: Session, alert: Alert, state: str, who: str, note: str
 def history(session: Session, alert: Alert) -> list[AlertChange]:
     """What became of an alert, oldest first."""
     return list(session.scalars(select(AlertChange).where(AlertChange.alert_id == alert.id).order_by(AlertChange.id)))
+
+
+def _lock(session: Session, table: type[Table]) -> None:
+    """Let nobody else add to a table until the transaction ends; SQLite has one writer anyway."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text(f"LOCK TABLE {table.__tablename__} IN SHARE ROW EXCLUSIVE MODE"))
