@@ -2,7 +2,7 @@
 
 from apps.finance_monitor.api import routes
 from apps.finance_monitor.engine import NewsEngine
-from apps.finance_monitor.follow import follow, take
+from apps.finance_monitor.follow import follow, keep_time, take
 from apps.finance_monitor.model import NewsModel
 from apps.finance_monitor.service import APP, MonitorService
 from apps.finance_monitor.task import FinanceMonitor
@@ -28,5 +28,5 @@ app = AppSpec(
     api=routes,
     page=_page,
     take=take,
-    jobs={"feed": follow},
+    jobs={"feed": follow, "clock": keep_time},
 )

@@ -2,10 +2,13 @@
 
 import hashlib
 import json
+import os
 from dataclasses import dataclass, field
+from io import FileIO
 from pathlib import Path
 from typing import Any, Protocol
 
+import structlog
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from apps.finance_monitor.clock import NewsTime
@@ -14,6 +17,8 @@ from core.util.errors import SteerError
 MAX_HEADLINE = 500
 # Databases take no NUL in a text.
 _NO_NUL = r"^[^\x00]+$"
+# Bytes by which a file is known again.
+_MARK = 4_096
 
 
 class Item(BaseModel):
@@ -64,8 +69,12 @@ def item_of(row: Any, key: str | None = None) -> Item:
 class FeedFile:
     """Follows a JSON Lines file: each `poll` reads what was appended since the last.
 
+    A file that was truncated, written anew, or put in the place of another is read from its beginning, which the log
+    says; a key counts once, so what is read again does no harm. What was still written to a file that then made way for
+    another is read first.
+
     Attributes:
-        path: File that somebody else writes. One that has become shorter is a new one, and read from its beginning.
+        path: File that somebody else writes.
         at_once: Bytes that one poll reads at most.
         rejected: What was wrong with which line, at the last poll.
     """
@@ -73,8 +82,11 @@ class FeedFile:
     path: Path
     at_once: int = 4_000_000
     rejected: list[str] = field(default_factory=list)
+    _stream: FileIO | None = None
     _offset: int = 0
     _line: int = 0
+    _head: bytes = b""
+    _tail: bytes = b""
 
     def poll(self) -> list[Item]:
         """New items; malformed lines are noted in `rejected` and left out, a half-written last line waits.
@@ -100,16 +112,48 @@ class FeedFile:
                 self.rejected.append(f"line {self._line}: {error}")
         return items
 
+    def close(self) -> None:
+        """Follow the file no longer."""
+        if self._stream is not None:
+            self._stream.close()
+
     def _new_lines(self) -> list[bytes]:
         try:
-            if self.path.stat().st_size < self._offset:
-                self._offset = self._line = 0
-            with self.path.open("rb") as stream:
-                stream.seek(self._offset)
-                new = stream.read(self.at_once)
+            if self._stream is None:
+                self._stream = self._opened()
+            elif not self._is_as_read(self._stream):
+                self._begin_anew("it was truncated or written anew")
+            new = self._rest(self._stream)
+            if not new and not os.path.samestat(os.fstat(self._stream.fileno()), self.path.stat()):
+                self._begin_anew("another file is in its place")
+                new = self._rest(self._stream)
         except OSError as error:
             raise SteerError(f"cannot read the feed {self.path.name}: {error.strerror}") from error
+        return new.splitlines()
+
+    def _opened(self) -> FileIO:
+        return self.path.open("rb", buffering=0)  # a buffer would keep what the file no longer holds
+
+    def _begin_anew(self, why: str) -> None:
+        stream = self._opened()
+        self.close()
+        self._stream, self._offset, self._line, self._head, self._tail = stream, 0, 0, b"", b""
+        structlog.get_logger().warning("the feed is read from its beginning", feed=self.path.name, reason=why)
+
+    def _is_as_read(self, stream: FileIO) -> bool:
+        """Whether the beginning of the file, and what was read last, still stand where they stood."""
+        return all(
+            os.pread(stream.fileno(), len(part), at) == part
+            for part, at in ((self._head, 0), (self._tail, self._offset - len(self._tail)))
+        )
+
+    def _rest(self, stream: FileIO) -> bytes:
+        """Whole lines behind those that were read."""
+        new = os.pread(stream.fileno(), self.at_once, self._offset)
         # A line that is longer than all that is read at once will never end: its parts are no JSON, and are said so.
         end = new.rfind(b"\n") + 1 or (len(new) if len(new) == self.at_once else 0)
+        read = new[:end]
+        self._head = (self._head + read)[:_MARK]
+        self._tail = (self._tail + read)[-_MARK:]
         self._offset += end
-        return new[:end].splitlines()
+        return read

@@ -1,4 +1,4 @@
-"""News from outside: a feed that each server follows, and entries of a queue that workers share."""
+"""What happens beside the pages: a feed that is followed, entries of a queue that workers share, time that passes."""
 
 import os
 from collections.abc import Sequence
@@ -16,6 +16,7 @@ from core.util.errors import SteerError, UnavailableError
 
 FEED_VARIABLE = "STEER_FINANCE_FEED"
 _PAUSE, _LONGEST_PAUSE = 0.5, 60.0
+_TICK = 5.0
 
 
 def follow(service: MonitorService, stop: Event) -> None:
@@ -48,6 +49,19 @@ def follow(service: MonitorService, stop: Event) -> None:
             if str(error) != told:  # once, however often it returns
                 told = str(error)
                 log.error("the feed waits", reason=told, again_in=pause, exc_info=unexpected)
+    if isinstance(feed, FeedFile):
+        feed.close()
+
+
+def keep_time(service: MonitorService, stop: Event) -> None:
+    """Let the monitor's clock run until told to stop, so that quiet resolves alerts though nothing is published."""
+    log = structlog.get_logger()
+    while not stop.is_set():
+        try:
+            service.tick()
+        except Exception as error:  # as above
+            log.error("the clock waits", reason=str(error), exc_info=None if isinstance(error, SteerError) else error)
+        stop.wait(_TICK)
 
 
 def _unkept(service: MonitorService, items: Sequence[Item]) -> list[tuple[Item, str]]:

@@ -20,7 +20,8 @@ from core.util.errors import SteerError
 _MOST = 16
 _AT_ONCE = 64
 _IDLE_SECONDS = 15 * 60
-_UPLOAD = 50_000_000
+# What a visitor may upload: all of it is in memory, and each company is a line of the watchlist.
+_MOST_BYTES, _MOST_COMPANIES = 10_000_000, 1_000
 
 
 @dataclass(frozen=True)
@@ -116,17 +117,25 @@ class Replays:
         """A replay of a JSON Lines file from its first item on; how many items it has, and what was wrong with others.
 
         Raises:
-            SteerError: The file holds no usable line, or there are too many replays.
+            SteerError: The file holds no usable line, or too much, or there are too many replays.
         """
+        if file.stat().st_size > _MOST_BYTES:
+            raise SteerError(f"{file.name} is too large: keep it under {_MOST_BYTES // 1_000_000} MB")
         with file.open("ab") as stream:
             stream.write(b"\n")  # a last line without its end counts too
-        feed = FeedFile(file, at_once=_UPLOAD)
+        feed = FeedFile(file, at_once=2 * _MOST_BYTES)
         items = feed.poll()
+        feed.close()
         if not items:
             reasons = "; ".join(feed.rejected[:3]) or "it is empty"
             raise SteerError(
                 f"no usable headline in {file.name}: {reasons}. Each line must be a JSON object such as "
                 '{"time": "2025-03-03T09:00:00Z", "company": "Corvane", "headline": "..."}'
+            )
+        if (companies := len({item.company for item in items})) > _MOST_COMPANIES:
+            raise SteerError(
+                f"{file.name} is about {companies:,} companies: keep it under {_MOST_COMPANIES:,}, those of one "
+                "index, say"
             )
         return self._start(items, min(item.time for item in items)), len(items), feed.rejected
 

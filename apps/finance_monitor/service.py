@@ -15,8 +15,8 @@ from typing import Any, Protocol, TypeVar, cast
 import structlog
 from prometheus_client import Counter
 
-from apps.finance_monitor import alerts, tables
-from apps.finance_monitor.alerts import THRESHOLD
+from apps.finance_monitor import tables
+from apps.finance_monitor.alerts import THRESHOLD, Alert
 from apps.finance_monitor.clock import Clock, is_ahead, wall_clock
 from apps.finance_monitor.data import SENTIMENTS, TOPICS, Company, Sentiment, Topic
 from apps.finance_monitor.engine import Label
@@ -259,7 +259,7 @@ class MonitorService:
     def _start_over(self) -> None:
         self._monitor, self._seen = Monitor(Clock(self._present), self._threshold), 0
         self._folder = StoryFolder(lambda headlines: self._model.vectors(headlines))
-        self._kept: dict[str, dict[str, Any]] = {}
+        self._kept: dict[str, tuple[int, str]] = {}
 
     def _update(self, move: Callable[[Clock], None]) -> list[AlertLine]:
         """Read what is new, then move the clock; alerts that were opened or raised."""
@@ -271,9 +271,9 @@ class MonitorService:
                     self._seen = news[-1].id
                 move(self._monitor.clock)
                 self._monitor.let_run()
-                if rows := self._changed_alerts():
+                if changed := self._changed_alerts():
                     with self.store.transaction() as session:
-                        raised |= {alert.id: alert for alert in self._keep(session, rows)}
+                        raised |= {alert.id: alert for alert in self._keep(session, changed)}
             except BaseException:  # the monitor may have counted what is not noted: let it read everything again
                 self._start_over()
                 raise
@@ -322,15 +322,15 @@ class MonitorService:
         self._folder.add(*headline)
         return [], []
 
-    def _changed_alerts(self) -> list[dict[str, Any]]:
-        return [row for row in map(_row, self._monitor.alerts) if self._kept.get(row["key"]) != row]
+    def _changed_alerts(self) -> list[Alert]:
+        return [alert for alert in self._monitor.alerts if self._kept.get(alert.key) != (alert.changed, alert.state)]
 
-    def _keep(self, session: Session, rows: Sequence[dict[str, Any]]) -> list[AlertLine]:
+    def _keep(self, session: Session, changed: Sequence[Alert]) -> list[AlertLine]:
         """Keep alerts that have changed; which of them are new or more severe."""
-        kept = [tables.keep_alert(session, row, "monitor") for row in rows]
+        kept = [tables.keep_alert(session, _row(alert), "monitor") for alert in changed]
         if self.is_live:
             ALERTS.inc(sum(before == "" for _, before in kept))
-        self._kept |= {row["key"]: row for row in rows}
+        self._kept |= {alert.key: (alert.changed, alert.state) for alert in changed}
         return [AlertLine.model_validate(alert) for alert, before in kept if alert.severity != before]
 
 
@@ -371,7 +371,7 @@ def _reading(item: tables.News, score: tables.Score, copies: Sequence[tables.Sco
     )
 
 
-def _row(alert: alerts.Alert) -> dict[str, Any]:
+def _row(alert: Alert) -> dict[str, Any]:
     causes = [{"time": c.time.isoformat(), "headline": c.headline, "negative": c.negative} for c in alert.causes]
     return {
         "key": alert.key,

@@ -38,6 +38,7 @@ TEXTS = Texts(
         "no_match": ("No headline fits these filters.", "没有符合筛选条件的新闻。"),
         "more": ("new above", "条新消息"),
         "copy": ("same story", "同一事件"),
+        "ahead": ("dated in the future, set aside", "日期在未来，暂不计入"),
         "unread": ("not read yet", "未标注"),
         "company": ("Company", "公司"),
         "topic": ("Topic", "主题"),

@@ -39,7 +39,7 @@ def tools(service: MonitorService) -> list[Callable[..., Any]]:
                 "severity": alert.severity,
                 "headlines": [cause.headline for cause in alert.reason.causes],
             }
-            for alert in service.alerts(int(min(100, max(1, count))))
+            for alert in service.alerts(int(min(max(1, count), 100)))  # not a number is 1, infinity 100
         ]
 
     return [read_headline, news_alerts]

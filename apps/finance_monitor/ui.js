@@ -11,10 +11,10 @@
     const shown = Date.parse(page.querySelector('[data-now]')?.dataset.now) || Date.now();
     for (const time of page.querySelectorAll('time[datetime]')) {
       const now = 'wall' in time.dataset ? Date.now() : shown;
-      const seconds = Math.min(0, (Date.parse(time.dateTime) - now) / 1000);
+      const ahead = (Date.parse(time.dateTime) - now) / 1000, seconds = Math.min(0, ahead);
       const [unit, size] = units.find(([, size]) => -seconds >= size) ?? units[3];
       time.dataset.exact ??= time.textContent;
-      const text = seconds < -WEEK ? time.dataset.exact : ages.format(Math.trunc(seconds / size) || 0, unit);
+      const text = seconds < -WEEK || ahead > 60 ? time.dataset.exact : ages.format(Math.trunc(seconds / size) || 0, unit);
       if (time.textContent !== text) time.textContent = text;
     }
   }

@@ -64,7 +64,7 @@ def status(service: MonitorService, shown: Shown, replay_time: datetime | None, 
     """Whether the page is live or where a replay has got to, what is open, and when that was found out."""
     alerts = sum(alert.state == "open" for alert in service.alerts(_ALERTS))
     if replay_time is None:
-        newest = _time(service.now) if service.now else TEXTS.say("none", request)
+        newest = _time(service.newest) if service.newest else TEXTS.say("none", request)
         text = TEXTS.say("now_live", request, count=len(service.companies), alerts=alerts, newest=newest)
         now = ""
     else:
@@ -187,10 +187,10 @@ def _empty(key: str, request: gr.Request, more: str = "") -> str:
     return f'<span class="fin-empty">{TEXTS.say(key, request)}{more}</span>'
 
 
-def _time(moment: datetime, of: str = "") -> str:
+def _time(moment: datetime, of: str = "", written: str = "%d %b %H:%M") -> str:
     """A time that the page shows as its age, and exactly to who points at it."""
     exact = f'datetime="{moment.isoformat()}" title="{moment:%Y-%m-%d %H:%M} UTC"'
-    return f"<time {exact}{of}>{moment:%d %b %H:%M}</time>"
+    return f"<time {exact}{of}>{moment:{written}}</time>"
 
 
 def _name(service: MonitorService, company: str) -> str:
@@ -209,14 +209,16 @@ def _item(service: MonitorService, item: StoredItem, request: gr.Request) -> str
     about = [_name(service, item.company)]
     about += [TEXTS.say(item.topic, request)] if item.topic else []
     about += [TEXTS.say("copy", request)] if item.is_copy else []
+    about += [f"<b>{TEXTS.say('ahead', request)}</b>"] if item.is_ahead else []
     label = (
         _tag(item.sentiment, request)
         if item.sentiment
         else f'<span class="fin-tag">{TEXTS.say("unread", request)}</span>'
     )
+    time = _time(item.time, written="%Y-%m-%d %H:%M") if item.is_ahead else _time(item.time)
     return (
         f'<div class="fin-row fin-stream-row{" fin-copy" if item.is_copy else ""}" data-key="{item.id}">'
-        f'{_time(item.time)}<span class="fin-text">{html.escape(item.headline)} '
+        f'{time}<span class="fin-text">{html.escape(item.headline)} '
         f'<span class="fin-sub">{" · ".join(about)}</span></span>{label}</div>'
     )
 

@@ -151,12 +151,13 @@ def test_36_hours_after_its_last_story_an_alert_is_resolved():
 
 
 def test_good_news_resolves_nothing_before_its_time_but_moves_the_clock():
+    # It was quiet for long enough at 36 hours, whoever looked when.
     detector = SurgeDetector()
     alert = bad_stories(detector, 4)[0]
     detector.observe("acme", MONDAY + 35 * HOUR, "fine", 0.0)
     assert alert.state == "open"
     detector.observe("acme", MONDAY + 37 * HOUR, "fine", 0.0)
-    assert (alert.state, alert.resolved) == ("resolved", MONDAY + 37 * HOUR)
+    assert (alert.state, alert.resolved) == ("resolved", MONDAY + 36 * HOUR)
 
 
 def test_an_acknowledged_alert_stays_so_until_it_is_resolved():
@@ -203,26 +204,84 @@ def test_each_company_has_a_count_of_its_own():
     assert {alert.state for alert in detector.alerts} == {"resolved"}
 
 
-def test_a_late_story_does_not_turn_the_clock_back():
-    detector = SurgeDetector(threshold=3 * STEP)
-    bad_stories(detector, 1)
-    bad_stories(detector, 1, MONDAY - timedelta(days=3))
-    # Had the clock turned back, three days would have passed since, and the statistic sunk.
-    assert len(bad_stories(detector, 1)) == 1
-
-
-def test_a_late_story_counts_as_of_the_latest_time_seen_and_so_keeps_an_alert_open():
+def test_a_late_story_of_days_before_a_surge_changes_nothing_but_what_is_usual():
+    # Five bad stories, then one dated three days earlier, then more.
     detector = SurgeDetector()
-    detector.observe("acme", MONDAY, "fine", 0.0)
-    alert = bad_stories(detector, 4, MONDAY - timedelta(days=3))[0]
-    assert (alert.opened, alert.hours) == (MONDAY, 0.0)
-    detector.pass_time(MONDAY + 35 * HOUR)
+    (alert,) = bad_stories(detector, 5)
+    assert detector.observe("acme", MONDAY - timedelta(days=3), "late", 1.0) is None
+    bad_stories(detector, 1, MONDAY + HOUR)
+    assert detector.alerts == [alert]
+    assert (alert.state, alert.hours, alert.opened) == ("open", 1.0, MONDAY)
+    assert "late" not in headlines(alert)
+    # The alert opens at the fourth story of the moment; the late one, which faded for 72 hours, raised what is usual.
+    assert alert.usual_rate == pytest.approx(5 * exp(-72 / WEEKS_4) / (WEEKS_4))
+
+
+def test_a_late_story_of_the_surge_joins_it_where_it_belongs():
+    detector = SurgeDetector()
+    (alert,) = bad_stories(detector, 4, MONDAY + 2 * HOUR)
+    detector.observe("acme", MONDAY + HOUR, "late", 1.0)
+    assert headlines(alert) == ["late", "bad 0", "bad 1", "bad 2", "bad 3"]
+    assert (alert.opened, alert.hours, alert.state) == (MONDAY + 2 * HOUR, 1.0, "open")
+
+
+def test_late_stories_may_make_a_surge_begin_earlier_and_open_a_late_alert():
+    detector = SurgeDetector()
+    (alert,) = bad_stories(detector, 4, MONDAY + 2 * HOUR)
+    bad_stories(detector, 4)
+    assert detector.alerts == [alert]
+    assert (alert.opened, alert.key) == (MONDAY, f"acme@{(MONDAY + 2 * HOUR).isoformat()}")
+    (late,) = bad_stories(detector, 4, MONDAY - timedelta(weeks=1))
+    assert (late.opened, late.state, late.resolved) == (
+        MONDAY - timedelta(weeks=1),
+        "resolved",
+        MONDAY - timedelta(weeks=1) + 36 * HOUR,
+    )
     assert alert.state == "open"
-    bad_stories(detector, 1, MONDAY)
-    detector.pass_time(MONDAY + 70 * HOUR)
-    assert alert.state == "open"
-    detector.pass_time(MONDAY + 71 * HOUR)
-    assert (alert.state, alert.hours) == ("resolved", 35.0)
+
+
+def test_an_alert_that_was_resolved_before_late_news_of_its_surge_came_is_open_again():
+    detector = SurgeDetector()
+    (alert,) = bad_stories(detector, 4)
+    detector.pass_time(MONDAY + 40 * HOUR)
+    assert alert.state == "resolved"
+    assert detector.observe("acme", MONDAY + 30 * HOUR, "late", 1.0) is None
+    assert (alert.state, alert.resolved) == ("open", None)
+    detector.pass_time(MONDAY + 66 * HOUR)
+    assert (alert.state, alert.resolved) == ("resolved", MONDAY + 66 * HOUR)
+
+
+def test_what_was_told_stays_told_though_a_late_story_joins_two_surges():
+    detector = SurgeDetector()
+    (first,) = bad_stories(detector, 4)
+    (second,) = bad_stories(detector, 4, MONDAY + 40 * HOUR)
+    detector.observe("acme", MONDAY + 20 * HOUR, "between", 1.0)
+    assert len(headlines(first)) == 9
+    assert (len(headlines(second)), second.opened) == (4, MONDAY + 40 * HOUR)
+    assert detector.alerts == [first, second]
+
+
+def test_a_story_that_is_taken_back_leaves_the_surge_but_not_the_alert_that_told_of_it():
+    detector = SurgeDetector()
+    for number in range(5):
+        detector.observe("acme", MONDAY + number * HOUR, "h", 1.0, str(number))
+    (alert,) = detector.alerts
+    detector.withdraw("acme", MONDAY, "0")
+    assert [cause.key for cause in alert.causes] == ["1", "2", "3", "4"]
+    assert alert.opened == MONDAY + 4 * HOUR
+    detector.withdraw("acme", MONDAY + HOUR, "1")  # three are no surge
+    assert detector.alerts == [alert]
+    assert [cause.key for cause in alert.causes] == ["1", "2", "3", "4"]
+    detector.pass_time(MONDAY + 40 * HOUR)
+    assert alert.state == "resolved"
+
+
+def test_stories_of_one_moment_stand_in_the_order_of_their_keys():
+    detectors = [SurgeDetector(threshold=2.5 * STEP), SurgeDetector(threshold=2.5 * STEP)]
+    for detector, keys in zip(detectors, ("abc", "cab"), strict=True):
+        for key in keys:
+            detector.observe("acme", MONDAY, key, {"a": 1.0, "b": 0.6, "c": 0.9}[key], key)
+    assert [headlines(alert) for detector in detectors for alert in detector.alerts] == [["a", "b", "c"]] * 2
 
 
 @st.composite
@@ -263,3 +322,83 @@ def test_an_alert_holds_at_least_as_much_bad_news_as_the_threshold_takes(news):
     for alert in watch(news):
         assert sum(cause.negative for cause in alert.causes) * STEP >= 4.0
         assert all(cause.negative >= 0.5 for cause in alert.causes)
+
+
+Story = tuple[str, datetime, str, float]
+
+
+@st.composite
+def stories(draw: st.DrawFn) -> list[Story]:
+    """Distinct stories in any order of arrival: surges and trickle of two companies."""
+    count = draw(st.integers(0, 24))
+    hours = [draw(st.integers(0, 20) | st.integers(0, 400)) for _ in range(count)]
+    some = [
+        (draw(st.sampled_from("ab")), MONDAY + hour * HOUR, str(number), draw(st.sampled_from([0.0, 0.3, 0.6, 1.0])))
+        for number, hour in enumerate(hours)
+    ]
+    return draw(st.permutations(some))
+
+
+def fed(stories: list[Story], ticks: bool = False) -> SurgeDetector:
+    detector = SurgeDetector(threshold=4.0)
+    for company, time, key, negative in stories:
+        detector.observe(company, time, f"h {key}", negative, key)
+        if ticks:
+            detector.pass_time(time + timedelta(minutes=int(key)))
+    return detector
+
+
+def in_order(stories: list[Story]) -> list[Story]:
+    return sorted(stories, key=lambda story: (story[1], story[2]))
+
+
+def facts(alert: Alert) -> tuple:
+    return (alert.company, alert.opened, alert.usual_rate, tuple(alert.causes), alert.state, alert.resolved)
+
+
+def after_all(detector: SurgeDetector) -> list[Alert]:
+    detector.pass_time(MONDAY + timedelta(days=100))
+    return detector.alerts
+
+
+@given(stories())
+def test_in_any_order_of_arrival_the_same_surges_are_told(stories):
+    arrived = {facts(alert): alert.severity for alert in after_all(fed(stories))}
+    for alert in after_all(fed(in_order(stories))):
+        assert facts(alert) in arrived
+        assert arrived[facts(alert)] in (alert.severity, "severe")  # which never sinks
+
+
+@given(stories())
+def test_what_was_told_stays_told_and_is_told_once(stories):
+    detector = SurgeDetector(threshold=4.0)
+    told: list[Alert] = []
+    for company, time, key, negative in stories:
+        before = {alert.number: (alert.company, alert.key, alert.severity) for alert in detector.alerts}
+        opened = detector.observe(company, time, f"h {key}", negative, key)
+        told += [opened] if opened else []
+        for number, (of, known_as, severity) in before.items():
+            alert = detector.alerts[number - 1]
+            assert (alert.company, alert.key) == (of, known_as)
+            assert alert.severity in (severity, "severe")
+        assert all(alert.hours >= 0 for alert in detector.alerts)
+        assert all(alert.opened in [cause.time for cause in alert.causes] for alert in detector.alerts)
+    assert [alert.number for alert in told] == list(range(1, len(told) + 1))
+    assert len({alert.key for alert in told}) == len(told)
+    assert len(detector.alerts) >= len(told)
+
+
+@given(stories())
+def test_the_clock_has_no_say_in_which_surges_are_told(stories):
+    ticked, silent = after_all(fed(stories, ticks=True)), after_all(fed(stories))
+    assert [(facts(alert), alert.changed) for alert in ticked] == [(facts(alert), alert.changed) for alert in silent]
+
+
+@given(stories())
+def test_a_late_story_resolves_nothing(stories):
+    detector = fed(stories)
+    unresolved = [alert for alert in detector.alerts if alert.state == "open"]
+    for company in "ab":
+        detector.observe(company, MONDAY - timedelta(days=3), "late", 1.0, "late")
+        detector.observe(company, MONDAY, "late", 1.0, "later")
+    assert all(alert.state == "open" for alert in unresolved)

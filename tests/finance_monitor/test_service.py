@@ -8,12 +8,15 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
+from structlog.testing import capture_logs
 
 from apps.finance_monitor import follow as following
 from apps.finance_monitor.app import app
 from apps.finance_monitor.backtest import backtest
-from apps.finance_monitor.feed import FeedFile, Item
+from apps.finance_monitor.engine import Label
+from apps.finance_monitor.feed import Item
 from apps.finance_monitor.follow import FEED_VARIABLE, follow
+from apps.finance_monitor.model import NewsModel
 from apps.finance_monitor.replay import PinnedModel, Replay, Replays, history
 from apps.finance_monitor.service import MonitorService
 from core.platform.apps.opening import open_model
@@ -139,11 +142,162 @@ def test_who_corrects_a_label_again_has_changed_their_mind(store, monitor):
     assert [dict(each.about) for each in judged.feedback] == [{"topic": "deals", "sentiment": "positive"}]
 
 
-def test_an_item_that_is_dated_in_the_future_hides_no_news_after_a_restart(store, live, monitor):
-    monitor.push([Item(key="typo", time="2199-01-01T00:00:00Z", company="Other", headline="Other opens an office")])
+def future(key: str = "typo", time: str = "2199-01-01T00:00:00Z", company: str = "Other") -> Item:
+    return Item(key=key, time=time, company=company, headline=f"{company} plant burns down")
+
+
+def test_an_item_of_the_future_changes_nothing_but_its_own_line_and_is_named(store, live, monitor):
+    monitor.push(surge())
+    before = (monitor.now, monitor.watchlist(), monitor.trend(None, None, 28), monitor.alerts(9))
+    with capture_logs() as log:
+        taken = monitor.push([future(company="Acme"), *(future(f"{n}", company="Acme") for n in range(9))])
+    assert (taken.new, taken.alerts) == (10, [])
+    assert log[0]["key"] == "typo"
+    monitor.tick()
     again = MonitorService(store, live, Explorer())
-    assert [alert.company for alert in again.push(surge()).alerts] == ["Acme"]
+    for some in (monitor, again):
+        assert (some.watchlist(), some.trend(None, None, 28), some.alerts(9)) == before[1:]
+        shown = some.items(50)
+        assert [item.is_ahead for item in shown] == [True] * 10 + [False] * len(BAD)  # it stands where it arrived
+        assert all(item.sentiment for item in shown)
+    assert again.now == before[0]
+
+
+def test_news_behind_an_item_of_the_future_are_read_and_alert_before_and_after_a_restart(store, live, monitor):
+    monitor.push([future()])
+    assert monitor.now is None
+    assert [alert.company for alert in monitor.push(surge()).alerts] == ["Acme"]
+    again = MonitorService(store, live, Explorer())
+    assert [alert.company for alert in again.push(surge("Later")).alerts] == ["Later"]
     assert all(item.sentiment for item in again.items(50))
+
+
+def test_an_item_of_the_future_counts_from_its_time_on(store, live):
+    present = NOON
+    monitor = MonitorService(store, live, Explorer(), present=lambda: present)
+    assert monitor.push(surge(start=NOON + timedelta(hours=1))).alerts == []
+    assert monitor.now is None
+    present += timedelta(hours=9)
+    again = MonitorService(store, live, Explorer(), present=lambda: present)
+    monitor.tick()
+    assert [alert.state for alert in monitor.alerts(9)] == ["open"]
+    assert again.alerts(9) == monitor.alerts(9)
+    assert [step.state for step in monitor.alert(1).history] == ["open"]
+    assert not any(item.is_ahead for item in monitor.items(50))
+    assert monitor.watchlist()[0].volume == len(BAD)
+
+
+@pytest.mark.parametrize("late_hours", [-72, -5, 1.5, 3, 30, 24 * 400])
+def test_a_late_item_in_a_surge_leaves_its_alert_open_and_the_next_restart_agrees(store, live, monitor, late_hours):
+    monitor.push(surge()[:5])
+    late = NOON - timedelta(hours=late_hours)
+    for item in (Item(key="late", time=late, company="Acme", headline="Acme mine is flooded"), *surge()[5:]):
+        monitor.push([item])
+        (alert,) = monitor.alerts(9)
+        assert alert.state == "open"
+        assert alert.reason.hours >= 0
+        assert [cause.time for cause in alert.reason.causes] == sorted(cause.time for cause in alert.reason.causes)
+    assert MonitorService(store, live, Explorer()).alerts(9) == monitor.alerts(9)
+
+
+def test_a_surge_that_arrives_late_opens_a_late_alert_of_its_own_hours(monitor):
+    monitor.push(surge())
+    (late,) = monitor.push(surge("Late", NOON - timedelta(days=20))).alerts
+    assert (late.company, late.state) == ("Late", "resolved")
+    assert late.opened < NOON - timedelta(days=19)
+    assert [step.state for step in monitor.alert(late.id).history] == ["open", "resolved"]
+    assert {alert.company: alert.state for alert in monitor.alerts(9)} == {"Acme": "open", "Late": "resolved"}
+
+
+def test_news_of_others_let_the_clock_run_which_resolves_an_alert(monitor):
+    monitor.push(surge())
+    last = surge()[-1].time
+    for hours, state in ((30, "open"), (48, "resolved")):
+        time = last + timedelta(hours=hours)
+        monitor.push([Item(key=f"other {hours}", time=time, company="Other", headline="Other opens a new office")])
+        assert [alert.state for alert in monitor.alerts(9)] == [state]
+
+
+def test_quiet_resolves_an_alert_by_the_clock_though_nothing_at_all_is_published(store, live):
+    present = NOON + timedelta(days=200)  # news of long ago are not past because they are loaded today
+    servers = [MonitorService(store, live, Explorer(), present=lambda: present) for _ in range(2)]
+    servers[0].push(surge())
+    for hours, state in ((1, "open"), (34, "open"), (38, "resolved")):
+        present = NOON + timedelta(days=200, hours=hours)
+        for server in servers:
+            server.tick()
+            assert [alert.state for alert in server.alerts(9)] == [state]
+    restarted = MonitorService(store, live, Explorer(), present=lambda: present)
+    restarted.tick()
+    assert [step.state for step in restarted.alert(1).history] == ["open", "resolved"]
+
+
+def test_a_server_ticks_by_itself(store, live, monkeypatch):
+    present = NOON + timedelta(hours=8)
+    monitor = MonitorService(store, live, Explorer(), present=lambda: present)
+    monitor.push(surge())
+    stop = threading.Event()
+    monkeypatch.setattr(following, "_TICK", 0.05)
+    thread = threading.Thread(target=app.jobs["clock"], args=(monitor, stop))
+    thread.start()
+    present += timedelta(days=2)
+    eventually(lambda: monitor.alerts(9)[0].state == "resolved")
+    stop.set()
+    thread.join(timeout=10)
+    assert not thread.is_alive()
+
+
+def test_news_that_were_late_wake_an_alert_that_the_clock_had_resolved(store, live):
+    present = NOON + timedelta(hours=8)
+    monitor = MonitorService(store, live, Explorer(), present=lambda: present)
+    monitor.push(surge())
+    present += timedelta(hours=36)
+    monitor.tick()
+    assert monitor.alerts(9)[0].state == "resolved"
+    monitor.push([Item(key="late", time=NOON + timedelta(hours=30), company="Acme", headline="Acme mine is flooded")])
+    steps = [(step.state, step.note) for step in monitor.alert(1).history]
+    assert steps == [("open", ""), ("resolved", ""), ("open", "woken by news that came late")]
+    again = MonitorService(store, live, Explorer(), present=lambda: present)
+    again.tick()
+    assert again.alert(1) == monitor.alert(1)
+
+
+def test_a_restart_rewrites_nothing_of_the_shipped_history(store, live, monitor):
+    items = history(live.current[0].news)
+    for at in range(0, len(items), 200):
+        monitor.push(items[at : at + 200])
+    before = [monitor.alert(alert.id) for alert in monitor.alerts(500)]
+    assert len(before) > 5
+    again = MonitorService(store, live, Explorer())
+    assert [again.alert(alert.id) for alert in again.alerts(500)] == before
+    assert again.watchlist() == monitor.watchlist()
+    assert [item.is_copy for item in again.items(500)] == [item.is_copy for item in monitor.items(500)]
+
+
+def test_what_was_read_stays_read_whatever_version_serves_after_a_restart(store, live, monitor):
+    class Other(NewsModel):
+        """A version that sees the same news in another light."""
+
+        def __init__(self, model: NewsModel) -> None:
+            self.__dict__ = model.__dict__
+
+        def labels(self, news):
+            return [Label("legal", "positive", {"negative": 0.0, "neutral": 0.0, "positive": 1.0}, 1.0) for _ in news]
+
+    monitor.push(surge())
+    other = PinnedModel((Other(live.current[0]), "v0002"))
+    again = MonitorService(store, other, Explorer())
+    assert (again.alerts(9), again.items(9), again.watchlist()) == (
+        monitor.alerts(9),
+        monitor.items(9),
+        monitor.watchlist(),
+    )
+    later = Item(key="later", time=surge()[-1].time, company="Acme", headline="Acme mine is flooded")
+    assert again.push([later]).new == 1
+    assert again.items(1)[0].sentiment == "positive"
+    assert monitor.catch_up() == []
+    assert monitor.alerts(9) == again.alerts(9)
+    assert monitor.items(9) == again.items(9)
 
 
 def test_a_replay_alerts_to_the_planted_surge_and_the_live_monitor_knows_nothing_of_it(live, monitor):
@@ -269,25 +423,6 @@ def test_servers_that_follow_one_feed_keep_each_item_once_and_outlive_its_absenc
         assert not thread.is_alive()
     assert len(monitor.items(9)) == 2
     assert all(item.sentiment for item in monitor.items(9))
-
-
-def test_a_feed_that_disappears_is_named(tmp_path):
-    with pytest.raises(SteerError, match=r"cannot read the feed gone\.jsonl"):
-        FeedFile(tmp_path / "gone.jsonl").poll()
-
-
-def test_a_feed_is_read_in_portions_and_one_that_begins_anew_from_its_beginning(tmp_path):
-    file = tmp_path / "feed.jsonl"
-    line = json.dumps(ROW)
-    file.write_text("\n".join([line] * 3) + "\n" + "x" * 500 + "\n" + line + "\n")
-    feed, found, wrong = FeedFile(file, at_once=2 * len(line)), [], []
-    for _ in range(12):
-        found += feed.poll()
-        wrong += feed.rejected
-    assert len(found) == 4
-    assert all("not JSON" in reason for reason in wrong)
-    file.write_text(line + "\n")
-    assert len(feed.poll()) == 1
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,16 @@
-"""Copies of one report are one story, within three days and within a company."""
+"""Copies of one report are one story, within three days and within a company, whichever arrives first."""
 
 from datetime import UTC, datetime, timedelta
 from math import sqrt
 
 import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
 
 from apps.finance_monitor.stories import StoryFolder
 
 MONDAY = datetime(2025, 3, 3, 9, tzinfo=UTC)
+HOUR = timedelta(hours=1)
 FIRST, OTHER = np.eye(2, dtype=np.float32)
 
 
@@ -16,53 +19,88 @@ def like(cosine: float) -> np.ndarray:
     return np.array([cosine, sqrt(1 - cosine**2)], np.float32)
 
 
-def test_stories_are_numbered_in_order_whichever_company_they_are_of():
-    folder = StoryFolder()
-    assert folder.fold("acme", MONDAY, FIRST) == (0, True)
-    assert folder.fold("acme", MONDAY, OTHER) == (1, True)
-    assert folder.fold("other", MONDAY, FIRST) == (2, True)
-    assert folder.fold("acme", MONDAY, FIRST) == (0, False)
-    assert folder.fold("other", MONDAY, FIRST) == (2, False)
+class Folded:
+    """A folder whose headlines are vectors; what it says of one after the other."""
+
+    def __init__(self, threshold: float = 0.8) -> None:
+        self.vectors: list[np.ndarray] = []
+        self.folder = StoryFolder(lambda texts: [self.vectors[int(text)] for text in texts], threshold)
+
+    def add(self, vector: np.ndarray, time: datetime = MONDAY, company: str = "acme", key: str = ""):
+        self.vectors.append(vector)
+        number = len(self.vectors) - 1
+        return self.folder.fold(number, company, time, key or f"{number:03}", str(number))
+
+
+def test_a_like_headline_of_the_same_company_is_a_copy():
+    folded = Folded()
+    assert folded.add(FIRST) == ([], [])
+    assert folded.add(OTHER) == ([], [])
+    assert folded.add(FIRST, company="other") == ([], [])
+    assert folded.add(FIRST) == ([0], [])
+    assert folded.add(FIRST, company="other") == ([2], [])
+    assert folded.add(FIRST) == ([0, 3], [])
 
 
 def test_a_cosine_of_eight_tenths_makes_two_headlines_one_story():
-    for cosine, is_new in ((0.81, False), (0.79, True)):
-        folder = StoryFolder()
-        folder.fold("acme", MONDAY, FIRST)
-        assert folder.fold("acme", MONDAY, like(cosine)) == (int(is_new), is_new)
+    for cosine, copied in ((0.81, [0]), (0.79, [])):
+        folded = Folded()
+        folded.add(FIRST)
+        assert folded.add(like(cosine)) == (copied, [])
 
 
 def test_the_threshold_itself_is_enough():
-    folder = StoryFolder(threshold=0.5)
-    folder.fold("acme", MONDAY, FIRST)
-    assert folder.fold("acme", MONDAY, like(0.5)) == (0, False)
-
-
-def test_the_nearest_headline_decides_and_not_the_latest():
-    folder = StoryFolder()
-    folder.fold("acme", MONDAY, FIRST)
-    folder.fold("acme", MONDAY, like(0.7))
-    assert folder.fold("acme", MONDAY, like(0.99)) == (0, False)
+    folded = Folded(threshold=0.5)
+    folded.add(FIRST)
+    assert folded.add(like(0.5)) == ([0], [])
 
 
 def test_a_story_goes_on_as_long_as_no_72_hours_pass_without_it():
-    for hours in (72, -72):
-        folder = StoryFolder()
-        folder.fold("acme", MONDAY, FIRST)
-        again = MONDAY + timedelta(hours=hours)
-        assert folder.fold("acme", again, FIRST) == (0, False)
-        assert folder.fold("acme", again + timedelta(hours=hours), FIRST) == (0, False)
-        much_later = again + timedelta(hours=2 * hours) + timedelta(seconds=hours)
-        assert folder.fold("acme", much_later, FIRST) == (1, True)
+    folded = Folded()
+    folded.add(FIRST)
+    assert folded.add(FIRST, MONDAY + 72 * HOUR) == ([0], [])
+    assert folded.add(FIRST, MONDAY + 144 * HOUR) == ([1], [])
+    assert folded.add(FIRST, MONDAY + 216 * HOUR + timedelta(seconds=1)) == ([], [])
 
 
-def test_a_copy_is_found_behind_older_and_nearer_ones():
-    folder = StoryFolder()
-    for week in range(19):
-        folder.fold("acme", MONDAY + timedelta(weeks=week), FIRST)
-    latest = MONDAY + timedelta(weeks=19)
-    story, _ = folder.fold("acme", latest, like(0.9))
-    assert folder.fold("acme", latest, FIRST) == (story, False)
+def test_what_arrives_late_makes_copies_of_those_that_were_published_behind_it():
+    folded = Folded()
+    folded.add(FIRST)
+    folded.add(FIRST, MONDAY + HOUR)
+    folded.add(OTHER, MONDAY + HOUR)
+    assert folded.add(FIRST, MONDAY - 71.6 * HOUR) == ([], [0])
+    assert folded.add(FIRST, MONDAY + HOUR / 2) == ([0], [1])
+
+
+def test_the_key_orders_headlines_of_one_moment():
+    folded = Folded()
+    folded.add(FIRST, key="b")
+    assert folded.add(FIRST, key="a") == ([], [0])
+    assert folded.add(FIRST, key="c") == ([1, 0], [])
+
+
+def test_a_headline_that_was_read_before_is_compared_with_new_ones():
+    folded = Folded()
+    folded.vectors.append(FIRST)
+    folded.folder.add(0, "acme", MONDAY, "000", "0")
+    assert folded.add(FIRST, MONDAY + HOUR) == ([0], [])
+
+
+@given(
+    st.permutations(range(12)), st.lists(st.tuples(st.integers(0, 200), st.integers(0, 3)), min_size=12, max_size=12)
+)
+def test_what_is_a_copy_does_not_depend_on_the_order_of_arrival(order, headlines):
+    found = []
+    for some in (order, range(12)):
+        folded, numbers, copies = Folded(), [], set()
+        for at in some:
+            hours, kind = headlines[at]
+            earlier, later = folded.add(like(kind / 3), MONDAY + hours * HOUR, key=f"{at:02}")
+            numbers.append(at)
+            copies |= {at} if earlier else set()
+            copies |= {numbers[number] for number in later}
+        found.append(copies)
+    assert found[0] == found[1]
 
 
 def test_copies_that_differ_in_a_word_are_one_story():
@@ -71,9 +109,8 @@ def test_copies_that_differ_in_a_word_are_one_story():
     def unit(vector: np.ndarray) -> np.ndarray:
         return (vector / np.linalg.norm(vector)).astype(np.float32)
 
-    report = unit(generator.normal(size=32))
-    folder = StoryFolder()
-    folder.fold("acme", MONDAY, report)
+    report, folded = unit(generator.normal(size=32)), Folded()
+    folded.add(report)
     for hour in range(30):
-        copy = unit(report + 0.02 * generator.normal(size=32))
-        assert folder.fold("acme", MONDAY + timedelta(hours=hour), copy) == (0, False)
+        earlier, _ = folded.add(unit(report + 0.02 * generator.normal(size=32)), MONDAY + hour * HOUR)
+        assert 0 in earlier
