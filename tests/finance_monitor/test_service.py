@@ -187,7 +187,7 @@ def test_an_item_of_the_future_counts_from_its_time_on(store, live):
     assert monitor.watchlist()[0].volume == len(BAD)
 
 
-@pytest.mark.parametrize("late_hours", [-72, -5, 1.5, 3, 30, 24 * 400])
+@pytest.mark.parametrize("late_hours", [72, 5, 1.5, -3.5, 30, 24 * 400])
 def test_a_late_item_in_a_surge_leaves_its_alert_open_and_the_next_restart_agrees(store, live, monitor, late_hours):
     monitor.push(surge()[:5])
     late = NOON - timedelta(hours=late_hours)
