@@ -7,6 +7,7 @@ from typing import Literal, get_args
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
+from apps.finance_monitor.markup import without_markup
 from core.data.readers import read_jsonl
 from core.training.task import Split
 from core.util.files import sha256_of
@@ -89,8 +90,9 @@ class NewsData:
         """What the policy reads: whose news it is, then the headline.
 
         The name of a company that is not on the watchlist is read only if the headline has it: any other says nothing
-        about the news, and one of markup or gibberish would hide bad news from the policy.
+        about the news, and one of markup or gibberish would hide bad news from the policy. So would tags.
         """
+        headline = without_markup(headline)
         known = self.companies.get(company)
         if known:
             return f"{known.name}: {headline}"

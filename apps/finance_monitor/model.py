@@ -9,6 +9,7 @@ import numpy as np
 from apps.finance_monitor.data import UNNAMED, NewsData, load_news_data
 from apps.finance_monitor.engine import Label, NewsEngine
 from apps.finance_monitor.feed import MAX_HEADLINE
+from apps.finance_monitor.markup import without_markup
 from core.platform.inference.engine import Engine
 from core.training.run import Run
 from core.util.lru_cache import LRUCache
@@ -54,7 +55,8 @@ class NewsModel:
 
     def vectors(self, headlines: Sequence[str]) -> list[np.ndarray]:
         """Unit-length embedding of each headline, float32 of shape (width,)."""
-        return self._vectors.get(headlines, lambda new: chain.from_iterable(self._asked(NewsEngine.vectors, new)))
+        texts = [without_markup(headline) for headline in headlines]
+        return self._vectors.get(texts, lambda new: chain.from_iterable(self._asked(NewsEngine.vectors, new)))
 
     def _asked(
         self, method: Callable[[NewsEngine, list[list[str]]], Sequence[Result]], texts: list[str]
