@@ -19,6 +19,7 @@ from apps.finance_monitor.follow import FEED_VARIABLE, follow
 from apps.finance_monitor.model import NewsModel
 from apps.finance_monitor.replay import PinnedModel, Replay, Replays, history
 from apps.finance_monitor.service import MonitorService
+from apps.finance_monitor.tools import tools
 from core.platform.apps.opening import open_model
 from core.platform.auth.access import Principal
 from core.platform.store import decisions
@@ -391,6 +392,58 @@ def test_a_feed_with_no_usable_row_says_what_a_row_looks_like(tmp_path, monitor)
     file.write_bytes(bytes(range(256)))
     with pytest.raises(SteerError, match="Each line must be a JSON object"):
         Replays(monitor).start_upload(file)
+
+
+def test_an_upload_that_is_too_much_for_a_visitor_is_refused_with_the_reason(tmp_path, monitor):
+    file = tmp_path / "feed.jsonl"
+    file.write_text("".join(json.dumps({**ROW, "company": f"Company {number}"}) + "\n" for number in range(1_001)))
+    with pytest.raises(SteerError, match=r"about 1,001 companies: keep it under 1,000"):
+        Replays(monitor).start_upload(file)
+    file.write_text(json.dumps(ROW) + "\n" + " " * 10_000_000)
+    with pytest.raises(SteerError, match="too large: keep it under 10 MB"):
+        Replays(monitor).start_upload(file)
+
+
+def test_the_watchlist_has_a_bounded_number_of_lines_and_those_that_matter(monitor):
+    known = {company.id for company in monitor.companies}
+    many = [
+        Item(key=str(number), time=NOON, company=f"Company {number}", headline="opens a new office")
+        for number in range(600)
+    ]
+    monitor.push([*many, *surge()])
+    lines = [line.company for line in monitor.watchlist()]
+    assert lines[0] == "Acme"
+    assert known < set(lines)
+    assert len(lines) <= 500 + len(known)
+
+
+@pytest.mark.parametrize(("count", "expected"), [(float("inf"), 2), (float("nan"), 1), (-float("inf"), 1), (0.5, 1)])
+def test_the_tool_lists_alerts_whatever_number_a_model_asks_for(monitor, count, expected):
+    monitor.push([*surge(), *surge("Later")])
+    read_headline, news_alerts = tools(monitor)
+    assert len(news_alerts(count)) == expected
+    assert read_headline(surge()[0].headline, "Acme")["sentiment"] == "negative"
+
+
+@pytest.mark.parametrize(
+    "marked",
+    [
+        "<b>{}</b>", "<p class='x'>{}<br/></p>", "&lt;b&gt;{}&lt;/b&gt;", "<a href='https://x.example/?a=1&b=2'>{}</a>",
+        "<![CDATA[]]>{}", "{}<!-- sponsored -->", "&nbsp;{}", "<title>{}",
+    ],
+)  # fmt: skip
+def test_markup_around_a_headline_changes_nothing_of_how_it_is_read(model, marked):
+    headline = "Corvane loses court appeal"
+    assert model.labels([("corvane", marked.format(headline))]) == model.labels([("corvane", headline)])
+    assert np.array_equal(*(model.vectors([text])[0] for text in (marked.format(headline), headline)))
+
+
+def test_signs_that_are_no_markup_are_read(model):
+    for headline in ("margin < 5 % and > 3 %", "AT&T & Co raise outlook", "<3", "<b></b>", "1 <2"):
+        assert model.news.text("corvane", headline) == f"Corvane: {headline}".replace(
+            "Corvane", model.news.name("corvane")
+        )
+    assert model.news.text("x", "R&amp;D costs &#8211; up") == "The company: R&D costs \N{EN DASH} up"
 
 
 def eventually(holds, seconds: float = 30) -> None:

@@ -2,6 +2,7 @@
 
 import re
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import httpx
@@ -129,8 +130,14 @@ def surge(company: str) -> list[dict]:
         "cuts guidance, shares plunge", "chief financial officer resigns amid scandal", "faces bankruptcy petition",
         "loses its largest customer", "plant burns down, production halted",
     ]  # fmt: skip
+    begin = datetime.now(UTC) - timedelta(hours=9)
     return [
-        {"key": f"{company}-{at}", "time": f"2026-03-01T{at:02}:00:00Z", "company": company, "headline": text}
+        {
+            "key": f"{company}-{at}",
+            "time": (begin + timedelta(hours=at)).isoformat(),
+            "company": company,
+            "headline": text,
+        }
         for at, text in enumerate(headlines)
     ]
 
@@ -148,6 +155,21 @@ def test_a_surge_is_alerted_once_however_often_it_is_delivered(client):
     history = client.get(f"/v1/news/alerts/{alert['id']}").json()["history"]
     assert [(change["state"], change["who"]) for change in history] == [("open", "monitor"), ("acknowledged", "local")]
     assert client.get("/v1/news/watchlist").json()[0]["alerted"]
+
+
+def test_an_item_of_the_future_is_named_and_changes_nothing_else(client):
+    company = f"Alpha {uuid4().hex[:8]}"
+    client.post("/v1/news/items", json={"items": surge(company)}).raise_for_status()
+    paths = ("watchlist", "trends", "alerts")
+    before = [client.get(f"/v1/news/{path}").json() for path in paths]
+    ahead = [{**item, "key": f"{item['key']} ahead", "time": f"{year}-01-01T00:00:00Z"} for item, year in zip(
+        surge(company), range(2031, 2199, 21), strict=True
+    )]  # fmt: skip
+    assert client.post("/v1/news/items", json={"items": ahead}).json() == {"new": 8, "alerts": []}
+    assert [client.get(f"/v1/news/{path}").json() for path in paths] == before
+    shown = client.get("/v1/news/items", params={"company": company}).json()
+    assert [item["is_ahead"] for item in shown] == [True] * 8 + [False] * 8
+    assert all(item["sentiment"] for item in shown)
 
 
 def test_news_are_read_and_can_be_corrected(client):
