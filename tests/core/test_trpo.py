@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from benchmarks.parity.gradients import NO_ENV
 from torch import nn
 
 from core.models.actor_critic import ActorCritic, CandidateHead, ChoiceHead
@@ -11,6 +10,7 @@ from core.models.features import FeatureEncoder
 from core.models.policy import Policy
 from core.rl.rollout import Rollout
 from core.rl.trpo import TRPO, TRPOSettings
+from testing.gradients import NO_ENV
 from tests.core.test_algorithms import small_writer
 
 ROWS = 6
