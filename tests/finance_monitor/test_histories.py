@@ -63,21 +63,16 @@ def news(draw: st.DrawFn) -> list[Item]:
 
 
 class Servers:
-    """Servers over one store that live until they are killed."""
+    """Servers over one store that live until they are killed, which leaves what the store holds."""
 
     def __init__(self, live: PinnedModel, file: Path) -> None:
-        self.live, self.url = live, sqlite_url(file)
+        self.live, self.store = live, open_store(sqlite_url(file))
         self.running: list[MonitorService] = []
 
     def started(self) -> MonitorService:
-        service = MonitorService(open_store(self.url), self.live, Explorer(), present=lambda: PRESENT)
+        service = MonitorService(self.store, self.live, Explorer(), present=lambda: PRESENT)
         self.running.append(service)
         return service
-
-    def kill(self) -> None:
-        for service in self.running:
-            service.store.close()
-        self.running.clear()
 
 
 def alerts(service: MonitorService) -> list[AlertHistory]:
@@ -105,7 +100,7 @@ def test_any_order_of_arrival_tells_the_same_surges(live, empty, items, data):
             for item in some:
                 service.push([item])
             found.append(facts(alerts(service)))
-            servers.kill()
+            servers.store.close()
     ordered, arrived = found
     assert ordered <= arrived  # what was told on the way stays told
 
@@ -120,12 +115,12 @@ def test_any_restart_and_any_number_of_servers_end_alike(live, empty, items, dat
         for item in items:
             service.push([item])
         expected = alerts(service)
-        alone.kill()
+        alone.store.close()
         many, rest = Servers(live, Path(copy(empty, other))), list(items)
         while rest:
             what = data.draw(st.sampled_from(["start", "push", "push", "tick", "kill"]))
             if what == "kill":
-                many.kill()
+                many.running.clear()
             if what == "start" or not many.running:
                 many.started()
             service = data.draw(st.sampled_from(many.running))
@@ -139,4 +134,4 @@ def test_any_restart_and_any_number_of_servers_end_alike(live, empty, items, dat
             assert [alert.model_dump(exclude={"history"}) for alert in alerts(service)] == [
                 alert.model_dump(exclude={"history"}) for alert in expected
             ]
-        many.kill()
+        many.store.close()
