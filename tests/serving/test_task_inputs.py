@@ -11,6 +11,7 @@ from core.platform.store.database import open_store
 from tests.serving.conftest import TASK
 
 DECIDE = "/v1/bandit/decisions"
+IS_JSON = {"Content-Type": "application/json"}
 GOOD = {"text": "the striker scored twice"}
 BAD = [{"text": "\ud800"}, {"text": 5}, {"text": None}, {"text": ["a"]}, {"text": {}}, {"text": True}, {"other": "a"}]
 
@@ -21,7 +22,9 @@ def test_what_a_task_cannot_read_is_refused_alone(small_runs, store_url):
 
     async def ask() -> list[httpx.Response]:
         transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://localhost", timeout=60) as client:
+        async with httpx.AsyncClient(
+            transport=transport, base_url="http://localhost", headers=IS_JSON, timeout=60
+        ) as client:
             sent = [inputs for bad in BAD for inputs in (GOOD, bad)] + [{"text": "a\0b"}]
             return await asyncio.gather(*(client.post(DECIDE, content=_json(inputs)) for inputs in sent))
 
