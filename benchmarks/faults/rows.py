@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PAGE = Path("docs/reliability.md")
-_TEST = re.compile(r"`(?:tests/)?([\w/]+\.py)::(\w+)`")
+# A file without a name stands for all its tests.
+_TEST = re.compile(r"`([\w/]+\.py)(?:::(\w+))?`")
 
 
 @dataclass(frozen=True)
@@ -22,9 +23,15 @@ class Rows:
 
 
 def rows() -> dict[str, list[tuple[str, str]]]:
-    """The tests, file and name, of each fault of the page."""
-    lines = [line.split("|") for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("|")]
-    return {cells[1].strip(): tests for cells in lines if (tests := _TEST.findall(cells[-2]))}
+    """The tests, file and name, of each fault of the page; `the same` is those of the line above."""
+    faults: dict[str, list[tuple[str, str]]] = {}
+    tests: list[tuple[str, str]] = []
+    for line in PAGE.read_text(encoding="utf-8").splitlines():
+        cells = [cell.strip() for cell in line.split("|")]
+        if len(cells) == 6 and cells[1] != "what goes wrong" and not cells[1].startswith("---"):
+            tests = tests if cells[4] == "the same" else _TEST.findall(cells[4])
+            faults[cells[1]] = tests
+    return faults
 
 
 def mended() -> Rows:
@@ -34,11 +41,12 @@ def mended() -> Rows:
         RuntimeError: They could not be run.
     """
     faults = rows()
-    files = sorted({f"tests/{file}" for tests in faults.values() for file, _ in tests})
-    names = sorted({name for tests in faults.values() for _, name in tests})
+    chosen = sorted(
+        {f"tests/{file}::{name}" if name else f"tests/{file}" for tests in faults.values() for file, name in tests}
+    )
     with tempfile.TemporaryDirectory() as scratch:
         report = Path(scratch) / "report.xml"
-        command = [sys.executable, "-m", "pytest", "-q", *files, "-k", " or ".join(names), f"--junitxml={report}"]
+        command = [sys.executable, "-m", "pytest", "-q", *chosen, f"--junitxml={report}"]
         done = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True)
         if not report.is_file():
             raise RuntimeError(done.stdout)
@@ -48,10 +56,10 @@ def mended() -> Rows:
 
 
 def _outcomes(report: Path) -> tuple[set[tuple[str, str]], set[tuple[str, str]]]:
-    """Tests that passed, and tests of which any case did not."""
+    """Tests, and files of tests, of which a case passed, and those of which a case did not."""
     passed, failed = set(), set()
     for case in ET.parse(report).iter("testcase"):
         file = case.get("classname", "").removeprefix("tests.").replace(".", "/") + ".py"
-        test = (file, case.get("name", "").partition("[")[0])
-        (failed if {child.tag for child in case} & {"failure", "error", "skipped"} else passed).add(test)
+        tests = {(file, case.get("name", "").partition("[")[0]), (file, "")}
+        (failed if {child.tag for child in case} & {"failure", "error", "skipped"} else passed).update(tests)
     return passed, failed
