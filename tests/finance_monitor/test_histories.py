@@ -33,7 +33,7 @@ BAD = [
     "mine is flooded, output stops", "loses its largest customer",
 ]  # fmt: skip
 GOOD = ["opens a new office", "raises its dividend", "wins a prize for design"]
-FEW = settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+FEW = settings(max_examples=10, suppress_health_check=[HealthCheck.large_base_example, HealthCheck.data_too_large])
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +79,8 @@ def alerts(service: MonitorService) -> list[AlertHistory]:
     service.tick()
     found = [service.alert(alert.id) for alert in service.alerts(500)]
     for alert in found:
-        assert [step.state for step in alert.history].count("open") == 1
+        told = [step for step in alert.history if step.state == "open" and not step.note]  # not woken
+        assert len(told) == 1
         assert alert.reason.hours >= 0
     return found
 
