@@ -68,7 +68,7 @@ def purge(
             rows = erasure.expired(session, before)
         confirm(f"Remove {rows} rows of before {before:%Y-%m-%d %H:%M} UTC, and all that belongs to them?")
     rows = erasure.purge(opened, before)
-    opened.scrub()
+    opened.scrubber.scrub()
     console.print(f"{rows} rows of before {before:%Y-%m-%d %H:%M} UTC are gone from {_url(opened)}")
 
 

@@ -103,7 +103,7 @@ def delete(
         confirm(f"Erase {name} and everything that they made?")
     with opened.transaction() as session:
         rows = erase_person(session, name)
-    opened.scrub()
+    opened.scrubber.scrub()
     console.print(f"{name} is erased, with {rows} rows")
 
 

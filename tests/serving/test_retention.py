@@ -58,8 +58,8 @@ def test_a_server_removes_what_is_too_old_and_its_traces(kept, tmp_path):
 
 
 def test_a_server_keeps_everything_unless_it_is_told_otherwise_and_removes_traces(kept, tmp_path):
-    kept.has_traces = True
-    keep(kept, None, lambda: not kept.has_traces)
+    kept.scrubber.has_traces = True
+    keep(kept, None, lambda: not kept.scrubber.has_traces)
     assert len(left(kept)) == 3
 
 

@@ -246,10 +246,10 @@ def test_traces_stay_known_while_somebody_reads_an_earlier_moment(tmp_path):
     with store.reading() as session:
         session.scalar(select(func.count()).select_from(Decision))
         asyncio.run(store.erase(lambda session: erase_person(session, "ann")))
-        assert store.has_traces
+        assert store.scrubber.has_traces
         with pytest.raises(SteerError, match="steer store purge"):
-            store.scrub()
-    store.scrub()
-    assert not store.has_traces
+            store.scrubber.scrub()
+    store.scrubber.scrub()
+    assert not store.scrubber.has_traces
     assert not [file.name for file in tmp_path.iterdir() if SECRET.encode() in file.read_bytes()]
     store.close()

@@ -31,9 +31,9 @@ def _tidy(store: Store, keep: timedelta | None) -> None:
     log = structlog.get_logger()
     try:
         if keep is not None and (rows := purge(store, now() - keep)):
-            store.has_traces = True
+            store.scrubber.has_traces = True
             log.info("purged", rows=rows, older_than_days=keep.days)
-        if store.has_traces:
-            store.scrub()
+        if store.scrubber.has_traces:
+            store.scrubber.scrub()
     except SteerError as error:  # somebody reads, or the store is down: an hour later is early enough
         log.warning("not purged", reason=str(error))

@@ -1,13 +1,10 @@
 """Opening the store: SQLite by default, PostgreSQL by URL, brought up to date by migrations."""
 
-import asyncio
 import threading
-import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from sqlite3 import DatabaseError as SQLiteError
 from typing import Any, TypeVar
 
 from filelock import FileLock
@@ -30,6 +27,7 @@ from core.platform import timeouts
 from core.platform.store.group_commit import GroupCommit
 from core.platform.store.migrate import upgrade
 from core.platform.store.outage import Outage
+from core.platform.store.scrub import Scrubber
 from core.platform.timeouts import Patience
 from core.util.batching import Batcher
 from core.util.errors import SteerError, UnavailableError
@@ -37,8 +35,6 @@ from core.util.errors import SteerError, UnavailableError
 __all__ = ["Session", "Store", "open_store", "sqlite_url"]
 
 _SAME_REVISION = text("UPDATE alembic_version SET version_num = version_num")
-_SCRUB_PATIENCE_SECONDS = 10
-_SCRUB_PAUSES = 4  # times as long as the last one took
 
 Result = TypeVar("Result")
 Begin = Callable[[], AbstractContextManager[Session]]
@@ -53,7 +49,7 @@ class Store:
         hurry: Callback that makes its connections impatient.
 
     Attributes:
-        has_traces: Whether something was erased whose traces may still stand in the file; see `scrub`.
+        scrubber: Lets the traces of what was erased go.
     """
 
     def __init__(self, engine: Engine, hurry: Callable[[], None] = lambda: None) -> None:
@@ -67,9 +63,7 @@ class Store:
         self._on_disk = GroupCommit(_write_ahead_log(engine.url)) if is_alone else _already_on_disk
         self._reads: Batcher[Operation[Any], Any] = _batched(self.reading, "reads")
         self._writes: Batcher[Operation[Any], Any] = _batched(self.transaction, "writes")
-        self._scrubs: Batcher[None, None] = Batcher(self._scrub_for, delay=0.0, name="scrubs")
-        self._scrubbed, self._scrubbing_took = 0.0, 0.0
-        self.has_traces, self._closing = False, threading.Event()
+        self.scrubber = Scrubber(engine, self._in_turn, lambda error: self._out(_reason(error), writes=True))
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
@@ -114,7 +108,7 @@ class Store:
         return result
 
     async def erase(self, operation: Operation[Result], *, at_once: bool = True) -> Result:
-        """`write` for what must not stay in the file either; see `scrub`.
+        """`write` for what must not stay in the file either.
 
         Args:
             operation: Operation that deletes.
@@ -122,53 +116,10 @@ class Store:
                 returns, and their traces some seconds later.
         """
         result = await self.write(operation)
-        self.has_traces = True
+        self.scrubber.has_traces = True
         if at_once:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(asyncio.shield(self._scrubs.answer(None)), _SCRUB_PATIENCE_SECONDS)
+            await self.scrubber.soon()
         return result
-
-    def scrub(self) -> None:
-        """Write SQLite's file anew, without the traces that deleted rows leave in it and in its write-ahead log.
-
-        `PRAGMA secure_delete` is not enough: pages keep stale copies of rows that once moved to make room for others.
-        PostgreSQL's own vacuum does that by itself.
-
-        Raises:
-            UnavailableError: The disk is full, or somebody reads an earlier moment of the store for so long.
-        """
-        self.has_traces = False
-        if self.engine.dialect.name == "sqlite":
-            try:
-                self._write_anew()
-            except BaseException:
-                self.has_traces = True
-                raise
-
-    def _write_anew(self) -> None:
-        with self._in_turn(), closing(self.engine.raw_connection()) as connection:
-            try:
-                connection.execute("VACUUM")
-                connection.execute("PRAGMA busy_timeout=1000")  # others cannot write while it waits for readers
-                (is_busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-                connection.execute(f"PRAGMA busy_timeout={timeouts.WRITER_SECONDS * 1000}")
-            except SQLiteError as error:
-                raise self._out(_reason(error), writes=True) from error
-        if is_busy:
-            raise UnavailableError(
-                "the rows are deleted; their traces leave the file when whoever reads it (a backup?) has ended: "
-                "run `steer store purge` then"
-            )
-
-    def _scrub_for(self, waiting: list[None]) -> list[None]:
-        """Scrub for all who wait; however many ask, most of the time is left to those who write."""
-        self._closing.wait(max(0.0, self._scrubbed + _SCRUB_PAUSES * self._scrubbing_took - time.monotonic()))
-        begun = time.monotonic()
-        with suppress(UnavailableError):  # the traces stay known, and whoever keeps house tries again
-            self.scrub()
-        self._scrubbed = time.monotonic()
-        self._scrubbing_took = self._scrubbed - begun
-        return waiting
 
     async def read(self, operation: Operation[Result]) -> Result:
         """`write` for what changes nothing; see `reading`."""
@@ -233,8 +184,7 @@ class Store:
         """Finish what was taken, and give back every connection."""
         self._reads.close()
         self._writes.close()
-        self._closing.set()
-        self._scrubs.close()
+        self.scrubber.close()
         self.engine.dispose()
 
 
