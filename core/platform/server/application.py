@@ -73,21 +73,11 @@ def create_app(specs: Sequence[AnyApp], runs: Path, store: Store, options: Servi
     Raises:
         SteerError: An app has neither versions nor a trained run, or accounts are on and there is no admin.
     """
-    explorer = Explorer(options.explore)
     with ExitStack() as undo:
         undo.callback(store.close)
         if options.accounts:
             _check_admin(store)
-        apps, closed = list[OpenApp](), list[ClosedApp]()
-        for spec in specs:
-            opened = open_or_close(spec, runs, store, explorer, adopted_by="steer serve")
-            if isinstance(opened, OpenApp):
-                apps.append(opened)
-                undo.callback(opened.close)
-            else:
-                closed.append(opened)
-        if not apps:
-            raise SteerError(closed[0].reason)
+        apps, closed = _open_all(specs, runs, store, Explorer(options.explore), undo)
         authenticator = Accounts(store, load_secret(runs)) if options.accounts else NoAuth()
         app = FastAPI(
             title="Steer",
@@ -101,15 +91,11 @@ def create_app(specs: Sequence[AnyApp], runs: Path, store: Store, options: Servi
         if isinstance(authenticator, Accounts):
             app.include_router(login_routes(authenticator))
         names = [each.spec.name for each in closed]
-        serving = partial(_serving_versions, apps)
-        app.include_router(health_routes(store, serving, out_of_order=names))
-        app.include_router(
-            erasure_routes(store), prefix="/v1", responses=RESPONSES, dependencies=[_key(), Depends(refuse_unknown)]
-        )
+        app.include_router(health_routes(store, partial(_serving_versions, apps), out_of_order=names))
         # One by one: FastAPI looks through all routes of a router again at each router that it is in.
         every: list[OpenApp | ClosedApp] = [*apps, *closed]
-        for each in every:
-            routes, checks = each.spec.api(each.service), [_key(), Depends(refuse_unknown)]
+        for routes in [erasure_routes(store), *(each.spec.api(each.service) for each in every)]:
+            checks = [_key(), Depends(refuse_unknown)]
             app.include_router(routes, prefix="/v1", responses=RESPONSES, dependencies=checks)
         if options.pages:
             uploads.use_folder(runs / UPLOADS)
@@ -124,6 +110,23 @@ def create_app(specs: Sequence[AnyApp], runs: Path, store: Store, options: Servi
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(options.trusted_proxies))
         undo.pop_all()
     return app
+
+
+def _open_all(
+    specs: Sequence[AnyApp], runs: Path, store: Store, explorer: Explorer, undo: ExitStack
+) -> tuple[list[OpenApp], list[ClosedApp]]:
+    """Apps that are in order and apps that are not; `undo` closes the former."""
+    apps, closed = list[OpenApp](), list[ClosedApp]()
+    for spec in specs:
+        opened = open_or_close(spec, runs, store, explorer, adopted_by="steer serve")
+        if isinstance(opened, OpenApp):
+            apps.append(opened)
+            undo.callback(opened.close)
+        else:
+            closed.append(opened)
+    if not apps:
+        raise SteerError(closed[0].reason)
+    return apps, closed
 
 
 def _serving_versions(apps: Sequence[OpenApp]) -> dict[str, str]:
