@@ -83,5 +83,5 @@ def _wait_for(items: int, monitor: MonitorService) -> None:
     "address", ["redis://127.0.0.1", "redis://127.0.0.1/0", "redis://127.0.0.1/news", "redis:///0/news"]
 )
 def test_an_address_without_a_stream_is_explained(address):
-    with pytest.raises(SteerError, match="write redis://HOST:PORT/0/NAME"):
+    with pytest.raises(SteerError, match="write redis://USER:PASSWORD@HOST:PORT/0/NAME"):
         RedisFeed(address)

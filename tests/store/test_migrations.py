@@ -82,10 +82,11 @@ def test_every_later_step_down_and_up_again_loses_no_row(store, history):
     *later, first = revisions(history)
     for below in [*later[1:], first] if later else []:
         move(store.engine, history, below, up=False)
+        there = set(inspect(store.engine).get_table_names())  # the others are the later step's own
         move(store.engine, history, "head", up=True)
         with store.reading() as session:
             after = row_counts(session)
-        assert {name: count for name, count in after.items() if count < before[name]} == {}
+        assert {name: count for name, count in after.items() if name in there and count < before[name]} == {}
         assert differences(store) == []
 
 

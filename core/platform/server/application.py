@@ -124,7 +124,7 @@ def _open_all(
             undo.callback(opened.close)
         else:
             closed.append(opened)
-    if not apps:
+    if closed and not apps:
         raise SteerError(closed[0].reason)
     return apps, closed
 
