@@ -43,7 +43,9 @@ def ray_cluster(cpus: int | None = None, variables: Mapping[str, str] | None = N
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     options: dict[str, Any] = {"runtime_env": {"env_vars": dict(variables)}} if variables else {}
     if "RAY_ADDRESS" not in os.environ:
-        options |= {"num_cpus": cpus, "include_dashboard": False, "object_store_memory": _OBJECT_STORE_BYTES}
+        # Without an address Ray would join whatever cluster somebody has started on this machine.
+        options |= {"address": "local", "num_cpus": cpus, "include_dashboard": False}
+        options |= {"object_store_memory": _OBJECT_STORE_BYTES}
     try:
         ray.init(log_to_driver=False, configure_logging=False, **options)
     except (ConnectionError, RuntimeError) as error:
