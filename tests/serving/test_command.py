@@ -67,7 +67,18 @@ def test_names_and_paths_are_printed_as_they_are(tmp_path):
     runs = tmp_path / "[/red]runs [bold]"
     file = str(runs / "[/i].zip")
     assert f"are in {file}\n" in steer("store", "backup", file, "--runs", str(runs)).stdout
-    steer("users", "add", "[red]ann[/]", "--password-file", "-", "--runs", str(runs), input="correct horse battery")
+    steer(
+        "users",
+        "add",
+        "[red]ann[/]",
+        "--role",
+        "agent",
+        "--password-file",
+        "-",
+        "--runs",
+        str(runs),
+        input="correct horse battery",
+    )
     assert "[red]ann[/]" in steer("users", "list", "--runs", str(runs)).stdout
 
 
