@@ -28,7 +28,7 @@ class NewMessage(RequestBody):
 class Opinion(RequestBody):
     """What somebody thinks of a reply."""
 
-    value: float = Field(ge=-1, le=1, allow_inf_nan=False, description="from -1 (wrong) to 1 (right)")
+    value: float = Field(strict=True, ge=-1, le=1, allow_inf_nan=False, description="from -1 (wrong) to 1 (right)")
     comment: str = Field(default="", max_length=2_000)
 
 

@@ -20,7 +20,7 @@ from core.platform.auth.access import CurrentPrincipal
 from core.platform.http.idempotency import IdempotencyKey
 from core.platform.http.parameters import Limit, Offset, RequestBody
 
-Row = Annotated[int, Field(ge=0, le=2**31 - 1, description="row of the film")]
+Row = Annotated[int, Field(strict=True, ge=0, le=2**31 - 1, description="row of the film")]
 
 
 class FilmLine(BaseModel):
@@ -84,7 +84,9 @@ class VisitEvent(RequestBody):
 class Wish(RequestBody):
     """Whom a list is for: a known user, words, what they did in this visit, and your profile."""
 
-    user: int | None = Field(default=None, ge=0, le=2**31 - 1, description="number of a user of the shipped data")
+    user: int | None = Field(
+        default=None, strict=True, ge=0, le=2**31 - 1, description="number of a user of the shipped data"
+    )
     words: str = Field(default="", max_length=MAX_WORDS)
     events: list[VisitEvent] = Field(default=[], max_length=500)
     profile: bool = Field(default=False, description="count what you did before")

@@ -240,6 +240,7 @@ def test_an_event_must_name_a_list_that_showed_the_film(client):
         ("POST", "/v1/recommender/lists", {"user": 999_999}, 400, "There is no user 999999"),
         ("POST", "/v1/recommender/lists", {"events": [{"kind": "like", "film": 99_999}]}, 400, "no film number"),
         ("POST", "/v1/recommender/lists", {"events": [{"kind": "eat", "film": 1}]}, 422, "'like' or 'hide'"),
+        ("POST", "/v1/recommender/lists", {"events": [{"kind": "like", "film": True}]}, 422, "valid integer"),
         ("POST", "/v1/news/labels", {"items": []}, 422, "at least 1 item"),
         ("POST", "/v1/news/labels", {"items": [{"headline": "\u200b"}]}, 400, "type a headline"),
         ("POST", "/v1/news/items", {"items": [{**surge("x")[0], "time": "2026-03-01T00:00:00"}]}, 422, "timezone"),
@@ -247,6 +248,13 @@ def test_an_event_must_name_a_list_that_showed_the_film(client):
         ("GET", "/v1/support/conversations/../../etc", None, 404, ""),
         ("PUT", "/v1/support/decisions/0123456789abcdef0123456789abcdef/feedback", {"value": 1}, 404, "no such reply"),
         ("PUT", "/v1/support/decisions/0123456789abcdef0123456789abcdef/feedback", {"value": 7}, 422, "less than or"),
+        (
+            "PUT",
+            "/v1/support/decisions/0123456789abcdef0123456789abcdef/feedback",
+            {"value": True},
+            422,
+            "valid number",
+        ),
     ],
 )
 def test_a_mistake_gets_a_problem_that_says_what_is_wrong(client, method, path, body, status, says):

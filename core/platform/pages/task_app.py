@@ -207,7 +207,9 @@ class DecisionMade(BaseModel):
 class Opinion(RequestBody):
     """An opinion about a decision."""
 
-    value: float = Field(ge=-1, le=1, allow_inf_nan=False, description="Opinion from -1 (wrong) to 1 (right).")
+    value: float = Field(
+        strict=True, ge=-1, le=1, allow_inf_nan=False, description="Opinion from -1 (wrong) to 1 (right)."
+    )
     comment: str = Field(default="", max_length=2_000)
 
 
