@@ -85,3 +85,26 @@ def test_states_and_lists_lie_in_the_spaces():
     assert env.single_observation_space.contains({"number": states["number"][0]})
     assert env.single_action_space.contains(np.array([5, 1, 2]))
     assert not env.single_action_space.contains(np.array([5, 1, OPTIONS]))
+    assert not env.single_action_space.contains(np.array([5, 1, 5]))
+
+
+def test_whatever_the_spaces_draw_is_a_list():
+    env = slate(4)
+    env.reset(seed=0)
+    env.action_space.seed(1)
+    drawn = [env.action_space.sample() for _ in range(200)]
+    assert all(env.action_space.contains(lists) for lists in drawn)
+    assert set(np.concatenate(drawn)[:, 0]) == set(range(OPTIONS))
+    for lists in drawn:
+        env.step(lists)
+    with pytest.raises(SteerError, match="mask"):
+        env.single_action_space.sample(mask=(np.ones(OPTIONS, dtype=np.int8),))
+
+
+def test_a_space_draws_the_same_lists_again_for_the_same_seed():
+    one, other = slate(4).action_space, slate(4).action_space
+    one.seed(3)
+    other.seed(3)
+    np.testing.assert_array_equal(one.sample(), other.sample())
+    assert one == other
+    assert one != slate(3).action_space

@@ -39,5 +39,8 @@ def test_every_state_lies_in_the_space(task):
     for at in range(0, count(states), max(1, count(states) // 200)):
         state = {name: column[at] for name, column in states.items()}
         assert env.single_observation_space.contains(state), state
-    _, rewards, terminated, truncated, _ = env.step(np.stack([env.single_action_space.sample()] * env.num_envs))
-    assert rewards.shape == terminated.shape == truncated.shape == (env.num_envs,)
+    for space in (env.action_space, env.single_action_space):
+        space.seed(0)
+    for actions in (env.action_space.sample(), np.stack([env.single_action_space.sample()] * env.num_envs)):
+        _, rewards, terminated, truncated, _ = env.step(actions)
+        assert rewards.shape == terminated.shape == truncated.shape == (env.num_envs,)
