@@ -25,7 +25,6 @@ element.addEventListener('keydown', (event) => {
   if (event.key === 'Enter' && event.target.tagName === 'TR') pick(event);
 });
 """
-_IDLE_SECONDS = 30 * 60
 
 
 class Layout:
@@ -38,8 +37,8 @@ class Layout:
 
     def __init__(self, service: MonitorService, leave: Callable[[Replay | None], None]) -> None:
         names = sorted((company.name, company.id) for company in service.companies)
-        self.replay = gr.State(None, time_to_live=_IDLE_SECONDS, delete_callback=leave)
-        self.is_running, self.alert, self.rendered = gr.State(False), gr.State(0), gr.State(None)
+        self.replay = gr.State(None, delete_callback=leave)
+        self.alert, self.rendered = gr.State(0), gr.State(None)
         self.timer = gr.Timer(1.0)
         gr.HTML(f"<style>{_CSS}</style>", elem_id="fin-style", apply_default_css=False)
         with gr.Column(elem_id="fin-page"):
@@ -125,7 +124,7 @@ class Layout:
     @property
     def frame(self) -> list[Any]:
         """Live or replay, and what belongs to that."""
-        return [self.replay, self.is_running, self.mode, self.controls, self.pause]
+        return [self.replay, self.mode, self.controls, self.pause]
 
 
 def _panel(name: str, *, js_on_load: str | None = None, classes: str = "fin-panel") -> gr.HTML:

@@ -34,6 +34,11 @@ class PinnedModel:
 class Replay:
     """Some items, pushed as its clock passes their times.
 
+    Attributes:
+        is_running: Whether its visitor lets the clock run.
+        is_left: Whether its visitor has gone on to something else.
+        is_closed: Whether its scratch store is gone.
+
     Args:
         live: Model of the version that labels them.
         items: Items, in any order.
@@ -52,7 +57,7 @@ class Replay:
             self._store, live, Explorer(), threshold=threshold, is_live=False, present=lambda: self.now
         )
         self._lock = threading.Lock()
-        self.is_closed = False
+        self.is_running, self.is_left, self.is_closed = True, False, False
 
     @property
     def is_finished(self) -> bool:
@@ -105,15 +110,15 @@ class Replays:
         self._open: list[Replay] = []
         self._lock = threading.Lock()
 
-    def start_history(self, start: datetime) -> Replay:
-        """A replay of the shipped news.
+    def start_history(self, start: datetime, *, after: Replay | None = None) -> Replay:
+        """A replay of the shipped news, after which the visitor leaves another.
 
         Raises:
             SteerError: There are too many replays.
         """
-        return self._start(history(self._live.current[0].news), start)
+        return self._start(history(self._live.current[0].news), start, after)
 
-    def start_upload(self, file: Path) -> tuple[Replay, int, list[str]]:
+    def start_upload(self, file: Path, *, after: Replay | None = None) -> tuple[Replay, int, list[str]]:
         """A replay of a JSON Lines file from its first item on; how many items it has, and what was wrong with others.
 
         Raises:
@@ -137,24 +142,27 @@ class Replays:
                 f"{file.name} is about {companies:,} companies: keep it under {_MOST_COMPANIES:,}, those of one "
                 "index, say"
             )
-        return self._start(items, min(item.time for item in items)), len(items), feed.rejected
+        return self._start(items, min(item.time for item in items), after), len(items), feed.rejected
 
     def leave(self, replay: Replay | None) -> None:
         """Close a replay that nobody looks at any more."""
         with self._lock:
             if replay in self._open:
-                self._leave(replay)
+                replay.is_left = True
+                self._close(replay)
 
-    def _start(self, items: Sequence[Item], start: datetime) -> Replay:
+    def _start(self, items: Sequence[Item], start: datetime, after: Replay | None) -> Replay:
         with self._lock:
-            for replay in [old for old in self._open if time.monotonic() - old.used > _IDLE_SECONDS]:
-                self._leave(replay)
-            if len(self._open) >= _MOST:
+            others = [replay for replay in self._open if replay is not after]
+            idle = [replay for replay in others if time.monotonic() - replay.used > _IDLE_SECONDS]
+            for replay in idle:
+                self._close(replay)
+            if len(others) - len(idle) >= _MOST:
                 raise SteerError(f"{_MOST} visitors replay news already; please try again in some minutes.")
             self._open.append(replay := Replay(self._live, items, start))
         return replay
 
-    def _leave(self, replay: Replay) -> None:
+    def _close(self, replay: Replay) -> None:
         self._open.remove(replay)
         replay.close()
 

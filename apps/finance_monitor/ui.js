@@ -67,6 +67,10 @@
     const read = alerts.findIndex((row) => row.classList.contains('fin-here'));
     alerts[{j: read + 1, k: read - 1}[event.key]]?.click();
   });
+  page.querySelector('#fin-alerts').addEventListener('click', ({target, currentTarget}) => {
+    const chosen = target.closest('.fin-row');  // at once, so that the next key goes on from here
+    for (const row of chosen ? rows(currentTarget) : []) row.classList.toggle('fin-here', row === chosen);
+  });
 
   new MutationObserver(() => { age(); name(); }).observe(page, {childList: true, subtree: true});
   setInterval(age, 1000);

@@ -40,7 +40,7 @@ def build(service: MonitorService) -> None:
     """Lay out the page. What it shows is the service's; a visitor has filters, and perhaps a replay, of their own."""
     replays = Replays(service)
     at = Layout(service, replays.leave)
-    on = _Handlers(at, service, replays)
+    on = Handlers(at, service, replays)
     blocks = Context.root_block
     assert blocks is not None  # the shell builds pages inside one
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
@@ -50,7 +50,7 @@ def build(service: MonitorService) -> None:
     blocks.load(on.open, None, everything, **quiet)
     at.timer.tick(
         on.tick,
-        {*seen, at.mode, at.is_running, at.speed, at.rendered},
+        {*seen, at.speed, at.rendered},
         everything,
         trigger_mode="once",
         concurrency_limit=32,
@@ -64,11 +64,11 @@ def build(service: MonitorService) -> None:
     gr.on([at.mode.input, at.day.change], on.switch, chosen, everything, trigger_mode="always_last", **quiet)
     at.stream.select(on.watch, {*seen, at.day}, everything, **quiet)
     at.upload.upload(on.upload, {*seen, at.upload}, everything, **quiet)
-    at.pause.click(on.pause, at.is_running, [at.is_running, at.pause], **quiet)
+    at.pause.click(on.pause, at.replay, at.pause, **quiet)
     gr.on([at.read.click, at.headline.submit], on.read, [at.about, at.headline], at.label, **quiet)
 
 
-class _Handlers:
+class Handlers:
     """What the page does when something is chosen, clicked or new.
 
     Args:
@@ -84,7 +84,7 @@ class _Handlers:
         """The live monitor, seen as the page's address says."""
         shown = Shown.of_address(request)
         filters = dict(zip(self.at.filters, (shown.company, shown.topic, shown.sentiment), strict=True))
-        return {**filters, **self.show({**filters, self.at.replay: None, self.at.alert: shown.alert}, request)}
+        return {**filters, **self._turned({**filters, self.at.replay: None}, shown.alert, request)}
 
     def show(self, got: Values, request: gr.Request) -> Values:
         """Every view of the monitor that a visitor looks at."""
@@ -92,35 +92,44 @@ class _Handlers:
             return self._views(got, request)
 
     def tick(self, got: Values, request: gr.Request) -> Any:
-        """Let a replay's clock run, and show what is new; an idle page changes nothing."""
+        """Let a replay's clock run, and show what is new; an idle page changes nothing.
+
+        A visitor may choose something else meanwhile, and the answer to that may come first. So a tick never says what
+        is chosen, except where the visitor has no choice; should it show what was chosen before, the next one mends it.
+        """
         at, replay = self.at, got[self.at.replay]
-        if got[at.mode] == "replay" and (replay is None or replay.is_closed):
-            if replay is None and got[at.rendered] and got[at.rendered].monitor == id(self.service):
-                return gr.skip()  # chosen a moment ago: `switch` has yet to start it
+        if replay is not None and replay.is_closed:
+            if replay.is_left:
+                return gr.skip()  # the answer to what the visitor chose is on its way
             gr.Info(TEXTS.say("left", request))
             return self._live(got, request)
         try:
-            if is_moving := replay is not None and got[at.is_running]:
+            if is_moving := replay is not None and replay.is_running:
                 replay.advance(timedelta(hours=SPEEDS[got[at.speed]]))
             monitor = self._monitor(replay)
+            over = self._over(replay, request) if is_moving and replay.is_finished else {}
             if not got[at.rendered] or got[at.rendered][:3] != (id(monitor), monitor.revision(), self._shown(got)):
                 if replay is None or not replay.is_behind:  # the past before a replay's start is no news
                     self._warn(monitor, got[at.rendered], request)
-                return {**self._views(got, request), **self._over(replay, is_running=is_moving, request=request)}
+                return {**self._views(got, request), **over}
             if not is_moving:
                 return gr.skip()
-            over = self._over(replay, is_running=is_moving, request=request)
             return {at.now: views.status(monitor, self._shown(got), replay.now, request), **over}
         except SteerError as error:  # said in its place, since a notice would come back every second
             return {at.now: html.escape(TEXTS.say("stale", request, reason=error))}
 
     def switch(self, got: Values, request: gr.Request) -> Values:
         """Live, or the shipped history from the chosen day on."""
-        self.replays.leave(got[self.at.replay])
         if got[self.at.mode] == "live":
-            return self._live(got, request)
-        with shown_errors():
-            return self._replaying(self.replays.start_history(_day(got[self.at.day])), got, request)
+            changed = self._live(got, request)
+            self.replays.leave(got[self.at.replay])
+            return changed
+        try:
+            replay = self.replays.start_history(_day(got[self.at.day]), after=got[self.at.replay])
+        except SteerError as error:
+            gr.Warning(html.escape(str(error)))
+            return {self.at.mode: "replay" if got[self.at.replay] else "live"}
+        return self._replaying(replay, got, request)
 
     def watch(self, got: Values, request: gr.Request) -> Values:
         """The shipped history, where there is no news yet."""
@@ -128,20 +137,22 @@ class _Handlers:
 
     def upload(self, got: Values, request: gr.Request) -> Values:
         """A visitor's own feed."""
-        self.replays.leave(got[self.at.replay])
         with shown_errors():
-            replay, good, rejected = self.replays.start_upload(Path(got[self.at.upload]))
+            replay, good, rejected = self.replays.start_upload(Path(got[self.at.upload]), after=got[self.at.replay])
         why = html.escape("; ".join(rejected[:3])) or "-"
         gr.Info(TEXTS.say("uploaded", request, good=good, bad=len(rejected), why=why))
         return self._replaying(replay, got, request)
 
-    def pause(self, is_running: bool, request: gr.Request) -> Values:
+    def pause(self, replay: Replay | None, request: gr.Request) -> Any:
         """Stop a replay's clock, or let it run on."""
-        return {self.at.is_running: not is_running, self.at.pause: self._pause(not is_running, request)}
+        if replay is None:
+            return gr.skip()
+        replay.is_running = not replay.is_running
+        return self._pause(replay, request)
 
     def pick_alert(self, got: Values, event: gr.EventData, request: gr.Request) -> Values:
         """Read another alert; a note that was begun is not about that one."""
-        changed = self.show({**got, self.at.alert: int(event.pick)}, request)
+        changed = self._turned(got, int(event.pick), request)
         return {**changed, self.at.note: gr.update(**changed[self.at.note], value="")}
 
     def pick_company(self, event: gr.EventData) -> str:
@@ -174,6 +185,10 @@ class _Handlers:
         company, topic, sentiment = (str(got[box] or "") for box in self.at.filters)
         return Shown(company, topic, sentiment, got[self.at.alert])
 
+    def _turned(self, got: Values, alert: int, request: gr.Request) -> Values:
+        """Every view, with another alert being read; 0 for the first that there is."""
+        return {self.at.alert: alert, **self.show({**got, self.at.alert: alert}, request)}
+
     def _views(self, got: Values, request: gr.Request) -> Values:
         at, replay, principal = self.at, got[self.at.replay], page_principal(request)
         monitor = self._monitor(replay)
@@ -182,6 +197,7 @@ class _Handlers:
         shown = self._shown({**got, at.alert: found.id if found else 0})
         is_open, is_agent = found is not None and found.state == "open", principal.is_at_least("agent")
         hint = TEXTS.say("not_yours", request, role=principal.role) if is_open and not is_agent else ""
+        turned = {} if shown.alert == got[at.alert] else {at.alert: shown.alert}
         return {
             at.now: views.status(monitor, shown, replay.now if replay else None, request),
             at.stream: views.stream(monitor, shown, request),
@@ -191,38 +207,39 @@ class _Handlers:
             at.trend: views.trend(monitor, shown, request),
             at.note: gr.update(visible=is_open and is_agent),
             at.acknowledge: gr.update(visible=is_open, interactive=is_agent),
-            at.alert: shown.alert,
+            **turned,
             at.rendered: _Rendered(id(monitor), revision, shown, max((a.id for a in monitor.alerts(20)), default=0)),
         }
 
     def _live(self, got: Values, request: gr.Request) -> Values:
         at = self.at
-        frame = {at.replay: None, at.is_running: False, at.mode: "live", at.controls: gr.update(visible=False)}
-        return {**frame, **self.show({**got, at.replay: None, at.alert: 0}, request)}
+        frame = {at.replay: None, at.mode: "live", at.controls: gr.update(visible=False)}
+        return {**frame, **self._turned({**got, at.replay: None}, 0, request)}
 
     def _replaying(self, replay: Replay, got: Values, request: gr.Request) -> Values:
         at = self.at
-        frame = {at.replay: replay, at.is_running: True, at.mode: "replay", at.controls: gr.update(visible=True)}
-        pause = {at.pause: self._pause(True, request)}
-        return {**frame, **pause, **self.show({**got, at.replay: replay, at.alert: 0}, request)}
+        frame = {at.replay: replay, at.mode: "replay", at.controls: gr.update(visible=True)}
+        pause = {at.pause: self._pause(replay, request)}
+        changed = {**frame, **pause, **self._turned({**got, at.replay: replay}, 0, request)}
+        self.replays.leave(got[at.replay])
+        return changed
 
-    def _over(self, replay: Replay | None, *, is_running: bool, request: gr.Request) -> Values:
-        """A replay that moves is kept; one that has shown everything stops."""
-        if replay is None or not is_running:
-            return {}
-        if not replay.is_finished:
-            return {self.at.replay: replay}
+    def _over(self, replay: Replay, request: gr.Request) -> Values:
+        """A replay that has shown everything stops."""
         gr.Info(TEXTS.say("finished", request))
-        return {self.at.is_running: False, self.at.pause: self._pause(False, request)}
+        replay.is_running = False
+        return {self.at.pause: self._pause(replay, request)}
 
-    def _pause(self, is_running: bool, request: gr.Request) -> Any:
-        return gr.update(value=TEXTS.say("pause" if is_running else "resume", request))
+    def _pause(self, replay: Replay, request: gr.Request) -> Any:
+        return gr.update(value=TEXTS.say("pause" if replay.is_running else "resume", request))
 
     def _warn(self, monitor: MonitorService, rendered: _Rendered | None, request: gr.Request) -> None:
         """Say which alerts are open that were not there at the last look."""
+        if not rendered or rendered.monitor != id(monitor):
+            return
         title = TEXTS.say("alerts", request)
         for alert in monitor.alerts(20):
-            if rendered and alert.id > rendered.newest_alert and alert.state == "open":
+            if alert.id > rendered.newest_alert and alert.state == "open":
                 gr.Warning(
                     html.escape(TEXTS.say("new_alert", request, company=monitor.name(alert.company))), title=title
                 )
