@@ -187,9 +187,9 @@ def build(service: SupportService) -> None:
     person.click(ask_for_person, shown_id, view, **quiet)
     undo.click(take_back, shown_id, [*view, message], **quiet)
     gr.on([restart.click, bot.clear], start_over, None, view, **quiet)
-    conversations.select(open_listed, None, view, **quiet)
+    conversations.select(open_listed, None, view, trigger_mode="multiple", **quiet)
     conversations.delete(remove, shown_id, view, **quiet)
-    bot.like(note, shown_id, None, **quiet)
+    bot.like(note, shown_id, None, trigger_mode="multiple", **quiet)
     blocks = Context.root_block
     assert blocks is not None  # the shell builds pages inside one
     loaded = blocks.load(open_address, shown_id, view, js=NAMED_JS, **quiet)

@@ -57,8 +57,9 @@ def build(service: MonitorService) -> None:
         **quiet,
     )
     gr.on([box.change for box in at.filters], on.show, seen, at.views, **quiet)
-    at.alerts.select(on.pick_alert, seen, at.views, **quiet)
-    at.watchlist.select(on.pick_company, None, at.company, **quiet)
+    at.alerts.select(None, None, at.note, js="() => ''")  # a note that was begun is about the alert before
+    at.alerts.select(on.pick_alert, seen, at.views, trigger_mode="multiple", **quiet)
+    at.watchlist.select(on.pick_company, None, at.company, trigger_mode="multiple", **quiet)
     gr.on([at.acknowledge.click, at.note.submit], on.acknowledge, {*seen, at.note}, at.views, **quiet)
     chosen = {*seen, at.mode, at.day}
     gr.on([at.mode.input, at.day.change], on.switch, chosen, everything, trigger_mode="always_last", **quiet)
@@ -151,9 +152,8 @@ class Handlers:
         return self._pause(replay, request)
 
     def pick_alert(self, got: Values, event: gr.EventData, request: gr.Request) -> Values:
-        """Read another alert; a note that was begun is not about that one."""
-        changed = self._turned(got, int(event.pick), request)
-        return {**changed, self.at.note: gr.update(**changed[self.at.note], value="")}
+        """Read another alert."""
+        return self._turned(got, int(event.pick), request)
 
     def pick_company(self, event: gr.EventData) -> str:
         """Filter by a line of the watchlist."""

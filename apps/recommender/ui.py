@@ -170,7 +170,7 @@ def build(service: RecommenderService) -> None:
     assert blocks is not None  # the layout builds pages inside one
     blocks.load(open_page, [taste, title], [*shown_view, user, taste, title], js=_DRAFTS, **quiet)
     gr.on([taste.change, title.change], None, [taste, title], js=_KEEP_DRAFTS)
-    user.input(try_out, user, [*shown_view, taste], **quiet).success(**keep_address)
+    user.input(try_out, user, [*shown_view, taste], trigger_mode="always_last", **quiet).success(**keep_address)
     taste.submit(describe, taste, [*shown_view, user, taste], **quiet).success(**keep_address)
     for example in examples:
         example.click(describe, example, [*shown_view, user, taste], **quiet).success(**keep_address)
