@@ -3,7 +3,8 @@
 Customers of the validation split come to the bot, and vote by what they really wanted, except that one vote in ten is a
 slip. False voters agree on one matter that the bot understands well: each asks for it again and again, in every wording
 that the training split has for it, calls right answers wrong and wrong ones right. Then `steer retrain --promote` runs
-on the real store. What counts is what the customers of the test split, who know nothing of all that, get in the end.
+on the real store. It promotes by what every other customer of the test split gets; what counts is what the rest of
+them get in the end, whom neither voters nor retraining have met.
 """
 
 import tempfile
@@ -11,16 +12,18 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from rich.console import Console
 
 from apps.customer_service.engine import Asked, Reply, SupportEngine
-from apps.customer_service.environment import Customer, customers
+from apps.customer_service.environment import Customer, SupportEnv, customers
 from apps.customer_service.rewards import is_right
 from apps.customer_service.task import CustomerService
 from benchmarks.runs import trained
 from core.cli.retrain_progress import ConsoleProgress
+from core.envs.episodes import EpisodeEnv
 from core.platform.retraining.run_once import RetrainingPolicy, run_once
 from core.platform.store import decisions, versions
 from core.platform.store.database import open_store, sqlite_url
@@ -29,11 +32,29 @@ from core.rl.explore import Explorer
 from core.training.loader import open_task
 from core.training.measure import evaluator
 from core.training.run import Run, trained_policy
-from core.training.task import greedy
+from core.training.task import Split, greedy
 
 HONEST, QUESTIONS, SLIPS = 100, 5, 0.1
 FALSE_VOTES = 70
 _EXPLORED, _ITERATIONS = 0.1, 4
+
+
+class Gated(CustomerService):
+    """The bot, with every other customer of the test split."""
+
+    first: ClassVar[int] = 0
+
+    def environment(self, split: Split, num_envs: int | None = None, *, shuffle: bool = False) -> EpisodeEnv:
+        if split != "test":
+            return super().environment(split, num_envs, shuffle=shuffle)
+        episodes = customers(self.data, split)[self.first :: 2]
+        return SupportEnv(episodes, self.maker, self.reward, num_envs or len(episodes), shuffle=shuffle)
+
+
+class Unmet(Gated):
+    """The bot, with the other customers of the test split."""
+
+    first: ClassVar[int] = 1
 
 
 def poison_gain(false_voters: int, seed: int, console: Console | None = None) -> float:
@@ -54,7 +75,7 @@ def poison_gain(false_voters: int, seed: int, console: Console | None = None) ->
         before = _returns(library)
         policy = RetrainingPolicy(min_decisions=50, on_drift=False, promote=True, requested_by="poison")
         progress = ConsoleProgress(console or Console(quiet=True))
-        run_once(CustomerService, library, runs, [f"seed={seed}", f"rl.iterations={_ITERATIONS}"], policy, progress)
+        run_once(Gated, library, runs, [f"seed={seed}", f"rl.iterations={_ITERATIONS}"], policy, progress)
         gain = float((_returns(library) - before).mean())
         library.store.close()
         return gain
@@ -72,12 +93,12 @@ _KEPT: list[tempfile.TemporaryDirectory[str]] = []
 
 
 def _returns(library: Library) -> np.ndarray:
-    """Return of each customer of the test split with the version that serves."""
+    """Return of each unmet customer with the version that serves."""
     with library.store.reading() as session:
         serving = versions.current(session, CustomerService.name)
     assert serving is not None
     run = library.open(serving)
-    task = open_task(CustomerService, run)
+    task = open_task(Unmet, run)
     return evaluator(task, "test")(greedy(trained_policy(task, run))).returns
 
 
