@@ -39,7 +39,7 @@ class Layout:
         names = sorted((company.name, company.id) for company in service.companies)
         self.replay = gr.State(None, delete_callback=leave)
         self.alert, self.rendered = gr.State(0), gr.State(None)
-        self.timer = gr.Timer(1.0)
+        self.timer = gr.Timer(1.0, active=False)
         gr.HTML(f"<style>{_CSS}</style>", elem_id="fin-style", apply_default_css=False)
         with gr.Column(elem_id="fin-page"):
             self._top()

@@ -47,7 +47,8 @@ def build(service: MonitorService) -> None:
     everything = [*at.views, *at.frame, *at.filters]
     seen: set[Any] = {*at.filters, at.replay, at.alert}
     blocks.load(None, js=_JS)
-    blocks.load(on.open, None, everything, **quiet)
+    opened = blocks.load(on.open, None, everything, **quiet)
+    opened.then(lambda: gr.Timer(active=True), None, at.timer, **quiet)  # not before the address has set the filters
     at.timer.tick(
         on.tick,
         {*seen, at.speed, at.rendered},
