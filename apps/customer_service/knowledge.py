@@ -48,9 +48,12 @@ class Knowledge:
     def __init__(self, data: SupportData, encoder: TextEncoder) -> None:
         self.encoder = encoder
         self.articles = [article for article in data.articles if article.intent not in data.hand_over_intents]
-        encoder.preload(_searched(data))
-        self.vectors = encoder.embed([article.text for article in self.articles])
-        titles = encoder.embed([article.title for article in self.articles])
+        encoder.preload(
+            documents=[text for article in data.articles for text in (article.text, article.title)],
+            queries=[utterance.text for utterance in data.utterances if utterance.split == "train"],
+        )
+        self.vectors = encoder.embed([article.text for article in self.articles], role="document")
+        titles = encoder.embed([article.title for article in self.articles], role="document")
         self._passages = DenseIndex(np.concatenate([titles, self.vectors]))
         self._passage_owner = np.tile(np.arange(len(self.articles)), 2)
         self._questions, self._question_owner = self._answered_questions(data)
@@ -129,12 +132,6 @@ class Knowledge:
     def article(self, row: int) -> Article:
         """The article at a row number of `Found`."""
         return self.articles[row]
-
-
-def _searched(data: SupportData) -> list[str]:
-    """Every text that the indices hold, and a few more."""
-    articles = [text for article in data.articles for text in (article.text, article.title)]
-    return articles + [utterance.text for utterance in data.utterances if utterance.split == "train"]
 
 
 class ArticleTable(nn.Module):

@@ -89,7 +89,7 @@ class CustomerService(Task):
     @cached_property
     def maker(self) -> StateBuilder:
         """Retrieval over the articles, shared by every environment."""
-        encoder = TextEncoder(self.settings.encoder.name, max_length=160)
+        encoder = TextEncoder.of(self.settings.encoder, frozen=True, max_length=160)
         return StateBuilder(Knowledge(self.data, encoder))
 
     def policy(self, *, frozen: bool = False) -> ActorCritic:

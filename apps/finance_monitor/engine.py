@@ -42,7 +42,7 @@ class NewsEngine:
     def __init__(self, run: Run) -> None:
         task = open_task(FinanceMonitor, run)
         self.policy = trained_policy(task, run).for_serving()
-        self._encoder = TextEncoder(task.settings.encoder.name, max_length=48)
+        self._encoder = TextEncoder.of(task.settings.encoder, frozen=True, max_length=48)
         self._encoder.for_serving()
 
     def labels(self, requests: list[list[str]]) -> list[list[Label]]:

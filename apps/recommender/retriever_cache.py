@@ -59,7 +59,8 @@ def _train(
     data: MovieLens, histories: Sequence[np.ndarray], settings: RetrieverSettings, announce: Announce
 ) -> dict[str, torch.Tensor]:
     announce(f"reading the texts of {len(data.items):,} films")
-    texts = TextEncoder(settings.encoder, max_length=32).embed([item.text for item in data.items])
+    films = [item.text for item in data.items]
+    texts = TextEncoder(settings.encoder, max_length=32).embed(films, role="document")
     encoder = train_encoder(
         histories, texts, settings, lambda done, total: announce(f"training the retriever: epoch {done} of {total}")
     )

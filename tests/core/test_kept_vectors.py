@@ -65,7 +65,7 @@ def test_a_file_in_the_place_of_the_folder_is_named(own_cache, tmp_path):
 def test_an_encoder_says_the_same_from_the_cache(monkeypatch):
     texts = [*TEXTS, f"Where is order {uuid4()}?", TEXTS[0]]
     computing, loading = TextEncoder(max_length=32), TextEncoder(max_length=32)
-    computing.preload(texts)
+    computing.preload(documents=(), queries=texts)
     monkeypatch.setattr(loading, "_frozen_pooled", lambda texts: pytest.fail("computed again"))
-    loading.preload(texts)
+    loading.preload(documents=(), queries=texts)
     assert (loading.embed(texts) == computing.embed(texts)).all()

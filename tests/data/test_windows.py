@@ -9,6 +9,7 @@ from core.envs.dialogue import DialogueEnv, Reply
 from core.envs.single import TextToIds
 from core.models.encoder import TextEncoder
 from core.models.weights import DEFAULT_ENCODER, resolve
+from tests.core.encoder_families import WORDS, write_family
 
 NUMBERS = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen".split()  # noqa: SIM905
 
@@ -50,6 +51,39 @@ def test_of_a_long_conversation_the_oldest_turns_go_first(tokenizer):
 def test_the_newest_turn_may_stand_first_before_separators(tokenizer):
     newest_first = "twelve thirteen [SEP] seven eight nine ten eleven [SEP] one two three"
     assert read(tokenizer, newest_first) == "twelve thirteen [SEP] seven eight nine ten eleven"
+
+
+def test_a_prefix_is_kept_of_whatever_is_cut(tokenizer):
+    def kept(text: str) -> str:
+        [ids] = window_of(tokenizer, [text], 10, ["query: "])
+        return tokenizer.decode(ids[1:-1])
+
+    assert kept("query: " + "\n".join(["one two three four", "seven eight nine ten", "twelve"])) == (
+        "query : four seven eight nine ten twelve"
+    )
+    assert kept("query: twelve thirteen [SEP] seven eight nine ten [SEP] one two") == (
+        "query : twelve thirteen [SEP] seven eight nine"
+    )
+    assert kept("query: " + " ".join(NUMBERS)) == "query : one two thirteen fourteen fifteen sixteen"
+    assert kept("query: one two") == "query : one two"
+
+
+@pytest.mark.parametrize("family", ["T5 (encoder)", "Qwen3", "XLM-RoBERTa"])
+def test_tokenizers_with_other_special_tokens_cut_the_same_turns(family, tmp_path):
+    tokenizer = AutoTokenizer.from_pretrained(write_family(family, tmp_path))
+    older, newer = WORDS[2], WORDS[0]
+    around = tokenizer("")["input_ids"]
+    window = len(tokenizer(newer)["input_ids"]) + 1
+
+    def shown(text: str) -> str:
+        [ids] = window_of(tokenizer, [text], window)
+        assert len(ids) == window
+        assert [token for token in ids if token in around][-1:] == around[-1:]
+        return tokenizer.decode(ids, skip_special_tokens=True)
+
+    assert newer in shown(f"{older}\n{older}\n{newer}")
+    assert shown(f"{newer} [SEP] {older} [SEP] {older}").startswith(newer)
+    assert all(window_of(tokenizer, [""], window))
 
 
 @pytest.mark.parametrize(

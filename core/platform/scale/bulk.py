@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,7 +23,7 @@ _TEXTS_PER_CHUNK = 256
 
 
 def embed_in_bulk(texts: Sequence[str], encoder: str, workers: int, *, max_length: int = 96) -> np.ndarray:
-    """Unit-length vectors of texts, as `TextEncoder.embed` makes them, float32 of shape (texts, width).
+    """Unit-length vectors of texts, as `TextEncoder.embed` makes them of documents, float32 of shape (texts, width).
 
     Args:
         texts: Texts to embed, at least one.
@@ -40,7 +41,7 @@ def embed_in_bulk(texts: Sequence[str], encoder: str, workers: int, *, max_lengt
     def make() -> Compute:
         from core.models.encoder import TextEncoder
 
-        return TextEncoder(encoder, max_length=max_length).embed
+        return partial(TextEncoder(encoder, max_length=max_length).embed, role="document")
 
     return in_bulk(make, texts, workers)
 
