@@ -13,6 +13,7 @@ from apps.customer_service.knowledge import Messages
 from apps.customer_service.rewards import FixedAction
 from apps.customer_service.task import CustomerService
 from core.models.encoder import TextEncoder
+from core.models.rule_head import RulePolicy
 from core.rl.explore import Explorer
 from core.training.loader import open_task
 from core.training.run import Run, trained_policy
@@ -55,7 +56,8 @@ class Reply:
         action: What it does, in a field of its own, so that no text can pretend to be one.
         text: Text for the customer; empty where the page words the action in the customer's language.
         sources: The article that answers, or the articles that a question back is about.
-        confidence: Probability of the action under the policy, between 0 and 1.
+        confidence: Probability that the action is what the customer wants, by the calibrated beliefs that the policy
+            reads; between 0 and 1.
         choice: What was decided, to learn from; None where a person decided.
     """
 
@@ -79,21 +81,23 @@ class SupportEngine:
     def __init__(self, run: Run) -> None:
         task = open_task(CustomerService, run)
         assert isinstance(task, CustomerService)
-        self.policy = trained_policy(task, run).for_serving()
+        policy = trained_policy(task, run).for_serving()
+        assert isinstance(policy, RulePolicy)
+        self.policy = policy
         self._maker = task.maker
         self._maker.for_serving(self.policy.encoder)
 
     def replies(self, asked: list[Asked]) -> list[Reply]:
         """The reply to each."""
         states = self._maker.states([each.messages for each in asked])
-        probs = self.policy.logits(states).exp()
-        return [self._reply(*each) for each in zip(asked, probs, states["candidates"], strict=True)]
+        log_probs, beliefs = self.policy.decide(states)
+        return [self._reply(*each) for each in zip(asked, log_probs.exp(), beliefs, states["candidates"], strict=True)]
 
-    def _reply(self, asked: Asked, probs: torch.Tensor, candidates: np.ndarray) -> Reply:
+    def _reply(self, asked: Asked, probs: torch.Tensor, beliefs: torch.Tensor, candidates: np.ndarray) -> Reply:
         if not asked.may_ask:
-            probs[ASK_BACK] = 0
+            probs[ASK_BACK] = beliefs[ASK_BACK] = 0
         number, propensity = asked.explorer.choose(probs.numpy().astype(np.float64))
-        shares = probs / probs.sum()
+        shares = beliefs / beliefs.sum()
         actions = self._maker.actions(candidates)
         action, articles = actions[number], [each for each in actions if isinstance(each, Article)]
         state = {"messages": list(asked.messages), "candidates": [article.id for article in articles]}

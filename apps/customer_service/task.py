@@ -37,6 +37,7 @@ from core.rl.off_policy import LoggedDecisions
 from core.rl.supervised import Demonstrations
 from core.training.feedback import DecisionWithFeedback, LoggedDecision
 from core.training.settings import Settings
+from core.training.stages import CrossFit, LinearProbe, ResidualRL, Stage, WarmStart
 from core.training.task import Split, Task
 
 
@@ -52,13 +53,13 @@ class CustomerService(Task):
             "supervised": {"iterations": 5, "batch_size": 32, "learning_rate": 1e-4, "patience": 3},
             "rl": {
                 "algorithm": "all_action",
-                "iterations": 7,
-                "batch_size": 32,
-                "learning_rate": 4e-5,
-                "dropout": 0.1,
-                "kl_coef": 0.0,
+                "iterations": 14,
+                "batch_size": 64,
+                "head_learning_rate": 2e-3,
+                "weight_decay": 0.1,
+                "kl_coef": 0.02,
                 "ent_coef": 0.0,
-                "patience": 4,
+                "patience": 14,
             },
         },
     }
@@ -73,18 +74,17 @@ class CustomerService(Task):
         return self.data.fingerprint
 
     @cached_property
-    def logged(self) -> list[Customer]:
-        """Customers of the training split whose right answer an agent wrote down: what supervision learns from."""
-        return [customer for at, customer in enumerate(customers(self.data, "train")) if at % 5 < 3]
-
-    @cached_property
     def live(self) -> list[Customer]:
-        """The other customers of the training split, from whose rewards RL learns.
+        """Customers of the training split from whose rewards RL learns.
 
-        RL needs customers that the warm start has not seen: on those that it knows by heart it is never in doubt, so
-        it would not learn when to ask back or to hand over.
+        It learns on beliefs about customers whom supervision has not seen: of those that it knows by heart it is never
+        in doubt, which does not tell when to ask back or to hand over.
         """
-        return [customer for at, customer in enumerate(customers(self.data, "train")) if at % 5 >= 3]
+        return [customer for at, customer in enumerate(customers(self.data, "train")) if _is_live(at)]
+
+    def stages(self) -> Sequence[Stage]:
+        """RL improves on the cost-optimal rule, see `core.models.rule_head`."""
+        return LinearProbe(), WarmStart(), CrossFit(), ResidualRL()
 
     @cached_property
     def maker(self) -> StateBuilder:
@@ -104,11 +104,14 @@ class CustomerService(Task):
         return SupportEnv(episodes, self.maker, self.reward, num_envs or len(episodes), shuffle=shuffle)
 
     def demonstrations(self, split: Split) -> Demonstrations:
-        asked = [
-            (customer, asks)
-            for customer in (self.logged if split == "train" else customers(self.data, split))
-            for asks in range(2 if customer.vague else 1)
-        ]
+        return self._demonstrations(customers(self.data, split))
+
+    def demonstrations_apart(self) -> Demonstrations:
+        everybody = enumerate(customers(self.data, "train"))
+        return self._demonstrations([customer for at, customer in everybody if not _is_live(at)])
+
+    def _demonstrations(self, customers: Sequence[Customer]) -> Demonstrations:
+        asked = [(customer, asks) for customer in customers for asks in range(2 if customer.vague else 1)]
         states = self.maker.states([customer.messages[: asks + 1] for customer, asks in asked])
         targets = np.zeros((len(asked), ACTIONS), dtype=np.float32)
         for row, (customer, asks), candidates in zip(targets, asked, states["candidates"], strict=True):
@@ -203,6 +206,11 @@ class CustomerService(Task):
             return lambda states: np.full((count(states), 1), action)
 
         return {"always_hand_over": always(HAND_OVER), "first_article_found": always(0)}
+
+
+def _is_live(at: int) -> bool:
+    """Whether RL learns from a customer of the training split, by the customer's place in it: two of five."""
+    return at % 5 >= 3
 
 
 def _logged_action(decision: LoggedDecision) -> str:

@@ -24,7 +24,7 @@ class ChatTurn(BaseModel):
     text: str
     time: datetime
     action: ReplyAction | None = None
-    confidence: float | None = Field(default=None, description="the policy's probability of the action")
+    confidence: float | None = Field(default=None, description="probability that this is what the customer wants")
     sources: list[Article] = []
     decision: str | None = Field(default=None, description="to judge the reply by")
 

@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from core.models.rule_head import expected_rewards
 from core.rl.supervised import Demonstrations
 
 
@@ -32,6 +33,4 @@ def minimum_expected_cost(log_probs: Tensor, rewards: np.ndarray, temperature: f
             options than `log_probs`, those behind them are never right, such as to abstain.
         temperature: Temperature that `fit_temperature` gives.
     """
-    probs = (log_probs[:, : rewards.shape[-2]] / temperature).softmax(-1).numpy()
-    expected = np.einsum("so,oa->sa", probs, rewards) if rewards.ndim == 2 else np.einsum("so,soa->sa", probs, rewards)
-    return expected.argmax(-1)[:, None]
+    return expected_rewards((log_probs / temperature).softmax(-1), rewards).argmax(-1, keepdim=True).numpy()

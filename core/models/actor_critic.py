@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from core.envs.observations import Observations, bucketed, take
-from core.models.devices import split_across_processes
+from core.models.devices import Compute, split_across_processes
 from core.models.distributions import Categorical, ChoiceDistribution, PlackettLuce
 from core.models.policy import Policy, PolicyOutput, PolicyStep, evaluating
 from core.models.state_encoder import StateEncoder
@@ -59,7 +59,7 @@ class ActorCritic(Policy):
 
     def sample(self, observations: Observations, generator: torch.Generator) -> PolicyStep:
         with evaluating(self):
-            log_probs, values = split_across_processes(self._in_buckets, observations)
+            log_probs, values = split_across_processes(self._judge, observations)
         distribution = self.distribution(log_probs)
         actions = distribution.sample(generator)
         mask = torch.ones(actions.shape, dtype=torch.bool)
@@ -70,7 +70,7 @@ class ActorCritic(Policy):
 
     def value(self, observations: Observations) -> Tensor:
         with evaluating(self):
-            _, values = split_across_processes(self._in_buckets, observations)
+            _, values = split_across_processes(self._judge, observations)
         return values[:, 0].cpu()
 
     def log_prob(self, observations: Observations, actions: Tensor) -> Tensor:
@@ -83,7 +83,7 @@ class ActorCritic(Policy):
             observations: States to decide in.
         """
         with evaluating(self):
-            log_probs, _ = split_across_processes(self._in_buckets, observations)
+            log_probs, _ = split_across_processes(self._judge, observations)
         return log_probs.cpu()
 
     def log_probs_for_kl(self, observations: Observations, actions: Tensor) -> Tensor:
@@ -97,13 +97,26 @@ class ActorCritic(Policy):
         """The policy's kind of distribution over given logits."""
         return Categorical(logits) if self.picks == 1 else PlackettLuce(logits, self.picks)
 
-    def _in_buckets(self, observations: Observations) -> tuple[Tensor, Tensor]:
-        """Log-probabilities and values of all states, computed in batches of like length."""
+    def in_buckets(self, compute: Compute, observations: Observations) -> tuple[Tensor, ...]:
+        """What `compute` says of all states, computed in batches of like length.
+
+        Args:
+            compute: Function from states to tensors whose first axis counts the states.
+            observations: Any number of states.
+        """
         rows_by_batch = list(bucketed(self.lengths(observations), _BUCKET_TOKENS[self.device.type]))
-        outputs = [self(take(observations, rows)) for rows in rows_by_batch]
+        outputs = [compute(take(observations, rows)) for rows in rows_by_batch]
         order = torch.tensor([row for rows in rows_by_batch for row in rows], device=self.device).argsort()
-        log_probs = torch.cat([output.distribution.log_probs for output in outputs])[order]
-        return log_probs, torch.cat([output.values for output in outputs])[order]
+        return tuple(torch.cat(parts)[order] for parts in zip(*outputs, strict=True))
+
+    def _judge(self, observations: Observations) -> tuple[Tensor, ...]:
+        """Log-probabilities and values of all states."""
+
+        def judged(some: Observations) -> tuple[Tensor, ...]:
+            output = self(some)
+            return output.distribution.log_probs, output.values
+
+        return self.in_buckets(judged, observations)
 
     def pretrained_parameters(self) -> Iterator[nn.Parameter]:
         return self.encoder.parameters()

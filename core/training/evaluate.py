@@ -65,7 +65,7 @@ def saved_comparison(task: Task, run: Run) -> Comparison | None:
 def _baselines(task: Task, run: Run) -> dict[str, Act]:
     torch.manual_seed(task.settings.seed)  # as training drew the fresh heads
     acts = {**task.rules(), "initial": greedy(task.policy().eval())}
-    for stage in task.stages()[:-1]:
+    for stage in (each for each in task.stages()[:-1] if each.is_baseline):
         policy = trained_policy(task, run, stage.name)
         acts[stage.name] = greedy(policy)
         rule = task.cost_optimal(policy) if stage.name == WarmStart.name else None

@@ -119,11 +119,11 @@ def _stage_sections(task: Task) -> set[str]:
 
 def _built_on(task: Task, stage: Stage) -> set[str]:
     by_name = {each.name: each for each in task.stages()}
-    names = {stage.name}
+    sections = {stage.section}
     while stage.after is not None:
         stage = by_name[stage.after]
-        names.add(stage.name)
-    return names
+        sections.add(stage.section)
+    return sections
 
 
 def _link(source: str, target: str) -> None:

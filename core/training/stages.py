@@ -2,10 +2,18 @@
 
 import copy
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
+
+from core.envs.observations import Observations
+from core.envs.play import play
+from core.evaluation.cost_optimal import fit_temperature
+from core.models.actor_critic import ActorCritic
 from core.models.policy import Policy
+from core.models.rule_head import Correction, RulePolicy
 from core.rl.a2c import A2C
 from core.rl.algorithm import Algorithm
 from core.rl.all_action import AllAction, AllActionSettings
@@ -21,6 +29,8 @@ from core.util.errors import SteerError
 if TYPE_CHECKING:
     from core.training.task import PolicyT, Task
 
+TrainedPolicy = Callable[[str], Policy]
+
 ON_POLICY: dict[str, type[OnPolicy]] = {"ppo": PPO, "a2c": A2C, "trpo": TRPO, "reinforce": Reinforce, "grpo": GRPO}
 
 
@@ -28,18 +38,38 @@ class Stage(ABC):
     """One training of a policy.
 
     Attributes:
-        name: Name of the stage: of its folder in a run, and of its section in the settings.
+        name: Name of the stage, and of its folder in a run.
+        section: Name of its section in the settings.
         label: What the stage's policy is, for people.
+        is_baseline: Whether the policy is compared with the others.
         after: Name of the stage whose policy this one begins with; None for a fresh policy.
     """
 
     name: ClassVar[str]
+    section: ClassVar[str]
     label: ClassVar[str]
+    is_baseline: ClassVar[bool] = True
     after: str | None = None
 
     def fresh_policy(self, task: "Task[PolicyT]") -> "PolicyT":
         """An untrained policy of the shape that this stage trains."""
         return task.policy()
+
+    def begin(self, task: "Task", policy: Policy) -> Policy:
+        """The policy that this stage trains, made from that of the stage before; by default it goes on as it is."""
+        del task
+        return policy
+
+    def end(self, task: "Task", policy: Policy, trained: TrainedPolicy) -> Policy:
+        """The policy that is kept, made from the trained one; by default that itself.
+
+        Args:
+            task: Task that is trained.
+            policy: Policy with its best weights.
+            trained: Function from the name of an earlier stage to its policy.
+        """
+        del task, trained
+        return policy
 
     @abstractmethod
     def algorithm(self, task: "Task", policy: Policy) -> Algorithm:
@@ -57,7 +87,7 @@ class Stage(ABC):
 class LinearProbe(Stage):
     """Cross-entropy on the demonstrations, with a frozen encoder: what a linear head on good vectors reaches."""
 
-    name = "linear"
+    name = section = "linear"
     label = "frozen encoder + linear head"
 
     def fresh_policy(self, task: "Task[PolicyT]") -> "PolicyT":
@@ -70,11 +100,29 @@ class LinearProbe(Stage):
 class WarmStart(Stage):
     """Cross-entropy on the demonstrations: the supervised policy that RL begins with."""
 
-    name = "supervised"
+    name = section = "supervised"
     label = "supervised fine-tuning"
 
     def algorithm(self, task: "Task", policy: Policy) -> Algorithm:
         return _imitation(task, task.settings.supervised)
+
+
+class CrossFit(WarmStart):
+    """The warm start without the episodes that RL meets, whose right actions it must not know by heart.
+
+    What is learnt from beliefs about examples that the beliefs were trained on is wrong about all others
+    (cross-fitting: Chernozhukov et al. 2018).
+    """
+
+    name = "crossfit"
+    label = "supervised fine-tuning on what RL does not meet"
+    is_baseline = False
+
+    def algorithm(self, task: "Task", policy: Policy) -> Algorithm:
+        demonstrations = task.demonstrations_apart()
+        if demonstrations is None:
+            raise SteerError(f"{task.name} keeps no demonstrations apart; implement demonstrations_apart")
+        return Supervised(demonstrations, task.settings.supervised)
 
 
 @dataclass
@@ -86,6 +134,7 @@ class ReinforcementLearning(Stage):
     """
 
     name: ClassVar[str] = "rl"
+    section: ClassVar[str] = "rl"
     label: ClassVar[str] = "reinforcement learning"
     after: str | None = None
 
@@ -103,6 +152,64 @@ class ReinforcementLearning(Stage):
                 "set rl.algorithm=off_policy to learn from logged decisions"
             )
         return ON_POLICY[settings.algorithm](env, settings, reference)
+
+
+@dataclass
+class ResidualRL(ReinforcementLearning):
+    """RL of a correction to the best known rule over beliefs (`core.models.rule_head`).
+
+    Attributes:
+        after: Name of the supervised stage whose beliefs the correction is learnt on.
+        belief: Name of the supervised stage whose beliefs it is served with.
+    """
+
+    after: str | None = CrossFit.name
+    belief: str = WarmStart.name
+
+    def fresh_policy(self, task: "Task") -> Any:
+        return _over_rule(task, task.policy())
+
+    def begin(self, task: "Task", policy: Policy) -> RulePolicy:
+        held_out = task.demonstrations("validation")
+        if held_out is None or not isinstance(policy, ActorCritic):
+            raise SteerError(f"{task.name} has no demonstrations, on which beliefs are calibrated; implement them")
+        temperature = fit_temperature(policy.logits(held_out.observations), held_out)
+        begun = _over_rule(task, policy)
+        begun.head.running_temperature.fill_(temperature)
+        return begun
+
+    def end(self, task: "Task", policy: Policy, trained: TrainedPolicy) -> Policy:
+        """The correction over the beliefs that are served; none where it does not pay there."""
+        assert isinstance(policy, RulePolicy)
+        served = self.begin(task, trained(self.belief)).to(policy.device)
+        env = task.environment("validation")
+        assert env is not None  # or there would be no rule
+        of_rule = play(env, served.predict, seed=task.settings.seed).returns.mean()
+        nothing = copy.deepcopy(served.head.correction.state_dict())
+        served.head.correction.load_state_dict(policy.head.correction.state_dict())
+        if play(env, served.predict, seed=task.settings.seed).returns.mean() <= of_rule:
+            served.head.correction.load_state_dict(nothing)
+        return served
+
+
+def _over_rule(task: "Task", policy: Policy) -> RulePolicy:
+    """A policy that decides by the beliefs of another."""
+    env = task.environment("validation", 1)
+    if env is None or not isinstance(policy, ActorCritic):
+        raise SteerError(
+            f"{task.name} has no environment, or no policy that chooses, so there is no rule to improve on; "
+            "use the stage ReinforcementLearning"
+        )
+
+    def rewards(observations: Observations) -> np.ndarray:
+        table = task.reward_table(observations)
+        if table is None:
+            raise SteerError(f"{task.name} has no reward_table, by which a rule could decide; implement it")
+        return table
+
+    shown: Any = env.single_observation_space
+    width = shown["features"].shape[-1] if "features" in shown.spaces else 0
+    return RulePolicy(policy, rewards, Correction(env.options, width))
 
 
 def training_log(task: "Task", policy: Policy) -> LoggedDecisions:

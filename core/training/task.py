@@ -77,6 +77,14 @@ class Task(ABC, Generic[PolicyT]):
         """States of a split with what should be done in them, for a linear probe and a supervised warm start."""
         return None
 
+    def demonstrations_apart(self) -> Demonstrations | None:
+        """Those of the training split that belong to none of the episodes that `environment("train")` plays.
+
+        What RL learns about beliefs holds for beliefs about what is new, so the stage `CrossFit` makes them without the
+        episodes that RL meets.
+        """
+        return None
+
     def reward_table(self, states: Observations) -> np.ndarray | None:
         """Reward of each action when an option is right, for the cost-optimal baseline.
 

@@ -62,7 +62,7 @@ def train(task: Task, run: Run, on_iteration: OnIteration, on_stage_start: OnSta
 def learn(
     task: Task,
     run: Run,
-    stage: str,
+    stage: Stage,
     fingerprint: str,
     policy: Policy,
     algorithm: Algorithm,
@@ -75,7 +75,7 @@ def learn(
     Args:
         task: Task with its settings.
         run: Run to leave the model and the metrics in.
-        stage: Name of the stage, whose settings count.
+        stage: Stage, whose settings count.
         fingerprint: Hash of everything that the result depends on.
         policy: Policy to begin with; it is changed.
         algorithm: Algorithm that changes it.
@@ -83,33 +83,39 @@ def learn(
         on_iteration: Called with (stage, iteration, iterations, metrics) after every iteration.
     """
     names = [each.name for each in task.stages()]
+    folder = run.folder / stage.name
     learner = Learner(
         policy,
         algorithm,
-        getattr(task.settings, stage),
+        getattr(task.settings, stage.section),
         validate=validate,
-        folder=run.folder / stage,
+        folder=folder,
         fingerprint=fingerprint,
-        seed=task.settings.seed + names.index(stage),
-        report=lambda done, total, metrics: on_iteration(stage, done, total, metrics),
+        seed=task.settings.seed + names.index(stage.name),
+        report=lambda done, total, metrics: on_iteration(stage.name, done, total, metrics),
     )
     history = learner.run()
+    kept = stage.end(task, policy, lambda name: trained_policy(task, run, name))
     if processes().is_main_process:
-        with replace_folder(run.model(stage)) as fresh:
-            policy.save(fresh)
-        write_json(run.folder / stage / "history.json", {"fingerprint": fingerprint, "history": history})
+        with replace_folder(run.model(stage.name)) as fresh:
+            kept.save(fresh)
+        write_json(folder / "history.json", {"fingerprint": fingerprint, "history": history})
     processes().wait_for_everyone()
 
 
 def _train_stage(task: Task, run: Run, stage: Stage, on_iteration: OnIteration) -> None:
     torch.manual_seed(task.settings.seed)  # fresh heads
-    policy: Policy = stage.fresh_policy(task) if stage.after is None else trained_policy(task, run, stage.after)
+    policy: Policy
+    if stage.after is None:
+        policy = stage.fresh_policy(task)
+    else:
+        policy = stage.begin(task, trained_policy(task, run, stage.after))
     policy = policy.to(processes().device)
     validation = evaluator(task, "validation")
     learn(
         task,
         run,
-        stage.name,
+        stage,
         fingerprint(task, stage),
         policy,
         stage.algorithm(task, policy),

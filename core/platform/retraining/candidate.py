@@ -22,7 +22,7 @@ from core.platform.versions.metrics import Metrics
 from core.rl.off_policy import OffPolicySettings
 from core.training.measure import evaluator
 from core.training.run import trained_policy
-from core.training.stages import training_log
+from core.training.stages import ReinforcementLearning, training_log
 from core.training.task import greedy
 from core.training.train import learn
 from core.util.errors import SteerError
@@ -89,7 +89,7 @@ def _train(job: RetrainingJob, parts: Slices, policy: ActorCritic, on_iteration:
     learn(
         task,
         job.run,
-        "rl",
+        ReinforcementLearning(),
         job.plan.fingerprint,
         policy,
         ReplayOffPolicy(parts.learnt, training_log(task, reference), settings, reference),
