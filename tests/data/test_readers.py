@@ -1,9 +1,9 @@
 """Row files are read whole, or refused with the line that is wrong."""
 
 import pytest
+from core.data.readers import DecisionRow, read_csv
 from pydantic import BaseModel
 
-from core.data.readers import DecisionRow, read_csv
 from core.data.splits import divide
 from core.util.errors import SteerError
 
