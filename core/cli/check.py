@@ -87,13 +87,13 @@ def _schema(source: str, *asked: tuple[Any, list[str]]) -> tuple[type[BaseModel]
         raise SteerError(f"name the columns of {source} that count, such as --text COLUMN --label COLUMN")
     column_of = {f"column_{number}": column for number, column in enumerate(columns)}
     kinds = [kind for kind, several in asked for _ in several]
-    return create_model("Row", **{field: (kind, ...) for field, kind in zip(column_of, kinds, strict=True)}), column_of
+    fields: dict[str, Any] = {field: (kind, ...) for field, kind in zip(column_of, kinds, strict=True)}
+    return create_model("Row", **fields), column_of
 
 
 def _print(report: "Report") -> None:
-    console.print(
-        f"{report.source}: {report.rows:,} rows, {report.taken:,} taken, {report.rows - report.taken:,} rejected"
-    )
+    rejected = report.rows - report.taken
+    console.print(f"{report.source}: {report.rows:,} rows, {report.taken:,} taken, {rejected:,} rejected")
     if report.rejected:
         table = Table("column", "why it cannot be used", "rows", "first")
         for why in report.rejected:

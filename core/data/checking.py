@@ -119,7 +119,7 @@ class CheckedRows(Generic[Row]):
             return column, "missing", "" if inside else _there_is(column, record.values, "columns")
         if first["input"] is None:
             return column, "empty", ""
-        value = repr(first["input"])
+        value = repr(first["input"] if inside else record.values.get(column))
         shown = value if len(value) <= _SHOWN_CHARACTERS else f"{value[:_SHOWN_CHARACTERS]}..."
         return column, first["msg"], f"got {shown}"
 

@@ -58,7 +58,9 @@ def _plain(text: str) -> str:
 def _candidates(shingles: csr_array) -> list[np.ndarray]:
     """Pairs that agree in one band of their MinHashes, for each band: int64 of shape (pairs, 2)."""
     generator = np.random.default_rng(0)
-    bands = np.stack([_band(shingles, generator) for _ in range(_BANDS)])
+    used, shingle_of = np.unique(shingles.indices, return_inverse=True)
+    ranks = np.arange(len(used), dtype=np.int32)
+    bands = np.stack([_band(ranks, shingle_of, shingles.indptr, generator) for _ in range(_BANDS)])
     found = []
     for band in range(_BANDS):
         # Within a bucket, texts that agree in the next band as well stand side by side. Each is compared with its
@@ -71,12 +73,11 @@ def _candidates(shingles: csr_array) -> list[np.ndarray]:
     return found
 
 
-def _band(shingles: csr_array, generator: np.random.Generator) -> np.ndarray:
+def _band(ranks: np.ndarray, shingle_of: np.ndarray, starts: np.ndarray, generator: np.random.Generator) -> np.ndarray:
     """Number of each text's bucket, int64 of shape (texts,)."""
     hashes = []
     for _ in range(_ROWS):
-        ranks = generator.permutation(_SHINGLES).astype(np.int32)
-        hashes.append(np.minimum.reduceat(ranks[shingles.indices], shingles.indptr[:-1]))
+        hashes.append(np.minimum.reduceat(generator.permutation(ranks)[shingle_of], starts[:-1]))
     return np.unique(np.stack(hashes, axis=1), axis=0, return_inverse=True)[1].astype(np.int64)
 
 

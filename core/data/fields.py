@@ -90,6 +90,8 @@ def _past(value: datetime) -> datetime:
 
 
 def _items(value: Any) -> Any:
+    if value is None or value == "":
+        return []
     if not isinstance(value, str):
         return value
     if value.lstrip().startswith("["):

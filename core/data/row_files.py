@@ -140,6 +140,9 @@ def _row_of_json(place: str, line: str) -> Record:
 def _row_of_object(place: str, row: Any) -> Record:
     if not isinstance(row, dict):
         return Record(place, problem='not a JSON object such as {"text": "..."}')
+    # An escape such as \ud800 may stand for half a character, which nothing can store.
+    if not _is_utf8(json.dumps(row, ensure_ascii=False)):
+        return Record(place, problem=NOT_UTF8)
     return Record(place, row, has_header=False)
 
 
