@@ -44,6 +44,8 @@ def file_records(path: Path) -> Iterator[Record]:
     Raises:
         SteerError: The file is missing or cannot be read at all.
     """
+    if not path.is_file():
+        raise SteerError(f"there is no file or folder {path}")
     suffix = path.suffix.lower()
     if suffix in (".csv", ".tsv"):
         return _delimited(path)
@@ -150,8 +152,6 @@ def _parquet(path: Path) -> Iterator[Record]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    if not path.is_file():
-        raise SteerError(f"there is no file {path}")
     try:
         with pq.ParquetFile(path) as file:
             yield from numbered(row for batch in file.iter_batches() for row in batch.to_pylist())

@@ -137,8 +137,8 @@ def test_nan_in_memory_is_an_empty_cell():
 @pytest.mark.parametrize(
     ("content", "name", "told"),
     [
-        (None, "reviews.csv", "cannot read {file}: No such file or directory"),
-        (None, "reviews.parquet", "there is no file {file}"),
+        (None, "reviews.csv", "there is no file or folder {file}"),
+        (None, "reviews", "there is no file or folder {file}"),
         (b"", "reviews.csv", "{file} holds no rows"),
         (HEADER, "reviews.csv", "{file} holds no rows"),
         (b"[]", "reviews.json", "{file} holds no rows"),

@@ -158,12 +158,12 @@ def test_rows_without_a_group_are_each_their_own():
     ("split", "told"),
     [
         (lambda rows: split_randomly(rows, label="topic"), "there is no column 'topic' to split by; there are row,"),
-        (lambda rows: split_randomly(rows, text="text"), "three splits need at least 3 rows that are not bound together;"),
+        (lambda rows: split_randomly(rows, text="text"), "three splits need at least 3 rows that are not bound"),
         (lambda rows: split_randomly(rows.select([0, 1])), "three splits need at least 3 rows; there are 2"),
-        (lambda rows: split_by_column(rows, "text"), "column 'text' must say train, validation or test; it says ' bell!'"),
-        (lambda rows: split_by_column(table(part=["train"] * 3), "part"), "no row is of the split validation; give rows"),
+        (lambda rows: split_by_column(rows, "text"), "column 'text' must say train, validation or test; it says ' b"),
+        (lambda rows: split_by_column(table(part=["train"] * 3), "part"), "no row is of the split validation"),
         (lambda rows: split_by_time(rows, "when"), "column 'when' is empty in a row; leave such rows out before"),
-        (lambda rows: split_by_time(rows.select([0, 1]), "when"), "three splits need at least 3 moments in column 'when'"),
+        (lambda rows: split_by_time(rows.select([0, 1]), "when"), "three splits need at least 3 moments in column"),
     ],
     ids=range(7),
 )  # fmt: skip
