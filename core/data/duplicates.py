@@ -17,17 +17,16 @@ def same_text(text: str) -> str:
     return " ".join(text.casefold().split())
 
 
-def near_duplicate_groups(texts: Sequence[str], threshold: float = NEAR_DUPLICATE) -> np.ndarray:
+def near_duplicate_groups(texts: Sequence[str]) -> np.ndarray:
     """Groups of texts that are linked by near-duplicates: int64 of shape (texts,), equal within a group.
 
-    Two texts are near-duplicates if their sets of character 4-grams have a Jaccard index of at least `threshold`; case,
-    punctuation and spacing do not count. Candidates come from MinHash with locality-sensitive hashing (Broder 1997;
-    Leskovec, Rajaraman & Ullman, Mining of Massive Datasets, section 3.4), so the time grows with the number of texts,
-    not with its square: of pairs at a Jaccard index of 0.8, one in five thousand is overlooked by the hashing.
+    Two texts are near-duplicates if their sets of character 4-grams have a Jaccard index of at least `NEAR_DUPLICATE`;
+    case, punctuation and spacing do not count. Candidates come from MinHash with locality-sensitive hashing (Broder
+    1997; Leskovec, Rajaraman & Ullman, Mining of Massive Datasets, section 3.4), so the time grows with the number of
+    texts, not with its square: of pairs at a Jaccard index of 0.8, the hashing overlooks one in five thousand.
 
     Args:
         texts: Texts to be compared with each other.
-        threshold: Jaccard index from which texts count as near-duplicates, above 0 and at most 1.
     """
     from sklearn.feature_extraction.text import HashingVectorizer  # a second to import, and most readers need none
 
@@ -45,7 +44,7 @@ def near_duplicate_groups(texts: Sequence[str], threshold: float = NEAR_DUPLICAT
         dtype=np.float32,
     )
     shingles = csr_array(vectorizer.transform(number_of))
-    links = np.concatenate([_similar(shingles, pairs, threshold) for pairs in _candidates(shingles)])
+    links = np.concatenate([_similar(shingles, pairs) for pairs in _candidates(shingles)])
     graph = coo_array((np.ones(len(links), dtype=bool), tuple(links.T)), shape=(shingles.shape[0],) * 2)
     return connected_components(graph, directed=False)[1].astype(np.int64)[text_of]
 
@@ -81,9 +80,9 @@ def _band(ranks: np.ndarray, shingle_of: np.ndarray, starts: np.ndarray, generat
     return np.unique(np.stack(hashes, axis=1), axis=0, return_inverse=True)[1].astype(np.int64)
 
 
-def _similar(shingles: csr_array, pairs: np.ndarray, threshold: float) -> np.ndarray:
-    """The pairs whose Jaccard index is at least `threshold`."""
+def _similar(shingles: csr_array, pairs: np.ndarray) -> np.ndarray:
+    """The pairs that are near-duplicates."""
     left, right = shingles[pairs[:, 0]], shingles[pairs[:, 1]]
     shared = left.multiply(right).sum(axis=1)
     either = np.diff(left.indptr) + np.diff(right.indptr) - shared
-    return pairs[shared >= threshold * either]
+    return pairs[shared >= NEAR_DUPLICATE * either]
