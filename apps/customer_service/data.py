@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from core.data.readers import read_jsonl
+from core.data.tables import read_rows
 from core.training.task import Split
 from core.util.files import sha256_of
 
@@ -101,9 +101,9 @@ def load_support_data(folder: Path = DATA) -> SupportData:
     """
     files = [folder / f"{name}.jsonl" for name in ("intents", "utterances", "articles", "conversations")]
     return SupportData(
-        read_jsonl(files[0], Intent),
-        read_jsonl(files[1], Utterance),
-        read_jsonl(files[2], Article),
-        read_jsonl(files[3], LoggedConversation),
+        read_rows(files[0], Intent),
+        read_rows(files[1], Utterance),
+        read_rows(files[2], Article),
+        read_rows(files[3], LoggedConversation),
         "".join(sha256_of(file) for file in files),
     )

@@ -8,7 +8,7 @@ from typing import Literal, get_args
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from apps.finance_monitor.markup import without_markup
-from core.data.readers import read_jsonl
+from core.data.tables import read_rows
 from core.training.task import Split
 from core.util.files import sha256_of
 
@@ -108,8 +108,8 @@ def load_news_data(folder: Path = DATA) -> NewsData:
     """
     files = [folder / f"{name}.jsonl" for name in ("companies", "news", "episodes")]
     return NewsData(
-        {company.id: company for company in read_jsonl(files[0], Company)},
-        sorted(read_jsonl(files[1], News), key=lambda item: item.time),
-        read_jsonl(files[2], Episode),
+        {company.id: company for company in read_rows(files[0], Company)},
+        sorted(read_rows(files[1], News), key=lambda item: item.time),
+        read_rows(files[2], Episode),
         "".join(sha256_of(file) for file in files),
     )

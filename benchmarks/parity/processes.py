@@ -1,4 +1,4 @@
-"""Whole training runs of the task in docs/own-task.md: in two processes, and killed again and again."""
+"""Whole training runs of the task of labels and costs: in two processes, and killed again and again."""
 
 import json
 import os
@@ -27,14 +27,12 @@ LAUNCH = ("-m", "torch.distributed.run", "--standalone", "--nproc_per_node")
 
 
 def own_task(folder: Path) -> Path:
-    """The task of docs/own-task.md as a file."""
-    page = (ROOT / "docs" / "own-task.md").read_text(encoding="utf-8")
-    code = re.search(r"```python\n(.*?)```", page, re.DOTALL)
-    if code is None:
-        raise ValueError("docs/own-task.md holds no Python block")
-    file = folder / "my_task.py"
-    file.write_text(code.group(1), encoding="utf-8")
-    return file
+    """The task of docs/own-task/labels-and-costs.md as a file, with its data beside it."""
+    page = (ROOT / "docs" / "own-task" / "labels-and-costs.md").read_text(encoding="utf-8")
+    for language, name in (("csv", "messages.csv"), ("python", "my_task.py")):
+        [block] = re.findall(rf"```{language}\n(.*?)```", page, re.DOTALL)
+        (folder / name).write_text(block, encoding="utf-8")
+    return folder / "my_task.py"
 
 
 def weight_differences(folder: Path) -> dict[str, float]:

@@ -7,7 +7,7 @@ import typer
 from pydantic import BaseModel
 
 from core.cli.options import console
-from core.data.readers import read_jsonl
+from core.data.tables import read_rows
 from core.models.weights import DEFAULT_ENCODER
 
 
@@ -29,7 +29,7 @@ def embed(
     from core.platform.scale.bulk import embed_in_bulk
     from core.util.files import replace_file
 
-    texts = [row.text for row in read_jsonl(file, _Row)]
+    texts = [row.text for row in read_rows(file, _Row)]
     with console.status(f"{workers} workers embed {len(texts):,} texts"):
         vectors = embed_in_bulk(texts, encoder, workers)
     with replace_file(out) as temporary:

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from core.cli import models, retrain, users
 from core.cli import store as store_commands
+from core.cli.check import check
 from core.cli.embed import embed
 from core.cli.options import RunsDir, StoreUrl, console, store_url
 from core.cli.work import work
@@ -27,6 +28,7 @@ app.add_typer(models.app, name="models")
 app.add_typer(users.app, name="users")
 app.add_typer(store_commands.app, name="store")
 app.command(epilog="Example: `steer retrain customer_service --every 24h --promote`")(retrain.retrain)
+app.command(epilog="Example: `steer check messages.csv --text text --label label`")(check)
 app.command(epilog="Example: `steer embed texts.jsonl --out vectors.safetensors --workers 4`")(embed)
 app.command(epilog="Example: `steer work finance_monitor --queue redis://localhost/0/news`")(work)
 

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 import numpy as np
 import torch
 
-from core.data.splits import Split
+from core.data.splits import Split, Splits
 from core.envs.episodes import EpisodeEnv
 from core.envs.observations import Column, Observations
 from core.envs.play import Act
@@ -39,6 +39,8 @@ class Task(ABC, Generic[PolicyT]):
         data_card: Markdown that says where the data come from, for the model card.
         presets: Settings by preset name; each must have `quick`.
         action_labels: Names of the actions, in their order, by which logs and programs speak of them.
+        rows: Rows of each split, where the task keeps its data as data sets (`core.data.splits`): a change of them is
+            then seen without a `data_fingerprint` of the task's own.
     """
 
     name: ClassVar[str]
@@ -46,6 +48,7 @@ class Task(ABC, Generic[PolicyT]):
     data_card: ClassVar[str] = ""
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"quick": {}}
     action_labels: ClassVar[Sequence[str]] = ()
+    rows: Splits | None = None
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -68,8 +71,14 @@ class Task(ABC, Generic[PolicyT]):
         return None
 
     def data_fingerprint(self) -> str:
-        """Changes whenever the data do; the default is enough where they stand in the task's own file."""
-        return source_fingerprint(type(self))
+        """Changes whenever the data do.
+
+        The default is enough where they are `rows`, whose fingerprints `datasets` knows, or stand in the task's own
+        file.
+        """
+        if self.rows is None:
+            return source_fingerprint(type(self))
+        return "".join(part._fingerprint for part in self.rows.values())
 
     # What else is known of the right actions: each adds stages, baselines, or an algorithm.
 

@@ -1,10 +1,9 @@
-"""Row files are read whole, or refused with the line that is wrong."""
+"""A log of decisions is read whole, or refused with the line that is wrong."""
 
 import pytest
-from pydantic import BaseModel
 
-from core.data.readers import DecisionRow, read_csv
-from core.data.splits import divide
+from core.data.decisions import DecisionRow
+from core.data.tables import read_rows
 from core.util.errors import SteerError
 
 LOG = "state,action,propensity,reward\nmy chain broke,workshop,0.8,1\n"
@@ -23,12 +22,12 @@ def log(tmp_path):
 def test_a_log_is_read_by_the_names_of_its_columns(log):
     file = log('when,p,said,did,paid\nmonday,0.25,"two lines,\nand a comma",answer,-1.5\n')
     columns = {"state": "said", "action": "did", "propensity": "p", "reward": "paid"}
-    [row] = read_csv(file, DecisionRow, columns)
+    [row] = read_rows(file, DecisionRow, columns)
     assert row == DecisionRow(state="two lines,\nand a comma", action="answer", propensity=0.25, reward=-1.5)
 
 
 def test_a_byte_order_mark_is_no_part_of_the_first_columns_name(log):
-    assert read_csv(log("\ufeff" + LOG), DecisionRow)[0].action == "workshop"
+    assert read_rows(log("\ufeff" + LOG), DecisionRow)[0].action == "workshop"
 
 
 @pytest.mark.parametrize(
@@ -45,21 +44,9 @@ def test_a_byte_order_mark_is_no_part_of_the_first_columns_name(log):
 )
 def test_a_decision_that_nothing_can_be_learnt_from_is_refused_with_its_line(log, row, problem):
     with pytest.raises(SteerError, match=rf"log\.csv is malformed: line 3: {problem}"):
-        read_csv(log(f"{LOG}{row}\n"), DecisionRow)
+        read_rows(log(f"{LOG}{row}\n"), DecisionRow)
 
 
 def test_a_missing_column_is_named_beside_those_that_are_there(log):
     with pytest.raises(SteerError, match=r"no column 'reward'; its columns are state, action, propensity, outcome"):
-        read_csv(log(LOG.replace("reward", "outcome")), DecisionRow)
-
-
-def test_every_row_is_in_one_split_and_equal_seeds_divide_equally():
-    class Number(BaseModel):
-        value: int
-
-    rows = [Number(value=value) for value in range(50)]
-    parts = divide(rows, seed=3)
-    assert {split: len(part) for split, part in parts.items()} == {"train": 30, "validation": 10, "test": 10}
-    assert sorted(row.value for part in parts.values() for row in part) == list(range(50))
-    assert divide(rows, seed=3) == parts
-    assert divide(rows, seed=4) != parts
+        read_rows(log(LOG.replace("reward", "outcome")), DecisionRow)
