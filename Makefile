@@ -68,8 +68,12 @@ figures: $(DEV)
 	$(BIN)/steer evaluate all --json benchmarks/results/evaluate.json
 	$(BIN)/python -m benchmarks.page
 
-lock: $(DEV)
-	$(BIN)/python -m pip freeze --exclude-editable --exclude torch | grep -v '^nvidia\|^triton\|^pip=\|^setuptools=' > constraints.txt
+# Pins what pyproject.toml asks for; a pin that still fits stays. Which torch, and which CUDA, is the machine's affair.
+lock: $(PRODUCT)
+	$(UV) pip compile --quiet --no-header --no-annotate --python-version 3.11 --extra dev \
+	    --output-file constraints.txt pyproject.toml
+	grep -v '^torch=\|^triton=\|^nvidia-\|^cuda-\|^pip=\|^setuptools=' constraints.txt > $(VENV)/constraints.txt
+	mv $(VENV)/constraints.txt constraints.txt
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .coverage
