@@ -22,16 +22,18 @@ from transformers import PreTrainedModel
 from core.envs.observations import Observations, count, take
 
 
-def has_fast_bf16(device: torch.device) -> bool:
-    """Whether the hardware multiplies bfloat16 matrices faster than float32 ones."""
+def bf16_hardware(device: torch.device) -> str:
+    """What of the hardware multiplies bfloat16 matrices faster than float32 ones; empty if nothing does."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+        return "CUDA" if torch.cuda.is_bf16_supported(including_emulation=False) else ""
+    if torch.cpu._is_amx_tile_supported():
+        return "AMX"
+    return "AVX-512" if torch.cpu._is_avx512_bf16_supported() else ""
 
 
 def is_bf16(device: torch.device, precision: str = "auto") -> bool:
     """Whether `autocast` computes in bfloat16."""
-    return precision == "bf16" or (precision == "auto" and has_fast_bf16(device))
+    return precision == "bf16" or (precision == "auto" and bool(bf16_hardware(device)))
 
 
 def autocast(device: torch.device, precision: str = "auto") -> torch.autocast:
