@@ -73,7 +73,7 @@ def check_torch() -> Finding:
     try:
         import torch
 
-        from core.models.devices import bf16_hardware
+        from core.models.hardware import bf16_hardware
     except (ImportError, OSError) as error:  # a library that its binary needs is an OSError
         return Finding("torch", "missing", f"does not load: {error}", "pip install --force-reinstall torch")
     if torch.cuda.is_available():
