@@ -23,6 +23,7 @@ from core.util.paths import cache_dir
 
 _GIB = 2**30
 _NEEDED_GIB = 2  # the shipped apps' runs and versions, what they cache, and something to spare
+_NOT_MADE = "its tables are not made yet: the first command that needs them does"
 
 
 @dataclass(frozen=True)
@@ -134,12 +135,14 @@ def check_store(url: str) -> Finding:
 
     try:
         if is_new(url):
-            return Finding("store", "ok", "not made yet; the first command that needs it makes it")
+            return Finding("store", "ok", _NOT_MADE)
         state = look(url)
     except UnavailableError as error:
         return Finding("store", "missing", error.reason, "start the database, or name another store: --store URL")
     except SteerError as error:
         return Finding("store", "missing", str(error), "name another store: --store URL")
+    if state.revision is None:
+        return Finding("store", "ok", f"{state.url} answers; {_NOT_MADE}")
     if state.is_current:
         return Finding("store", "ok", f"{state.url}, revision {state.revision}")
     found = f"{state.url} has the tables of an older version (revision {state.revision})"

@@ -99,6 +99,15 @@ def test_a_store_is_looked_at_and_not_touched(doctor, store_url):
     store.close()
 
 
+def test_a_database_without_tables_stays_without(doctor, postgres):
+    url = postgres.database("untouched")
+    for _ in range(2):
+        status, said, findings = doctor("--store", url)
+        assert status == 0, said
+        assert findings["store"]["state"] == "ok"
+        assert "answers; its tables are not made yet" in findings["store"]["found"]
+
+
 def test_a_file_that_is_no_store_is_told(doctor, tmp_path):
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs" / "steer.db").write_text("a shopping list, long enough not to be taken for an empty file" * 9)

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from sqlalchemy import inspect
+
 from core.platform import timeouts
 from core.platform.store import summary
 from core.platform.store.database import Store, make_engine, shown_url
@@ -14,12 +16,13 @@ class StoreState:
 
     Attributes:
         url: URL of the store without its password.
-        revision: Names of the last migrations that it went through; see `summary.revision`.
+        revision: Names of the last migrations that it went through, see `summary.revision`; None for a database without
+            tables.
         is_current: Whether this version of Steer has no further migration for it.
     """
 
     url: str
-    revision: str
+    revision: str | None
     is_current: bool
 
 
@@ -38,7 +41,9 @@ def check_store(url: str) -> StoreState:
     store = Store(engine)
     try:
         with store.reading() as session:
-            found = StoreState(shown_url(engine.url), summary.revision(session), is_current(session.connection()))
+            is_made = inspect(session.connection()).has_table("alembic_version")
+            revision = summary.revision(session) if is_made else None
+            found = StoreState(shown_url(engine.url), revision, is_current(session.connection()))
         if found.is_current:
             store.ping()
         return found
