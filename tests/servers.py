@@ -14,7 +14,17 @@ import pytest
 
 from testing.servers import Postgres, Redis, Server, free_port
 
-__all__ = ["Postgres", "Redis", "Server", "fill", "free_port", "small_disk", "steer_process", "steer_server"]
+__all__ = [
+    "Postgres",
+    "Redis",
+    "Server",
+    "fill",
+    "free_port",
+    "read_only",
+    "small_disk",
+    "steer_process",
+    "steer_server",
+]
 
 
 @contextmanager
@@ -59,6 +69,18 @@ def small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
         yield folder
     finally:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@contextmanager
+def read_only(folder: Path) -> Iterator[Path]:
+    """A folder in which nobody can make anything: for root, to whom modes mean nothing, a file system of its own."""
+    if os.getuid() == 0:
+        with small_disk(folder, 1):
+            subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
+            yield folder
+    else:
+        folder.mkdir(mode=0o555)
+        yield folder
 
 
 def fill(folder: Path) -> Path:

@@ -12,6 +12,7 @@ from rich.text import Text
 from core.cli import models, retrain, users
 from core.cli import store as store_commands
 from core.cli.check import check
+from core.cli.doctor import doctor
 from core.cli.embed import embed
 from core.cli.options import RunsDir, StoreUrl, console, store_url
 from core.cli.work import work
@@ -30,6 +31,7 @@ app.add_typer(store_commands.app, name="store")
 app.command(epilog="Example: `steer retrain customer_service --every 24h --promote`")(retrain.retrain)
 app.command(epilog="Example: `steer check messages.csv --text text --label label`")(check)
 app.command(epilog="Example: `steer embed texts.jsonl --out vectors.safetensors --workers 4`")(embed)
+app.command(epilog="Example: `steer doctor --store postgresql://steer@db/steer --port 8080`")(doctor)
 app.command(epilog="Example: `steer work finance_monitor --queue redis://localhost/0/news`")(work)
 
 Name = Annotated[str, typer.Argument(help="Name of an app, such as recommender, `all`, or a file with a task.")]
@@ -186,7 +188,7 @@ def demo(host: Host = "127.0.0.1", port: Port = 7860, preset: Preset = "quick", 
     from core.platform.apps.spec import installed_apps
     from core.platform.auth.middleware import check_public
     from core.platform.server.application import Serving
-    from core.platform.server.server import check_port
+    from core.platform.server.ports import check_port
     from core.platform.server.server import serve as start
 
     check_port(host, port)  # before minutes of training, not after

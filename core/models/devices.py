@@ -20,18 +20,12 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 from transformers import PreTrainedModel
 
 from core.envs.observations import Observations, count, take
-
-
-def has_fast_bf16(device: torch.device) -> bool:
-    """Whether the hardware multiplies bfloat16 matrices faster than float32 ones."""
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+from core.models.hardware import bf16_hardware
 
 
 def is_bf16(device: torch.device, precision: str = "auto") -> bool:
     """Whether `autocast` computes in bfloat16."""
-    return precision == "bf16" or (precision == "auto" and has_fast_bf16(device))
+    return precision == "bf16" or (precision == "auto" and bool(bf16_hardware(device)))
 
 
 def autocast(device: torch.device, precision: str = "auto") -> torch.autocast:

@@ -73,7 +73,7 @@ def test_equal_questions_get_equal_replies_whoever_asked_before(service):
 
 def test_customers_who_write_at_once_get_the_replies_that_each_would_get_alone(runs, monkeypatch):
     # In bfloat16 what a batch of another size rounds would tip the balance where two actions are as good as equal.
-    monkeypatch.setattr("core.models.devices.has_fast_bf16", lambda device: False)
+    monkeypatch.setattr("core.models.devices.bf16_hardware", lambda device: "")
     service, fresh = (open_model(app, Run(runs / "customer_service"), apart=False) for _ in range(2))
     everybody = customers(service.task.data, "test")[::20]
     chats = [(list(each.messages[:asked]), each.messages[asked]) for each in everybody for asked in (0, 1)]

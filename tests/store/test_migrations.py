@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 
 from core.platform.store import migrate
 from core.platform.store.app_tables import migrations
-from core.platform.store.database import _engine, open_store
+from core.platform.store.database import make_engine, open_store
 from core.platform.store.decisions import judged
 from core.platform.store.migrate import alembic_config
 from core.platform.store.schema import Table, UtcTime
@@ -129,7 +129,7 @@ def test_a_migration_that_makes_a_table_anew_keeps_the_rows_that_refer_to_it(sto
 
 def oldest(url: str) -> None:
     """The store of the first version: every table in one history, of revision 0001."""
-    engine, _ = _engine(url)
+    engine, _ = make_engine(url)
     for history in reversed(apps_first()):
         move(engine, history, "0001", up=True)
     with engine.begin() as connection:

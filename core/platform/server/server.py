@@ -1,8 +1,6 @@
 """`steer serve`: the web application on one port."""
 
-import errno
 import os
-import socket
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +14,7 @@ from core.platform.auth.middleware import check_public
 from core.platform.auth.secret import load_secret
 from core.platform.http.logs import set_up_logs
 from core.platform.server.application import NOBODY, Serving, create_app
+from core.platform.server.ports import check_port
 from core.platform.store.database import is_new, open_store
 from core.platform.versions.library import check_trained
 from core.util.errors import SteerError
@@ -119,19 +118,3 @@ def check_start(specs: Sequence[AnyApp], runs: Path, store: str, options: Servin
     check_trained([spec.name for spec in specs], runs, store)
     if options.accounts and is_new(store):
         raise SteerError(NOBODY)
-
-
-def check_port(host: str, port: int) -> None:
-    """Make sure that the port is free.
-
-    Raises:
-        SteerError: It is not, or the address cannot be listened on.
-    """
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            if error.errno == errno.EADDRINUSE:
-                raise SteerError(f"port {port} is in use; choose another one with --port {port + 1}") from error
-            raise SteerError(f"cannot listen on {host}:{port}: {error.strerror}") from error

@@ -209,7 +209,7 @@ def is_new(url: str) -> bool:
     Raises:
         SteerError: The URL is malformed.
     """
-    engine, _ = _engine(url)
+    engine, _ = make_engine(url)
     file = engine.url.database
     return engine.dialect.name == "sqlite" and file is not None and not Path(file).exists()
 
@@ -239,7 +239,7 @@ def open_store(url: str, *, is_patient: bool = False) -> Store:
         SteerError: The URL is malformed, or the store is one of a newer Steer.
         UnavailableError: The database cannot be reached or opened.
     """
-    engine, patience = _engine(url)
+    engine, patience = make_engine(url)
     try:
         with _lock(engine.url):
             upgrade(engine)
@@ -254,8 +254,12 @@ def open_store(url: str, *, is_patient: bool = False) -> Store:
     return Store(engine, patience.hurry)
 
 
-def _engine(url: str) -> tuple[Engine, Patience]:
-    """An engine, and the patience of its connections, which is endless at first."""
+def make_engine(url: str) -> tuple[Engine, Patience]:
+    """An engine, and the patience of its connections, which is endless at first.
+
+    Raises:
+        SteerError: The URL is malformed, or the extra `postgres` is not installed.
+    """
     patience = Patience()
     try:
         parsed = make_url(url)

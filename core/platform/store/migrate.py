@@ -30,6 +30,18 @@ def upgrade(engine: Engine) -> None:
             command.upgrade(config, "head")
 
 
+def is_current(connection: Connection) -> bool:
+    """Whether `upgrade` would change nothing.
+
+    Raises:
+        SteerError: A newer Steer has been here.
+    """
+    configs = [alembic_config(connection, table, folder) for table, folder in migrations().items()]
+    for config in configs:
+        _check_known(connection, config)
+    return all(_heads(connection, each) == set(ScriptDirectory.from_config(each).get_heads()) for each in configs)
+
+
 @contextmanager
 def _rows_kept(connection: Connection) -> Iterator[None]:
     """SQLite changes a table by making it anew; rows that refer to the old one would be deleted with it."""
@@ -60,12 +72,15 @@ def alembic_config(connection: Connection, version_table: str, folder: Path) -> 
 
 
 def _check_known(connection: Connection, config: Config) -> None:
-    options = {"version_table": config.attributes["version_table"]}
-    found = MigrationContext.configure(connection, opts=options).get_current_heads()
     known = [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
-    if unknown := set(found) - set(known):
+    if unknown := _heads(connection, config) - set(known):
         raise SteerError(
             f"the store {connection.engine.url.render_as_string(hide_password=True)} is of a newer version of Steer: "
             f"its tables are of revision {', '.join(sorted(unknown))}, and this version knows those up to {known[0]}. "
             "Run the newer version, or restore the backup that this one made, into an empty store"
         )
+
+
+def _heads(connection: Connection, config: Config) -> set[str]:
+    options = {"version_table": config.attributes["version_table"]}
+    return set(MigrationContext.configure(connection, opts=options).get_current_heads())
