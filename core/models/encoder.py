@@ -107,6 +107,7 @@ class TextEncoder(StateEncoder):
         self._activations: ActivationCache | LRUCache[Shown, Tensor] | None = None
         self._tokens: LRUCache[str, list[int]] = LRUCache(_TOKENS)
         self._frozen_vectors: LRUCache[str, Tensor] = LRUCache(_VECTORS)
+        self._is_frozen = adapt == "frozen"
 
     @classmethod
     def of(cls, settings: EncoderSettings, *, frozen: bool = False, max_length: int | None = None) -> "TextEncoder":
@@ -178,6 +179,9 @@ class TextEncoder(StateEncoder):
         by_text = dict(zip(different, kept, strict=True))
         self._frozen_vectors.get(different, lambda new: [by_text[text] for text in new])
 
+    def freeze(self) -> None:
+        self._is_frozen = True
+
     def for_serving(self, beside: "TextEncoder | None" = None) -> None:
         """Become faster, and never larger than memory allows, now that nothing is trained any more.
 
@@ -243,7 +247,7 @@ class TextEncoder(StateEncoder):
         return [len(tokens) for tokens in self._tokenized(texts)]
 
     def _vectors(self, texts: Sequence[str]) -> Tensor:
-        return self._remembered(texts) if self.adapt == "frozen" else self._pooled(texts)
+        return self._remembered(texts) if self._is_frozen else self._pooled(texts)
 
     def _pooled(self, texts: Sequence[str]) -> Tensor:
         if self._halves is None:

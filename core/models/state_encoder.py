@@ -33,6 +33,9 @@ class StateEncoder(nn.Module, ABC):
     def allow_second_derivatives(self) -> None:
         """Run attention and arithmetic such that gradients can be differentiated again."""
 
+    def freeze(self) -> None:
+        """Take note that the weights stay as they are from now on, so that vectors may be remembered."""
+
     def for_serving(self) -> None:
         """Become faster, now that nothing is trained any more."""
 
