@@ -38,6 +38,7 @@ class RulePolicy(ActorCritic):
 
     def __init__(self, supervised: ActorCritic, rewards: RewardTable, correction: "Correction") -> None:
         super().__init__(supervised.encoder, RuleHead(supervised.head, rewards, correction), column=supervised.column)
+        self.encoder.freeze()
 
     def forward(self, observations: Observations, actions: Tensor | None = None) -> PolicyOutput:
         del actions  # one pass over the state gives the probability of every action

@@ -95,6 +95,17 @@ def test_rl_begins_as_the_rule_and_reads_beliefs_without_changing_them(trained):
     np.testing.assert_array_equal(begun.predict(states), rule(states))
 
 
+def test_a_policy_over_a_rule_reads_each_text_once(trained):
+    task, run = trained
+    policy = trained_policy(task, run)
+    states, _ = task.environment("test").reset(seed=0)
+    before = policy.logits(states)
+    with torch.no_grad():
+        for parameter in policy.encoder.parameters():
+            parameter.zero_()
+    assert torch.equal(policy.logits(states), before)
+
+
 def test_a_saved_policy_decides_as_the_trained_one_and_is_no_worse_on_validation_than_the_rule(trained):
     task, run = trained
     comparison: Comparison = compare(task, run, "validation")
