@@ -69,10 +69,10 @@ def check(
         problem = str(error)
     _print(report)
     if problem:
-        console.print(f"no splits: {problem}")
+        _say(f"no splits: {problem}")
     if json is not None:
         write_json(json, report.to_dict())
-        console.print(f"report written to {json}")
+        _say(f"report written to {json}")
     if problem or report.rejected:
         raise typer.Exit(1)
 
@@ -93,20 +93,25 @@ def _schema(source: str, *asked: tuple[Any, list[str]]) -> tuple[type[BaseModel]
 
 def _print(report: "Report") -> None:
     rejected = report.rows - report.taken
-    console.print(f"{report.source}: {report.rows:,} rows, {report.taken:,} taken, {rejected:,} rejected")
+    _say(f"{report.source}: {report.rows:,} rows, {report.taken:,} taken, {rejected:,} rejected")
     if report.rejected:
         table = Table("column", "why it cannot be used", "rows", "first")
         for why in report.rejected:
             table.add_row(Text(why.column), Text(why.reason), f"{why.count:,}", Text("; ".join(why.first)))
         console.print(table)
     if report.duplicates or report.near_duplicates:
-        console.print(f"repeated: {report.duplicates:,} the same text, {report.near_duplicates:,} nearly the same")
+        _say(f"repeated: {report.duplicates:,} the same text, {report.near_duplicates:,} nearly the same")
     for column, counts in report.labels.items():
-        console.print(f"{column}: " + ", ".join(_shown([f"{label} {count:,}" for label, count in counts.items()])))
+        _say(f"{column}: " + ", ".join(_shown([f"{label} {count:,}" for label, count in counts.items()])))
     for line in _shown([_contradiction(each) for each in report.contradictions]):
-        console.print(line)
+        _say(line)
     if report.splits:
-        console.print("splits: " + ", ".join(f"{split} {count:,}" for split, count in report.splits.items()))
+        _say("splits: " + ", ".join(f"{split} {count:,}" for split, count in report.splits.items()))
+
+
+def _say(line: str) -> None:
+    """Print a line whole, for whatever reads it next; what the table says is no markup."""
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _contradiction(found: "Contradiction") -> str:

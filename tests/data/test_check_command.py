@@ -1,6 +1,9 @@
 """`steer check` tells everything that the report of a table holds, and fails where rows are lost."""
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 from typer.testing import CliRunner
@@ -26,7 +29,7 @@ def file(tmp_path):
 
 
 def check(*arguments: object, status: int) -> str:
-    done = CliRunner().invoke(app, ["check", *map(str, arguments)], env={"COLUMNS": "200"})
+    done = CliRunner().invoke(app, ["check", *map(str, arguments)])
     assert done.exit_code == status, done.output
     return done.output
 
@@ -49,8 +52,14 @@ def test_what_is_wrong_is_told_in_full(file):
     with file.open("a") as stream:
         stream.write("012,QUESTION aaaaaaaaa,b,2024-06-01T08:00:00Z,c9,dev\n")
         stream.write("000,new question,a,2024-06-01,c9,dev\n")
-    told = check(file, "--id", "id", "--text", "body", "--label", "topic", "--time", "when", status=1)
-    assert "14 rows, 13 taken, 1 rejected" in told
+        stream.write("013,[bold]bracketed[/] question,[/b],2024-06-01T08:00:00Z,c9,dev\n")
+    command = [sys.executable, "-m", "core", "check", file, "--id", "id", "--text", "body", "--label", "topic"]
+    wide = {**os.environ, "COLUMNS": "200"}
+    done = subprocess.run([*command, "--time", "when"], env=wide, capture_output=True, text=True, check=False)
+    told = done.stdout
+    assert done.returncode == 1
+    assert "15 rows, 14 taken, 1 rejected" in told
+    assert "[/b] 1" in told
     assert "without a time zone; end it with Z or +01:00" in told
     assert "line 15 (got '2024-06-01')" in told
     assert "repeated: 1 the same text, 0 nearly the same" in told
