@@ -168,7 +168,10 @@ def build(service: RecommenderService) -> None:
     keep_address: dict[str, Any] = {"fn": None, "inputs": [user, taste], "js": _KEEP_ADDRESS}
     blocks = Context.root_block
     assert blocks is not None  # the layout builds pages inside one
-    blocks.load(open_page, [taste, title], [*shown_view, user, taste, title], js=_DRAFTS, **quiet)
+    opened = blocks.load(open_page, [taste, title], [*shown_view, user, taste, title], js=_DRAFTS, **quiet)
+    # What is typed or chosen before the page is open would be lost under the first list.
+    begin = [taste, title, *examples]
+    opened.then(lambda: [gr.update(interactive=True) for _ in begin], None, begin, **quiet)
     gr.on([taste.change, title.change], None, [taste, title], js=_KEEP_DRAFTS)
     user.input(try_out, user, [*shown_view, taste], trigger_mode="always_last", **quiet).success(**keep_address)
     taste.submit(describe, taste, [*shown_view, user, taste], **quiet).success(**keep_address)
@@ -205,10 +208,15 @@ def _taste_box() -> tuple[gr.Textbox, list[gr.Button]]:
             info=TEXTS.label("taste_hint"),
             placeholder=EXAMPLES[0],
             submit_btn=True,
+            interactive=False,
             elem_id="rec-taste",
         )
         with gr.Row(elem_classes="rec-chips"):
-            return box, [gr.Button(text, size="sm", elem_id=f"rec-example-{i}") for i, text in enumerate(EXAMPLES)]
+            examples = [
+                gr.Button(text, size="sm", interactive=False, elem_id=f"rec-example-{i}")
+                for i, text in enumerate(EXAMPLES)
+            ]
+            return box, examples
 
 
 def _search_box() -> tuple[gr.Textbox, list[gr.Button]]:
@@ -218,6 +226,7 @@ def _search_box() -> tuple[gr.Textbox, list[gr.Button]]:
             info=TEXTS.label("search_hint"),
             placeholder=TEXTS.label("search_placeholder"),
             submit_btn=True,
+            interactive=False,
             elem_id="rec-search",
         )
         with gr.Row(elem_classes="rec-chips"):
