@@ -108,18 +108,19 @@ class Correction(nn.Module):
 
     def __init__(self, actions: int, features: int = 0) -> None:
         super().__init__()
-        self.features = features
+        self.features, self.leaders = features, min(_LEADERS, actions)
         self.identity = nn.Embedding(actions, _IDENTITY)
         last = nn.Linear(_HIDDEN, 1)
         nn.init.zeros_(last.weight)
         nn.init.zeros_(last.bias)
-        self.network = nn.Sequential(nn.Linear(3 + 2 * _LEADERS + _IDENTITY + features, _HIDDEN), nn.GELU(), last)
+        width = 3 + 2 * self.leaders + _IDENTITY + features
+        self.network = nn.Sequential(nn.Linear(width, _HIDDEN), nn.GELU(), last)
 
     def forward(self, log_beliefs: Tensor, expected: Tensor, observations: Observations) -> Tensor:
         """Correction of each action's logit, float32 of shape (rows, actions)."""
         rows, actions = expected.shape
         beliefs = log_beliefs.exp()
-        leaders = torch.cat([each.topk(_LEADERS).values for each in (beliefs, expected)], dim=-1)
+        leaders = torch.cat([each.topk(self.leaders).values for each in (beliefs, expected)], dim=-1)
         own = torch.stack([expected, beliefs, log_beliefs.clamp_min(-10.0) / 10.0], dim=-1)
         identity = self.identity.weight.expand(rows, -1, -1)
         parts = [own, leaders[:, None].expand(-1, actions, -1), identity]

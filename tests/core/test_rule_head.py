@@ -47,6 +47,11 @@ def test_an_untrained_correction_leaves_the_rule_as_it_is():
     np.testing.assert_array_equal(chosen, minimum_expected_cost(states.log_softmax(-1), table, 1.7))
 
 
+def test_two_actions_are_enough():
+    head = RuleHead(Given(), lambda observations: np.array([[1, 0], [-3, 0]], dtype=np.float32), Correction(2))
+    assert head(torch.tensor([[0.7, 0.3], [0.99, 0.01]]).log(), {}).argmax(-1).tolist() == [1, 0]
+
+
 def test_what_is_not_there_is_never_chosen_and_poisons_no_gradient():
     states = torch.tensor([[0.2, float("-inf"), 1.0, 0.1]])
     head = rule_head(np.eye(ACTIONS, dtype=np.float32))
