@@ -46,7 +46,8 @@ PIP := $(BIN)/python -m pip
 define install
 	! grep -qs 'system-site-packages = true' $(VENV)/pyvenv.cfg \
 	&& $(UV) pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '$(1)' \
-	|| $(PIP) install --quiet --constraint constraints.txt --editable '$(1)'
+	|| { echo 'pip installs it, which takes some minutes'; \
+	$(PIP) install --quiet --constraint constraints.txt --editable '$(1)'; }
 endef
 
 # A torch that the environment has already (a CUDA build of the user's own) stays.
