@@ -115,6 +115,13 @@ def test_advantages_are_normalized_by_the_picks_that_were_made():
     assert normalize_advantages(equal, equal > 0).tolist() == [[0.0], [0.0]]
 
 
+def test_what_is_computed_in_double_precision_is_told_in_that_of_the_rewards():
+    returns = torch.tensor([1.0, 3.0])
+    pair = returns[None]
+    assert normalize_advantages(pair, pair > 0).dtype == torch.float32
+    assert leave_one_out(returns, 2).dtype == group_relative(returns, 2).dtype == torch.float32
+
+
 def test_the_environment_of_each_row_is_known_in_a_rollout_of_several():
     rewards = torch.arange(6.0).reshape(2, 3, 1)
     dones = torch.tensor([[False, True, False], [True, True, True]])
@@ -159,9 +166,13 @@ def starts(column) -> Rollout:
 def test_episodes_of_one_group_that_begin_in_unlike_states_are_refused():
     check_groups_begin_alike(starts(np.array([[0.0], [0.0], [1.0], [1.0]])), 2)
     check_groups_begin_alike(starts((np.array([1]), np.array([1]), np.array([1, 2]), np.array([1, 2]))), 2)
-    with pytest.raises(SteerError, match=r"environments 2 and 3 try one first state, and show different 'numbers'"):
+    remedy = "let the environment begin each row in one way alone, or set rl.algorithm=ppo$"
+    with pytest.raises(
+        SteerError, match=f"environments 2 and 3 try one first state, and show different 'numbers': {remedy}"
+    ):
         check_groups_begin_alike(starts(np.array([[0.0], [0.0], [1.0], [2.0]])), 2)
     with pytest.raises(SteerError, match=r"environments 0 and 2 try one first state, and show different 'text'"):
         check_groups_begin_alike(starts(np.zeros((4, 1))), 4)
-    with pytest.raises(SteerError, match="4 environments cannot be divided into groups of 3"):
+    remedy = "make as many environments as rl.n_envs says, or set rl.num_generations to a divisor$"
+    with pytest.raises(SteerError, match=f"4 environments cannot be divided into groups of 3; {remedy}"):
         check_groups_begin_alike(starts(np.zeros((4, 1))), 3)

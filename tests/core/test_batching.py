@@ -160,6 +160,7 @@ def test_a_batch_that_everybody_gave_up_does_not_end_the_work(make):
         await first
 
     asyncio.run(all_impatient())
+    wait_until(lambda: not batcher._waiting)  # else the next one shares their batch
     assert batcher.submit(3) == 6
     assert gate.batches == [[0], [3]]
 

@@ -2,6 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
+from sqlalchemy import select
+
 from apps.customer_service import tables
 from apps.customer_service.tables import Turn
 from core.platform.store import decisions
@@ -24,6 +26,45 @@ def test_turns_stand_in_their_order(store):
     with store.reading() as session:
         assert [turn.text for turn in tables.turns(session, talk.id)] == ["one", "re: one", "two", "re: two"]
         assert [turn.text for turn in tables.last_turns(session, talk.id, 3)] == ["re: one", "two", "re: two"]
+
+
+def test_some_turns_are_read_behind_the_first_ones(store):
+    talk = chat(store)
+    with store.transaction() as session:
+        tables.append(session, talk.id, 0, exchange("one") + exchange("two"))
+    with store.reading() as session:
+        assert [turn.text for turn in tables.turns(session, talk.id, limit=2, offset=1)] == ["re: one", "two"]
+        assert [turn.text for turn in tables.turns(session, talk.id, offset=3)] == ["re: two"]
+
+
+def test_a_conversation_may_begin_under_a_given_id(store):
+    with store.transaction() as session:
+        assert tables.start(session, "support", "ann", "given").id == "given"
+    with store.reading() as session:
+        assert tables.find(session, "support", "given").owner == "ann"
+    assert chat(store).id != chat(store).id
+
+
+def test_a_conversation_is_as_old_as_its_last_message_or_as_its_beginning_without_one(store):
+    noon, minute = datetime(2026, 3, 1, 12, tzinfo=UTC), timedelta(minutes=1)
+    spoken = {"empty": [], "silent": [1, 2], "lively": [1, 9]}
+    with store.transaction() as session:
+        for identity, moments in spoken.items():
+            session.add(tables.Conversation(id=identity, app="support", owner="ann", created=noon))
+            session.flush()
+            for number, at in enumerate(moments):
+                turn = {"conversation_id": identity, "number": number, "role": "user", "text": "x"}
+                session.add(Turn(**turn, time=noon + at * minute))
+    with store.reading() as session:
+
+        def expired(before: datetime) -> list[str]:
+            found = select(tables.Conversation.id).where(tables.Conversation.expired(before))
+            return list(session.scalars(found.order_by(tables.Conversation.id)))
+
+        assert expired(noon) == []
+        assert expired(noon + minute) == expired(noon + 2 * minute) == ["empty"]
+        assert expired(noon + 3 * minute) == expired(noon + 9 * minute) == ["empty", "silent"]
+        assert expired(noon + 10 * minute) == ["empty", "lively", "silent"]
 
 
 def test_the_answer_to_a_message_is_found_by_its_key(store):

@@ -276,6 +276,79 @@ def test_a_story_that_is_taken_back_leaves_the_surge_but_not_the_alert_that_told
     assert alert.state == "resolved"
 
 
+def test_a_story_that_was_none_of_the_bad_ones_is_taken_back_without_a_trace():
+    detector = SurgeDetector()
+    (alert,) = bad_stories(detector, 4)
+    detector.observe("acme", MONDAY + HOUR, "fine", 0.0, "fine")
+    detector.withdraw("acme", MONDAY + HOUR, "fine")
+    assert headlines(alert) == ["bad 0", "bad 1", "bad 2", "bad 3"]
+
+
+def test_an_alert_that_was_quiet_but_for_a_story_that_is_taken_back_is_resolved():
+    detector = SurgeDetector()
+    (alert,) = bad_stories(detector, 4)
+    detector.observe("acme", MONDAY + 20 * HOUR, "a copy", 1.0, "copy")
+    detector.pass_time(MONDAY + 40 * HOUR)
+    assert alert.state == "open"
+    detector.withdraw("acme", MONDAY + 20 * HOUR, "copy")
+    assert (alert.state, alert.resolved) == ("resolved", MONDAY + 36 * HOUR)
+
+
+def test_a_surge_that_falls_in_two_is_told_by_its_alert_and_a_new_one_under_a_key_of_its_own():
+    detector = SurgeDetector()
+    (alert,) = bad_stories(detector, 4, MONDAY + 40 * HOUR)
+    detector.observe("acme", MONDAY + 20 * HOUR, "between", 1.0, "between")
+    bad_stories(detector, 4)
+    assert (len(alert.causes), alert.opened) == (9, MONDAY)
+    detector.withdraw("acme", MONDAY + 20 * HOUR, "between")
+    first, second = detector.alerts
+    assert first is alert
+    assert [(each.opened, len(each.causes)) for each in (first, second)] == [(MONDAY, 4), (MONDAY + 40 * HOUR, 4)]
+    assert (first.key, second.key) == (f"acme@{second.opened.isoformat()}", f"acme@{second.opened.isoformat()}+")
+
+
+def test_a_clock_that_is_set_back_opens_nothing_again():
+    detector = SurgeDetector()
+    (alert,) = bad_stories(detector, 4)
+    detector.pass_time(MONDAY + 80 * HOUR)
+    detector.pass_time(MONDAY)
+    bad_stories(detector, 1, MONDAY + HOUR)
+    assert (alert.state, alert.resolved) == ("resolved", MONDAY + 37 * HOUR)
+
+
+def test_an_alert_knows_after_how_many_stories_it_last_became_another_one():
+    detector = SurgeDetector()
+    detector.observe("acme", MONDAY, "fine", 0.0)
+    (first,) = bad_stories(detector, 4)
+    assert first.changed == 5
+    detector.observe("acme", MONDAY, "a copy", 1.0, "copy")
+    assert first.changed == 6
+    (second,) = bad_stories(detector, 4, MONDAY + 40 * HOUR)
+    bad_stories(detector, 1, MONDAY + 39 * HOUR)  # it comes late, and all is read again
+    assert (first.changed, second.changed) == (6, 11)
+    detector.withdraw("acme", MONDAY, "copy")
+    detector.withdraw("acme", MONDAY + 39 * HOUR, "")
+    assert (first.changed, second.changed) == (12, 13)
+
+
+@pytest.mark.parametrize("negative", [0.0, 1.0])
+def test_a_company_is_watched_from_its_earliest_story_on_whichever_came_first(negative):
+    detector, in_order = SurgeDetector(), SurgeDetector()
+    earliest, rest = MONDAY - timedelta(weeks=4), MONDAY - timedelta(weeks=1)
+    for each, times in ((detector, (rest, earliest)), (in_order, (earliest, rest))):
+        for time in times:
+            each.observe("acme", time, "some news", negative if time == earliest else 0.0)
+    (alert,), (expected,) = bad_stories(detector, 4), bad_stories(in_order, 4)
+    assert alert.usual_rate == expected.usual_rate == pytest.approx((4 + negative) * exp(-1) / WEEKS_4)
+
+
+def test_a_story_before_a_companys_first_makes_it_one_that_was_watched_for_longer():
+    detector = SurgeDetector()
+    (alert,) = bad_stories(detector, 4)
+    detector.observe("acme", MONDAY - timedelta(weeks=4) * log(2), "fine", 0.0)
+    assert alert.usual_rate == pytest.approx(2 / WEEKS_4)
+
+
 def test_stories_of_one_moment_stand_in_the_order_of_their_keys():
     detectors = [SurgeDetector(threshold=2.5 * STEP), SurgeDetector(threshold=2.5 * STEP)]
     for detector, keys in zip(detectors, ("abc", "cab"), strict=True):

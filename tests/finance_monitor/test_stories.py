@@ -86,6 +86,14 @@ def test_a_headline_that_was_read_before_is_compared_with_new_ones():
     assert folded.add(FIRST, MONDAY + HOUR) == ([0], [])
 
 
+def test_headlines_of_one_moment_that_were_read_before_stand_in_the_order_of_their_keys():
+    folded = Folded()
+    for key in ("c", "a"):
+        folded.vectors.append(FIRST)
+        folded.folder.add(len(folded.vectors) - 1, "acme", MONDAY, key, str(len(folded.vectors) - 1))
+    assert folded.add(FIRST, key="b") == ([1], [0])
+
+
 @given(
     st.permutations(range(12)), st.lists(st.tuples(st.integers(0, 200), st.integers(0, 3)), min_size=12, max_size=12)
 )

@@ -1,10 +1,14 @@
 """Decisions and what people think of them, on both engines."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import delete
 
 from core.platform.store import decisions
+from core.platform.store.database import open_store
 from core.platform.store.schema import Decision, Feedback
 from core.training import feedback as training
 from core.training.feedback import LoggedDecision
@@ -140,6 +144,41 @@ def test_what_is_learnt_from_is_what_was_noted(store):
         (judged,) = decisions.judged(session, "films")
     assert judged.decision == LoggedDecision("d1", {"s": "d1"}, ["d1"], 0.25, NOON)
     assert judged.feedback == (training.Feedback("bob", "7", -0.5, {"why": "bob"}, NOON + timedelta(minutes=3)),)
+
+
+def test_a_decision_that_was_found_stays_until_what_is_said_of_it_is_kept(store):
+    with store.transaction() as session:
+        session.add(decision("d1"))
+    judging, deleting = threading.Event(), threading.Event()
+
+    def remove() -> None:
+        with store.transaction() as session:
+            deleting.set()
+            session.execute(delete(Decision).where(Decision.id == "d1"))
+        assert judging.is_set()
+
+    with ThreadPoolExecutor(1) as pool:
+        with store.transaction() as session:
+            assert decisions.find(session, "films", "d1") is not None
+            removed = pool.submit(remove)
+            wait([removed], timeout=0.3)
+            decisions.judge(session, "d1", "bob", 1.0, {})
+            judging.set()
+        removed.result()
+
+
+def test_several_may_judge_a_decision_at_the_same_time(postgres):
+    store = open_store(postgres.database("judged_at_once"))
+    with store.transaction() as session:
+        session.add(decision("d1"))
+    with store.transaction() as session, store.transaction() as other:
+        for person, at_once in (("ann", session), ("bob", other)):
+            assert decisions.find(at_once, "films", "d1") is not None
+            decisions.judge(at_once, "d1", person, 1.0, {})
+    with store.reading() as session:
+        ((*said,),) = [each.feedback for each in decisions.judged(session, "films")]
+        assert {each.owner for each in said} == {"ann", "bob"}
+    store.close()
 
 
 def test_decisions_are_counted_by_app(store):
