@@ -167,7 +167,7 @@ def test_a_decision_that_was_found_stays_until_what_is_said_of_it_is_kept(store)
         removed.result()
 
 
-def test_several_may_judge_a_decision_at_the_same_time(postgres):
+def test_in_postgresql_several_may_judge_a_decision_at_the_same_time(postgres):
     store = open_store(postgres.database("judged_at_once"))
     with store.transaction() as session:
         session.add(decision("d1"))
