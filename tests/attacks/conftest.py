@@ -2,8 +2,7 @@
 
 import json
 import shutil
-import subprocess
-import sys
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,10 +10,20 @@ import httpx
 import pytest
 
 from core.platform.auth.access import COOKIE
+from core.platform.store import accounts
+from core.platform.store.database import open_store, sqlite_url
 from tests.servers import steer_server
 
 PASSWORD = "correct horse battery"
 ROLES = {"ann": "viewer", "bob": "viewer", "carol": "agent", "root": "admin"}
+
+
+def added(runs: Path, roles: dict[str, str]) -> dict[str, str]:
+    """New users of a server, by name and role; their API keys."""
+    with closing(open_store(sqlite_url(runs / "steer.db"))) as store, store.transaction() as session:
+        for name, role in roles.items():
+            accounts.create(session, name, PASSWORD, role)
+        return {name: accounts.issue_key(session, name, "tests")[1] for name in roles}
 
 
 @dataclass(frozen=True)
@@ -44,7 +53,7 @@ def guarded(runs, tmp_path_factory):
     """The server with accounts; no request of the API may make it fail."""
     folder = tmp_path_factory.mktemp("guarded") / "runs"
     shutil.copytree(runs, folder)
-    keys = {name: _user(name, role, folder) for name, role in ROLES.items()}
+    keys = added(folder, ROLES)
     log = folder.parent / "log"
     with steer_server(folder, log, "--auth", "--json-logs") as address:
         form = {"name": "ann", "password": PASSWORD}
@@ -75,14 +84,3 @@ def carol(guarded):
     """An agent."""
     with guarded.client("carol") as client:
         yield client
-
-
-def _user(name: str, role: str, runs: Path) -> str:
-    """Create a user; their API key."""
-    _steer("users", "add", name, "--role", role, "--password-file", "-", "--runs", str(runs), typed=PASSWORD)
-    return _steer("users", "key", name, "--name", "tests", "--runs", str(runs)).strip()
-
-
-def _steer(*arguments: str, typed: str = "") -> str:
-    command = [sys.executable, "-m", "core", *arguments]
-    return subprocess.run(command, input=typed, capture_output=True, text=True, check=True, timeout=120).stdout

@@ -1,12 +1,11 @@
 """What a person erases is found nowhere: not in the store's files, nor in logs, caches, exports or backups."""
 
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from uuid import uuid4
 from zipfile import ZipFile
 
@@ -14,7 +13,8 @@ import httpx
 import pytest
 
 from core.util.paths import cache_dir
-from tests.attacks.conftest import _steer, _user
+from tests.attacks.conftest import added
+from tests.command import steer
 from tests.serving.test_api import surge
 
 pytestmark = pytest.mark.slow
@@ -27,7 +27,7 @@ def new_user(guarded):
 
     def create(role: str) -> httpx.Client:
         name = f"{role}-{uuid4().hex[:12]}"
-        headers = {"Authorization": f"Bearer {_user(name, role, guarded.runs)}"}
+        headers = {"Authorization": f"Bearer {added(guarded.runs, {name: role})[name]}"}
         client = httpx.Client(base_url=guarded.address, headers=headers, timeout=60)
         client.name = name
         clients.append(client)
@@ -71,23 +71,28 @@ def on_the_page(person: httpx.Client, word: str) -> None:
 
 
 def found(guarded, since: float, *words: str) -> list[tuple[str, str]]:
-    """Files that hold one of the words: of the runs, the log, the caches, a backup and an export made now."""
-    out = guarded.runs.parent / f"out-{uuid4().hex}"
-    out.mkdir()
-    _steer("store", "backup", str(out / "backup.zip"), "--runs", str(guarded.runs))
-    _steer("models", "export", "customer_service", "v0001", str(out / "bot.zip"), "--runs", str(guarded.runs))
-    recent = [file for file in _files(cache_dir()) if file.stat().st_mtime >= since]
-    return [
-        (name, word)
-        for file in [*_files(guarded.runs.parent), *recent]
-        for name, content in _contents(file)
-        for word in words
-        if word.encode() in content
-    ]
+    """Files that hold one of the words: of the runs, the log, the caches, a backup and an export made now.
+
+    Nobody knew the words before `since`, so what was not written since then cannot hold them.
+    """
+    with TemporaryDirectory() as out:
+        for command in (
+            ("store", "backup", f"{out}/backup.zip"),
+            ("models", "export", "customer_service", "v0001", f"{out}/bot.zip"),
+        ):
+            assert steer(*command, "--runs", str(guarded.runs)).returncode == 0
+        return [
+            (name, word)
+            for folder in (guarded.runs.parent, cache_dir(), Path(out))
+            for file in _files(folder, since)
+            for name, content in _contents(file)
+            for word in words
+            if word.encode() in content
+        ]
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    return (file for file in folder.rglob("*") if file.is_file())
+def _files(folder: Path, since: float) -> Iterator[Path]:
+    return (file for file in folder.rglob("*") if file.is_file() and file.stat().st_mtime >= since)
 
 
 def _contents(file: Path) -> Iterator[tuple[str, bytes]]:
@@ -178,9 +183,7 @@ def test_requests_in_flight_leave_nothing_of_whoever_is_erased(guarded, new_user
 def test_the_command_erases_while_the_server_goes_on(guarded, new_user, word):
     since, person = time.time(), new_user("viewer")
     live(person, word)
-    command = [sys.executable, "-m", "core", "users", "delete", person.name, "--yes", "--runs", str(guarded.runs)]
-    assert subprocess.run(command, capture_output=True, text=True, check=True, timeout=120).stdout.startswith(
-        f"{person.name} is erased"
-    )
+    erased = steer("users", "delete", person.name, "--yes", "--runs", str(guarded.runs))
+    assert erased.stdout.startswith(f"{person.name} is erased")
     assert person.get("/v1/support/conversations").status_code == 401
     assert found(guarded, since, word, person.name) == []

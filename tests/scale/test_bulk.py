@@ -11,6 +11,7 @@ from core.models.encoder import TextEncoder
 from core.models.weights import DEFAULT_ENCODER
 from core.platform.scale.bulk import decide_in_bulk, embed_in_bulk, in_bulk
 from core.util.errors import SteerError
+from tests.scale.conftest import NODE
 
 # More than one chunk for each of two workers, of many lengths, in no order.
 TEXTS = [f"{number} " + "word " * (number * 7 % 23) for number in range(2500)]
@@ -80,6 +81,7 @@ def test_the_work_of_a_lost_machine_is_done_by_the_other(cluster, tmp_path):
     threading.Thread(target=lose_a_node).start()
     np.testing.assert_array_equal(in_bulk(make, TEXTS, workers=2), lengths(TEXTS))
     assert len(cluster.worker_nodes) == 0
+    cluster.add_node(**NODE)
 
 
 def test_work_that_kills_every_worker_ends_with_a_message(cluster):

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -13,6 +12,7 @@ import httpx
 import pytest
 
 from core.platform.server.replicas import running_replicas
+from tests.servers import free_port
 
 
 def make_app():
@@ -39,15 +39,9 @@ def make_app():
 make_app.__module__ = "__main__"  # pickled whole: the replicas need not have the tests
 
 
-@pytest.fixture
-def port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-@pytest.fixture
-def address(cluster, port):
+@pytest.fixture(scope="module")
+def address(cluster):
+    port = free_port()
     with running_replicas(make_app, "127.0.0.1", port, 2):
         yield f"http://127.0.0.1:{port}"
 
@@ -78,6 +72,43 @@ class Clients:
                 self.statuses[answer.status_code] += 1
                 if answer.status_code == 200:
                     self.processes[answer.json()["process"]] += 1
+
+
+SERVES = """
+import sys
+from core.platform.server.replicas import serve_replicas
+from tests.scale.test_replicas import make_app
+serve_replicas(make_app, "127.0.0.1", int(sys.argv[1]), 2)
+"""
+
+
+def test_the_process_that_serves_stops_what_it_started_when_told_to():
+    port = free_port()
+    process = subprocess.Popen([sys.executable, "-c", SERVES, str(port)], stdout=subprocess.PIPE, text=True)
+    assert "Steer is ready: 2 replicas" in process.stdout.readline()
+    replica = httpx.get(f"http://127.0.0.1:{port}/process").json()["process"]
+    process.terminate()
+    assert process.wait(timeout=60) == 0
+    with pytest.raises(ProcessLookupError):
+        os.kill(replica, 0)
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"http://127.0.0.1:{port}/process")
+
+
+def test_a_stop_finishes_the_requests_that_have_begun(cluster):
+    answers, port = [], free_port()
+
+    def ask():
+        answers.append(httpx.get(f"http://127.0.0.1:{port}/process?seconds=3", timeout=60).status_code)
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    with running_replicas(make_app, "127.0.0.1", port, 2):
+        for thread in threads:
+            thread.start()
+        time.sleep(1)
+    for thread in threads:
+        thread.join()
+    assert answers == [200] * 4
 
 
 def test_kills_of_a_replica_fail_no_request_that_may_be_repeated(address):
@@ -114,39 +145,3 @@ def test_a_post_that_may_not_be_repeated_ends_with_a_problem_that_says_so(addres
     assert {answer.status_code for answer in lost} == {503}
     assert "whether it is done cannot be said" in lost[0].json()["detail"]
     assert lost[0].headers["Retry-After"] == "1"
-
-
-def test_a_stop_finishes_the_requests_that_have_begun(cluster, port):
-    answers = []
-
-    def ask():
-        answers.append(httpx.get(f"http://127.0.0.1:{port}/process?seconds=3", timeout=60).status_code)
-
-    threads = [threading.Thread(target=ask) for _ in range(4)]
-    with running_replicas(make_app, "127.0.0.1", port, 2):
-        for thread in threads:
-            thread.start()
-        time.sleep(1)
-    for thread in threads:
-        thread.join()
-    assert answers == [200] * 4
-
-
-SERVES = """
-import sys
-from core.platform.server.replicas import serve_replicas
-from tests.scale.test_replicas import make_app
-serve_replicas(make_app, "127.0.0.1", int(sys.argv[1]), 2)
-"""
-
-
-def test_the_process_that_serves_stops_what_it_started_when_told_to(port):
-    process = subprocess.Popen([sys.executable, "-c", SERVES, str(port)], stdout=subprocess.PIPE, text=True)
-    assert "Steer is ready: 2 replicas" in process.stdout.readline()
-    replica = httpx.get(f"http://127.0.0.1:{port}/process").json()["process"]
-    process.terminate()
-    assert process.wait(timeout=60) == 0
-    with pytest.raises(ProcessLookupError):
-        os.kill(replica, 0)
-    with pytest.raises(httpx.ConnectError):
-        httpx.get(f"http://127.0.0.1:{port}/process")

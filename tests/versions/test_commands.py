@@ -1,9 +1,6 @@
 """`steer models`, as a user types it."""
 
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +8,7 @@ import pytest
 from core.cli.versions import app
 from core.platform.store.database import open_store, sqlite_url
 from core.platform.versions.library import VERSIONS, Library
+from tests.command import Done, steer
 from tests.core import bandit
 
 
@@ -25,10 +23,8 @@ def place(tmp_path, task, good, good_metrics, spoilt, spoilt_metrics) -> Path:
     return tmp_path
 
 
-def models(*arguments: str, runs: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "core", "models", *arguments, "--runs", str(runs)]
-    environment = {**os.environ, "COLUMNS": "200", "STEER_STORE": ""}
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, env=environment)
+def models(*arguments: str, runs: Path) -> Done:
+    return steer("models", *arguments, "--runs", str(runs), STEER_STORE="")
 
 
 def test_versions_are_listed_promoted_refused_and_rolled_back(place):
