@@ -278,10 +278,10 @@ def test_a_story_that_is_taken_back_leaves_the_surge_but_not_the_alert_that_told
 
 def test_a_story_that_was_none_of_the_bad_ones_is_taken_back_without_a_trace():
     detector = SurgeDetector()
-    (alert,) = bad_stories(detector, 4)
+    (alert,) = bad_stories(detector, 5)
     detector.observe("acme", MONDAY + HOUR, "fine", 0.0, "fine")
     detector.withdraw("acme", MONDAY + HOUR, "fine")
-    assert headlines(alert) == ["bad 0", "bad 1", "bad 2", "bad 3"]
+    assert headlines(alert) == ["bad 0", "bad 1", "bad 2", "bad 3", "bad 4"]
 
 
 def test_an_alert_that_was_quiet_but_for_a_story_that_is_taken_back_is_resolved():
