@@ -21,7 +21,7 @@ from apps.customer_service.environment import (
     customers,
 )
 from apps.customer_service.knowledge import ArticleTable, Knowledge
-from apps.customer_service.reading import read_support_data
+from apps.customer_service.reading import check_support_data, read_support_data
 from apps.customer_service.rewards import (
     FIXED_ACTIONS,
     MISUNDERSTOOD,
@@ -42,7 +42,7 @@ from core.training.feedback import DecisionWithFeedback, LoggedDecision
 from core.training.settings import Settings
 from core.training.stages import CrossFit, LinearProbe, ResidualRL, Stage, WarmStart
 from core.training.task import Split, Task
-from core.training.workspace import read_workspace
+from core.training.workspace import WorkspaceReport, read_workspace
 
 
 class CustomerService(Task):
@@ -52,6 +52,7 @@ class CustomerService(Task):
     title: ClassVar[str] = "Customer service"
     config: ClassVar = SupportConfig
     workspace: ClassVar = read_workspace(EXAMPLE, SupportConfig)
+    template: ClassVar = EXAMPLE.with_name("template")
     data_card: ClassVar[str] = (EXAMPLE / "README.md").read_text(encoding="utf-8")
     presets: ClassVar = {
         "quick": {
@@ -75,6 +76,10 @@ class CustomerService(Task):
         self.reward = REWARD.with_weights(settings.rewards)
         self._with_follow_up = RewardWithFollowUp(self.reward.terms, self.reward.weights)
         self.data = read_support_data(self.workspace)
+
+    @classmethod
+    def check(cls) -> WorkspaceReport:
+        return check_support_data(cls.workspace)
 
     def data_fingerprint(self) -> str:
         return self.data.fingerprint

@@ -13,12 +13,12 @@ def _page() -> Page[RecommenderService]:
     from apps.recommender.tools import tools
     from apps.recommender.ui import build
 
-    return Page(build, tools)
+    return Page(build, tools, (TEXTS,))
 
 
 app = AppSpec(
     name=Recommender.name,
-    path="recommend",
+    path="recommender",
     texts=TEXTS,
     task=Recommender,
     engine=RecommenderEngine,
