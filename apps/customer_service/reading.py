@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 _REMEMBERED = 8
 _ENOUGH_MESSAGES = 10
-_MESSAGES_A_GENERAL_ONE = 2
+_MESSAGES_A_GENERAL_ONE, _FEWEST_GENERAL_ONES = 2, 6
 
 _read: LRUCache[tuple[Any, ...], SupportData] = LRUCache(_REMEMBERED)
 
@@ -166,8 +166,9 @@ def _support_data(workspace: Workspace[SupportConfig]) -> SupportData:
         intent_of = {article.id: article.intent for article in articles}
         conversations = conversations_of(parts.log.rows, intent_of, _splits_of_log(parts.log.rows))
     data = _completed(parts.intents.rows if parts.intents else [], utterances, articles, conversations)
+    answerable = {article.intent for article in articles} - data.hand_over_intents
     for split in SPLITS:
-        if not any(each.split == split and OFF_TOPIC not in each.intents for each in data.utterances):
+        if not any(each.split == split and answerable.intersection(each.intents) for each in data.utterances):
             raise SteerError(
                 f"{workspace.folder} has no question for the split {split}; give at least three articles that nobody "
                 "has asked about, from which questions are made, or messages of each split"
@@ -208,11 +209,11 @@ def _completed(
 
 
 def _general(labels: set[str], questions: Counter[Split | None]) -> list[Utterance]:
-    """General messages with some labels; there are fewer of them than of questions."""
+    """General messages with some labels: fewer than questions, unless there are next to none."""
     found = []
     for split in SPLITS:
         of_split = [each for each in general_messages() if each.split == split and labels.issuperset(each.intents)]
-        found += of_split[: questions[split] // _MESSAGES_A_GENERAL_ONE]
+        found += of_split[: max(_FEWEST_GENERAL_ONES, questions[split] // _MESSAGES_A_GENERAL_ONE)]
     return found
 
 

@@ -137,7 +137,10 @@ def report_of(
         schema: Model of the rows.
         column_of: Name of each field's column.
     """
-    text_fields, label_fields = fields_of(schema, Role.TEXT), fields_of(schema, Role.LABEL)
+    text_fields = fields_of(schema, Role.TEXT)
+    label_fields = [
+        name for name in fields_of(schema, Role.LABEL) if any(getattr(row, name) is not None for row in rows)
+    ]
     same: list[str] = []
     if text_fields:
         same = [same_text("\n".join(getattr(row, name) or "" for name in text_fields)) for row in rows]

@@ -18,8 +18,8 @@ _MOST_BYTES_UNPACKED = 200_000_000
 _FRONT_MATTER = re.compile(r"\A---\n(.*?)\n---\n", re.DOTALL)
 # What MyST, the Markdown of Sphinx, writes as a fence may be a note to read; every other fence is code.
 _NOTE = re.compile(r"\{(note|tip|hint|important|warning|caution|attention|danger|seealso|admonition)\}")
-_MYST_ROLE_OR_LABEL = re.compile(r"\{[\w:-]+\}(?=`)|^\([\w-]+\)=$", re.MULTILINE)
-_SPHINX_ROLE = re.compile(r":[\w:+-]+:`~?!?([^`<]*?)(?:\s*<[^`>]*>)?`")
+_MYST_LABEL = re.compile(r"^\([\w-]+\)=$", re.MULTILINE)
+_ROLE = re.compile(r"(?:\{[\w:+-]+\}|:[\w:+-]+:)`~?!?([^`<]*?)(?:\s*<[^`>]*>)?`")
 
 
 def suffix_of(file: Path) -> str:
@@ -38,7 +38,7 @@ def _text(file: Path) -> str:
 def _markdown(file: Path) -> str:
     text = _text(file)
     front = _FRONT_MATTER.match(text)
-    rendered = _rendered(_MYST_ROLE_OR_LABEL.sub("", text[front.end() :] if front else text))
+    rendered = _rendered(_MYST_LABEL.sub("", _ROLE.sub(r"\1", text[front.end() :] if front else text)))
     return f"<title>{html.escape(_title(front[1]))}</title>{rendered}" if front else rendered
 
 
@@ -70,7 +70,7 @@ def _restructured(file: Path) -> str:
     with extra("reads reStructuredText"):
         from docutils.core import publish_parts
     # Roles that Sphinx adds are their text; directives that it adds are left out.
-    source = _SPHINX_ROLE.sub(r"\1", _text(file))
+    source = _ROLE.sub(r"\1", _text(file))
     settings = {
         "_disable_config": True,
         "file_insertion_enabled": False,

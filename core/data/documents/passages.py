@@ -66,7 +66,7 @@ def passages_of(html: str, name: str) -> list[Passage]:
     soup = BeautifulSoup(html, "html.parser")
     page_title = _line(soup.title.get_text()) if soup.title else ""
     root = soup.select_one("main, [role=main]") or soup
-    for element in root.select(_NO_TEXT):
+    for element in root.select(f"{_NO_TEXT}, title"):
         element.extract()
     sections = _sections(root)
     top = next((heading for heading, _ in sections if heading), "")
@@ -78,7 +78,8 @@ def passages_of(html: str, name: str) -> list[Passage]:
             continue
         anchor = re.sub(r"[\W_]+", "-", heading.casefold()).strip("-")[:_LONGEST_NAME]
         used[anchor] += 1
-        section = f"{name}#{anchor}" + (f"-{used[anchor]}" if used[anchor] > 1 else "")
+        section = f"{name}#{anchor}" if anchor else name
+        section += f"-{used[anchor]}" if used[anchor] > 1 else ""
         for number, text in enumerate(_cut(paragraphs), start=1):
             part = f"{section}:{number}" if number > 1 else section
             passages.append(Passage(part, section, document, heading or document, text))
@@ -126,25 +127,18 @@ def _blocks(element: "Tag") -> Iterator[tuple[bool, str]]:
 
 
 def _cut(paragraphs: Sequence[str]) -> Iterator[str]:
-    """Paragraphs in parts of about `MOST_CHARACTERS`; a longer paragraph is cut between its sentences."""
-    part: list[str] = []
-    length = 0
-    pieces = [
-        (number, piece)
-        for number, paragraph in enumerate(paragraphs)
-        for piece in (sentences(paragraph) if len(paragraph) > MOST_CHARACTERS else [paragraph])
-    ]
-    before: int | None = None
-    for number, piece in pieces:
-        if part and length + len(piece) > MOST_CHARACTERS:
-            yield "".join(part)
-            part, length, before = [], 0, None
-        between = "" if before is None else " " if before == number else "\n"
-        part.append(between + piece)
-        length += len(piece)
-        before = number
+    """Paragraphs in parts of at most `MOST_CHARACTERS`, as far as their sentences are no longer than that."""
+    part = ""
+    for paragraph in paragraphs:
+        between = "\n"
+        for piece in [paragraph] if len(paragraph) <= MOST_CHARACTERS else sentences(paragraph):
+            if part and len(part) + 1 + len(piece) > MOST_CHARACTERS:
+                yield part
+                part = ""
+            part += f"{between if part else ''}{piece}"
+            between = " "
     if part:
-        yield "".join(part)
+        yield part
 
 
 def _line(text: str) -> str:

@@ -41,6 +41,8 @@ def read_documents(path: Path, rejections: Rejections) -> list[Passage]:
             passages += found
         except UnreadableError as error:
             rejections.add(name, "", str(error))
+        except RecursionError:
+            rejections.add(name, "", "nested too deeply to be read")
     return passages
 
 
@@ -64,5 +66,3 @@ def _html(file: Path, root: Path) -> str:
         return HTML_OF[suffix](file)
     except OSError as error:
         raise UnreadableError(f"cannot be read ({error.strerror})") from error
-    except RecursionError as error:
-        raise UnreadableError("nested too deeply to be read") from error
