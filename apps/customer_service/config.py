@@ -1,8 +1,9 @@
 """What a workspace of the bot's names in its `steer.yaml`: the company's articles, and whatever else it has."""
 
 from pathlib import Path
+from typing import Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from core.training.workspace import Table, WorkspaceConfig
 
@@ -10,7 +11,10 @@ EXAMPLE = Path(__file__).parent / "example"
 
 
 class SupportConfig(WorkspaceConfig):
-    """A company's own data for the bot; the articles alone are enough."""
+    """A company's own data for the bot; the articles alone are enough.
+
+    The preset is by default `quick`, or `articles` where there is nothing that customers have said.
+    """
 
     articles: Table = Field(
         description="Folder or file of documents (Markdown, HTML, text, PDF, Word), or a table with columns id, title, "
@@ -29,3 +33,10 @@ class SupportConfig(WorkspaceConfig):
         description="Table of past conversations, a line for each message: conversation, role, text and, where known, "
         "time, outcome and the article that answered",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _preset_for_articles_alone(cls, value: Any) -> Any:
+        if isinstance(value, dict) and not value.keys() & {"preset", "messages", "logs"}:
+            return {**value, "preset": "articles"}
+        return value

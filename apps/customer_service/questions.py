@@ -21,7 +21,7 @@ from core.data.splits import SPLITS, Split, split_randomly
 from core.util.sentences import sentences
 
 _QUESTIONS, _MOST_QUESTIONS = 5, 4_000
-_ARTICLES_A_VAGUE_CUSTOMER = 3
+_ARTICLES_A_VAGUE_CUSTOMER = 5
 _FRAMES = (
     "{}?", "how does {} work", "I have a question about {}", "I need help with {}", "what can you tell me about {}?",
     "what is the rule for {}", "can you explain {}", "{} how",

@@ -44,6 +44,18 @@ from core.training.stages import CrossFit, LinearProbe, ResidualRL, Stage, WarmS
 from core.training.task import Split, Task
 from core.training.workspace import WorkspaceReport, read_workspace
 
+_HEAD = {"iterations": 20, "batch_size": 64, "head_learning_rate": 5e-3, "weight_decay": 0.1, "patience": 10}
+_RL = {
+    "algorithm": "all_action",
+    "iterations": 14,
+    "batch_size": 64,
+    "head_learning_rate": 2e-3,
+    "weight_decay": 0.1,
+    "kl_coef": 0.02,
+    "ent_coef": 0.0,
+    "patience": 14,
+}
+
 
 class CustomerService(Task):
     """Answer from the help articles, ask back, hand over to a person, or say that it is no matter of the shop's."""
@@ -58,17 +70,11 @@ class CustomerService(Task):
         "quick": {
             "encoder": {"adapt": "top", "layers": 4},
             "supervised": {"iterations": 5, "batch_size": 32, "learning_rate": 1e-4, "patience": 3},
-            "rl": {
-                "algorithm": "all_action",
-                "iterations": 14,
-                "batch_size": 64,
-                "head_learning_rate": 2e-3,
-                "weight_decay": 0.1,
-                "kl_coef": 0.02,
-                "ent_coef": 0.0,
-                "patience": 14,
-            },
+            "rl": _RL,
         },
+        # What is made of articles' own words teaches what retrieval's scores mean, for all articles alike. An encoder
+        # or a projection that learnt from it would learn by heart which words belong to which article.
+        "articles": {"encoder": {"adapt": "frozen"}, "linear": _HEAD, "supervised": _HEAD, "rl": _RL},
     }
 
     def __init__(self, settings: Settings) -> None:
@@ -106,9 +112,14 @@ class CustomerService(Task):
     def policy(self, *, frozen: bool = False) -> ActorCritic:
         encoder = TextEncoder.of(self.settings.encoder, frozen=frozen)
         articles = ArticleTable(self.maker.knowledge.vectors)
-        return ActorCritic(
-            encoder, CandidateHead(encoder.width, articles, features=STATE_FEATURES, fixed=len(FIXED_ACTIONS))
+        head = CandidateHead(
+            encoder.width,
+            articles,
+            features=STATE_FEATURES,
+            fixed=len(FIXED_ACTIONS),
+            projected=self.settings.encoder.adapt != "frozen",
         )
+        return ActorCritic(encoder, head)
 
     def environment(self, split: Split, num_envs: int | None = None, *, shuffle: bool = False) -> EpisodeEnv:
         episodes = self.live if split == "train" else customers(self.data, split)
