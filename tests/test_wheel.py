@@ -27,14 +27,15 @@ def note(event, arguments):
 sys.addaudithook(note)
 
 import core
-from apps.customer_service.data import load_support_data
+from apps.customer_service.reading import read_support_data
+from apps.customer_service.task import CustomerService
 from apps.finance_monitor.data import load_news_data
 from core.platform.apps.spec import installed_apps
 from core.platform.store.database import open_store
 from core.training.loader import load_task, task_names
 
 assert Path(core.__file__).parent.parent == home, core.__file__
-load_support_data()
+read_support_data(CustomerService.workspace)
 load_news_data()
 for name in task_names():
     assert load_task(name).data_card
