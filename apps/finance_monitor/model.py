@@ -6,12 +6,14 @@ from typing import TypeVar
 
 import numpy as np
 
-from apps.finance_monitor.data import UNNAMED, NewsData, load_news_data
+from apps.finance_monitor.config import NewsConfig
+from apps.finance_monitor.data import EXAMPLE, NewsData, read_news_data
 from apps.finance_monitor.engine import Label, NewsEngine
 from apps.finance_monitor.feed import MAX_HEADLINE
 from apps.finance_monitor.markup import without_markup
 from core.platform.inference.engine import Engine
 from core.training.run import Run
+from core.training.workspace import read_workspace
 from core.util.lru_cache import LRUCache
 from core.util.text_input import check_text
 
@@ -33,9 +35,10 @@ class NewsModel:
     """
 
     def __init__(self, run: Run, engine: Engine[NewsEngine]) -> None:
-        del run  # the shipped companies are the same in all of them
+        del run  # the watchlist is the workspace's
         self.engine = engine
-        self.news: NewsData = load_news_data()
+        self.workspace = read_workspace(EXAMPLE, NewsConfig)
+        self.news: NewsData = read_news_data(self.workspace)
         self._labels: LRUCache[str, Label] = LRUCache(_REMEMBERED)
         self._vectors: LRUCache[str, np.ndarray] = LRUCache(_REMEMBERED)
 
@@ -46,7 +49,7 @@ class NewsModel:
             SteerError: One is empty, too long, or not text.
         """
         checked = [(company, check_text(text, max_length=MAX_HEADLINE, what="a headline")) for company, text in typed]
-        return self.labels([(company or UNNAMED, headline) for company, headline in checked])
+        return self.labels(checked)
 
     def labels(self, news: Sequence[Read]) -> list[Label]:
         """Topic and sentiment of each headline."""

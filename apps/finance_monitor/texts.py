@@ -39,6 +39,7 @@ TEXTS = Texts(
         "more": ("new above", "条新消息"),
         "copy": ("same story", "同一事件"),
         "ahead": ("dated in the future, set aside", "日期在未来，暂不计入"),
+        "unlinked": ("no company of the watchlist", "未涉及关注的公司"),
         "unread": ("not read yet", "未标注"),
         "company": ("Company", "公司"),
         "topic": ("Topic", "主题"),

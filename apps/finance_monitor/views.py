@@ -206,7 +206,7 @@ def _state(alert: AlertLine, request: gr.Request) -> str:
 
 
 def _item(service: MonitorService, item: StoredItem, request: gr.Request) -> str:
-    about = [_name(service, item.company)]
+    about = [_name(service, item.company) if item.company else TEXTS.say("unlinked", request)]
     about += [TEXTS.say(item.topic, request)] if item.topic else []
     about += [TEXTS.say("copy", request)] if item.is_copy else []
     about += [f"<b>{TEXTS.say('ahead', request)}</b>"] if item.is_ahead else []
