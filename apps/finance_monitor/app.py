@@ -4,7 +4,7 @@ from apps.finance_monitor.api import routes
 from apps.finance_monitor.engine import NewsEngine
 from apps.finance_monitor.follow import follow, keep_time, take
 from apps.finance_monitor.model import NewsModel
-from apps.finance_monitor.service import APP, MonitorService
+from apps.finance_monitor.service import MonitorService
 from apps.finance_monitor.task import FinanceMonitor
 from apps.finance_monitor.texts import TEXTS
 from core.platform.apps.spec import AppSpec, Page
@@ -18,7 +18,7 @@ def _page() -> Page[MonitorService]:
 
 
 app = AppSpec(
-    name=APP,
+    name=FinanceMonitor.name,
     path="news",
     texts=TEXTS,
     task=FinanceMonitor,

@@ -54,8 +54,8 @@ def _remarks(companies: list[Company], linker: Linker) -> list[str]:
     ]
     if linker.words:
         remarks.append(
-            f"watchlist: {_listed(linker.words)} may be words or acronyms, so these tickers are found as $T or beside an "
-            "exchange; where headlines write one alone, make it an alias"
+            f"watchlist: {_listed(linker.words)} may be words or acronyms, so these tickers are found as $T or beside "
+            "an exchange; where headlines write one alone, make it an alias"
         )
     names = {form for company in companies for name in (company.name, *company.aliases) for form in short_forms(name)}
     if words := sorted(name for name in names if name.casefold() in ordinary_words()):
@@ -63,7 +63,7 @@ def _remarks(companies: list[Company], linker: Linker) -> list[str]:
             f"watchlist: {_listed(words)} may begin a headline as an ordinary word and be taken for the company"
         )
     if bare := [company.id for company in companies if not company.ticker and not company.aliases]:
-        remarks.append(f"watchlist: {_listed(bare)} have neither ticker nor alias, and are found by their full name alone")
+        remarks.append(f"watchlist: {_listed(bare)} are found by their names alone: no ticker, no alias")
     return remarks
 
 
@@ -80,7 +80,8 @@ def _feed(workspace: Workspace[NewsConfig], config: FeedConfig) -> tuple[Report,
         if feed is not None:
             feed.close()
     for reason in feed.rejected:
-        rejections.add(*reason.split(": ", 1)[:1], "", reason.split(": ", 1)[-1])
+        place, _, why = reason.partition(": ")
+        rejections.add(place, "", why)
     return Report(f"feed {config.title}", len(items) + rejections.rows, len(items), rejections.by_reason()), items
 
 

@@ -112,7 +112,7 @@ class Linker:
         return list(dict.fromkeys(company for _, ids in found for company in ids))
 
     def id_of(self, company: str) -> str:
-        """Id of the company that a feed calls so, by its id, name, alias or ticker; what it says where there is none."""
+        """Id of the company of that id, name, alias or ticker; what the feed says where there is none."""
         return self._called.get(company.casefold(), company)
 
     def _notations(self, headline: str) -> Iterator[tuple[int, int, tuple[str, ...]]]:

@@ -6,14 +6,12 @@ from typing import TypeVar
 
 import numpy as np
 
-from apps.finance_monitor.config import NewsConfig
-from apps.finance_monitor.data import EXAMPLE, NewsData, read_news_data
+from apps.finance_monitor.data import NewsData
 from apps.finance_monitor.engine import Label, NewsEngine
 from apps.finance_monitor.feed import MAX_HEADLINE
 from apps.finance_monitor.markup import without_markup
+from apps.finance_monitor.task import FinanceMonitor
 from core.platform.inference.engine import Engine
-from core.training.run import Run
-from core.training.workspace import read_workspace
 from core.util.lru_cache import LRUCache
 from core.util.text_input import check_text
 
@@ -30,15 +28,13 @@ class NewsModel:
     """Reads headlines, and remembers what it made of them, which depends on nothing but their text.
 
     Args:
-        run: Run that holds the version.
+        task: Task as its run was trained.
         engine: Engine that computes.
     """
 
-    def __init__(self, run: Run, engine: Engine[NewsEngine]) -> None:
-        del run  # the watchlist is the workspace's
-        self.engine = engine
-        self.workspace = read_workspace(EXAMPLE, NewsConfig)
-        self.news: NewsData = read_news_data(self.workspace)
+    def __init__(self, task: FinanceMonitor, engine: Engine[NewsEngine]) -> None:
+        self.task, self.engine = task, engine
+        self.news: NewsData = task.news
         self._labels: LRUCache[str, Label] = LRUCache(_REMEMBERED)
         self._vectors: LRUCache[str, np.ndarray] = LRUCache(_REMEMBERED)
 

@@ -18,7 +18,7 @@ def _page() -> Page[RecommenderService]:
 
 app = AppSpec(
     name=Recommender.name,
-    path="recommend",
+    path="recommender",
     texts=TEXTS,
     task=Recommender,
     engine=RecommenderEngine,

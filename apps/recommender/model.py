@@ -14,8 +14,6 @@ from apps.recommender.explanations import Explanations, Reason
 from apps.recommender.task import Recommender
 from core.platform.inference.engine import Engine
 from core.rl.explore import Explorer
-from core.training.loader import open_task
-from core.training.run import Run
 
 Kind = Literal["like", "hide"]
 
@@ -104,17 +102,12 @@ class RecommenderModel:
     """Lists for many visitors at once; keeps nothing of them.
 
     Args:
-        run: Run that holds the trained policy.
+        task: Task as its run was trained.
         engine: Engine of the same run.
-
-    Raises:
-        SteerError: The run holds no policy.
     """
 
-    def __init__(self, run: Run, engine: Engine[RecommenderEngine]) -> None:
-        task = open_task(Recommender, run)
-        assert isinstance(task, Recommender)
-        self.engine, self._builder = engine, task.builder
+    def __init__(self, task: Recommender, engine: Engine[RecommenderEngine]) -> None:
+        self.task, self.engine, self._builder = task, engine, task.builder
         self.catalogue = Catalogue(task.data, self._builder.popularity)
         self._explanations = Explanations(self._builder)
 

@@ -28,12 +28,13 @@ import numpy as np
 from structlog.testing import capture_logs
 
 from apps.finance_monitor import tables
-from apps.finance_monitor.data import NewsData, load_news_data
+from apps.finance_monitor.data import NewsData, example_data
 from apps.finance_monitor.engine import Label
 from apps.finance_monitor.feed import Item
 from apps.finance_monitor.model import NewsModel, Read
 from apps.finance_monitor.replay import PinnedModel
 from apps.finance_monitor.service import MonitorService
+from apps.finance_monitor.task import FinanceMonitor
 from core.platform.auth.access import Principal
 from core.platform.store.database import Store, open_store, sqlite_url
 from core.rl.explore import Explorer
@@ -51,7 +52,7 @@ class Crash(BaseException):
 class FixedLabels:
     """Stands for a version's model: label and vector follow from the story that a headline names."""
 
-    news: NewsData = load_news_data()
+    news: NewsData = example_data()
 
     def labels(self, news: Sequence[Read]) -> list[Label]:
         """Bad stories are negative, more or less surely."""
@@ -162,7 +163,7 @@ class Server:
         self.service.tick()
 
 
-def outcome(store: Store) -> list[dict[str, Any]]:
+def outcome(store: Store, app: str) -> list[dict[str, Any]]:
     """All that a store holds of alerts, and how often each was told."""
     with store.reading() as session:
         return [
@@ -171,7 +172,7 @@ def outcome(store: Store) -> list[dict[str, Any]]:
                 "reason": alert.reason,
                 "told": sum(step.state == "open" and not step.note for step in tables.history(session, alert)),
             }
-            for alert in sorted(tables.alerts(session, 10_000), key=lambda alert: alert.id)
+            for alert in sorted(tables.alerts(session, app, 10_000), key=lambda alert: alert.id)
         ]
 
 
@@ -260,14 +261,14 @@ def killed(seed: int, steps: Sequence[Step], file: Path, chance: random.Random) 
         process.join()
     store = open_store(sqlite_url(file))
     try:
-        return outcome(store)
+        return outcome(store, FinanceMonitor.name)
     finally:
         store.close()
 
 
 def _closed(server: Server) -> list[dict[str, Any]]:
     try:
-        return outcome(server.store)
+        return outcome(server.store, server.service.app)
     finally:
         server.store.close()
 

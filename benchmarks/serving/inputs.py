@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from apps.customer_service.data import load_support_data
-from apps.finance_monitor.data import load_news_data
+from apps.finance_monitor.data import example_data
 from apps.recommender.data import load_movielens
 
 
@@ -22,7 +22,7 @@ def questions(seed: int) -> Iterator[str]:
 
 def headlines(seed: int) -> Iterator[tuple[str, str]]:
     """Company and headline, each with a number."""
-    news = load_news_data().news
+    news = example_data().news
     generator = np.random.default_rng(seed)
     for number in count(seed * 1_000_000):
         item = news[generator.integers(len(news))]

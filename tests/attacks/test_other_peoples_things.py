@@ -132,7 +132,7 @@ def test_a_repeated_key_of_another_gets_nothing_of_theirs(bob, talk):
 def test_no_address_answers_somebody_unknown(guarded, ann):
     paths = ann.get("/v1/openapi.json").json()["paths"]
     tried = [(method, re.sub("{.*?}", "1", path)) for path, methods in paths.items() for method in methods]
-    tried += [("get", path) for path in ("/v1/openapi.json", "/", "/support", "/news", "/recommend", "/metrics")]
+    tried += [("get", path) for path in ("/v1/openapi.json", "/", "/support", "/news", "/recommender", "/metrics")]
     tried += [("get", path) for path in ("/config", "/gradio_api/info", "/gradio_api/file=/etc/passwd", "/theme.css")]
     tried += [("post", path) for path in ("/gradio_api/mcp/", "/gradio_api/queue/join", "/gradio_api/upload")]
     tried += [("post", f"/gradio_api/{way}/ask_support") for way in ("run", "call")]

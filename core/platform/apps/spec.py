@@ -9,6 +9,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from fastapi import APIRouter
 
 from core.platform.apps.texts import Texts
+from core.platform.http.chat_completions import Complete
 from core.platform.inference.engine import Engine
 from core.platform.queues.stream import Entry
 from core.platform.store.database import Store
@@ -20,6 +21,10 @@ from core.training.task import Task
 
 class Model(Protocol):
     """One version of an app's policy as the app's service asks it; it decides on an engine and keeps nothing."""
+
+    @property
+    def task(self) -> Task:
+        """Task that the version was trained for, with its name and its workspace."""
 
     @property
     def engine(self) -> Engine[Any]:
@@ -57,14 +62,16 @@ class AppSpec(Generic[EngineT, ModelT, ServiceT]):
 
     Attributes:
         name: Name in commands, in the store and in the folder of runs.
-        path: Address of the page, below the server's.
+        path: Address of the page below the server's, and of the routes below `/v1`.
         texts: Texts in English and Chinese; `title` and `summary` among them.
         task: Task that trains the app's policy.
-        engine: Factory of the engine from a run, called in a process of its own, which imports it by its name.
-        model: Factory of one version's model from its run and its engine.
+        engine: Factory of the engine from a task and a run of it, called in a process of its own, which imports it by
+            its name.
+        model: Factory of one version's model from its task and its engine.
         service: Factory of the one facade that page, API, tools, queue and jobs call.
-        api: Factory of the routes below `/v1` for a service.
+        api: Factory of the routes below `/v1` and the app's path, for a service.
         page: Factory of the page; Gradio is imported no sooner.
+        chat: Factory of what answers conversations in OpenAI's protocol; None for an app that does not chat.
         take: Function that processes entries of a queue; None for an app that takes none.
         jobs: Work beside the server, by name, such as following a feed.
     """
@@ -73,11 +80,12 @@ class AppSpec(Generic[EngineT, ModelT, ServiceT]):
     path: str
     texts: Texts
     task: type[Task]
-    engine: Callable[[Run], EngineT]
-    model: Callable[[Run, Engine[EngineT]], ModelT]
+    engine: Callable[[Any, Run], EngineT]
+    model: Callable[[Any, Engine[EngineT]], ModelT]
     service: Callable[[Store, LiveModel[ModelT], Explorer], ServiceT]
     api: Callable[[ServiceT], APIRouter]
     page: Callable[[], Page[ServiceT]]
+    chat: Callable[[ServiceT], Complete] | None = None
     take: Take[ServiceT] | None = None
     jobs: Mapping[str, Job[ServiceT]] = field(default_factory=dict)
 

@@ -26,8 +26,9 @@ from core.platform.store import decisions
 from core.platform.store.database import Session, Store
 from core.platform.versions.live import LiveModel
 from core.rl.explore import Explorer
-from core.training.loader import load_task, open_task
+from core.training.loader import load_task
 from core.training.run import Run, trained_policy
+from core.training.task import Task
 from core.util.errors import NotFoundError, SteerError
 
 
@@ -58,16 +59,15 @@ class TaskEngine:
     """Decides by a task's trained policy.
 
     Args:
-        source: Name of an installed task, or path of the file that holds it.
+        task: Task as its run was trained.
         run: Run with the policy.
 
     Raises:
         SteerError: The run holds none.
     """
 
-    def __init__(self, source: str, run: Run) -> None:
-        self.task = open_task(load_task(source), run)
-        self.policy = trained_policy(self.task, run)
+    def __init__(self, task: Task, run: Run) -> None:
+        self.task, self.policy = task, trained_policy(task, run)
 
     def decide(self, asked: list[Asked]) -> list[Decided]:
         """The decision on each request.
@@ -110,21 +110,10 @@ class TaskEngine:
 
 
 @dataclass(frozen=True)
-class OpenTask:
-    """Opens the engine of a task, in whichever process that is."""
-
-    source: str
-
-    def __call__(self, run: Run) -> TaskEngine:
-        """The engine on a run."""
-        return TaskEngine(self.source, run)
-
-
-@dataclass(frozen=True)
 class TaskModel:
     """One version of a task's policy."""
 
-    run: Run
+    task: Task
     engine: Engine[TaskEngine]
 
 
@@ -132,14 +121,14 @@ class TaskService:
     """Decides, and keeps every decision and the opinions about it.
 
     Args:
-        name: Name of the task.
         store: Store of decisions and feedback.
         models: Model of the version that serves at the moment.
         explorer: Explorer that picks actions by their probability.
     """
 
-    def __init__(self, name: str, store: Store, models: LiveModel[TaskModel], explorer: Explorer) -> None:
-        self.name, self.store, self.models, self.explorer = name, store, models, explorer
+    def __init__(self, store: Store, models: LiveModel[TaskModel], explorer: Explorer) -> None:
+        self.name = models.current[0].task.name
+        self.store, self.models, self.explorer = store, models, explorer
 
     async def decide(self, principal: Principal, inputs: Mapping[str, Any]) -> tuple[str, Decided]:
         """A decision and the id under which it is kept.
@@ -240,7 +229,7 @@ def task_app(source: str) -> AppSpec[TaskEngine, TaskModel, TaskService]:
     task = load_task(source)
 
     def routes(service: TaskService) -> APIRouter:
-        router = APIRouter(prefix=f"/{task.name}", tags=[task.title])
+        router = APIRouter(tags=[task.title])
 
         @router.post("/decisions", status_code=201)
         async def decide(principal: CurrentPrincipal, body: DecisionRequest) -> DecisionMade:
@@ -266,9 +255,9 @@ def task_app(source: str) -> AppSpec[TaskEngine, TaskModel, TaskService]:
         path=task.name,
         texts=Texts(task.name, {"title": (task.title, task.title), "summary": (_summary(task), _summary(task))}),
         task=task,
-        engine=OpenTask(source),
+        engine=TaskEngine,
         model=TaskModel,
-        service=lambda store, models, explorer: TaskService(task.name, store, models, explorer),
+        service=TaskService,
         api=routes,
         page=page,
     )
