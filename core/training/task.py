@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
@@ -44,6 +45,7 @@ class Task(ABC, Generic[PolicyT]):
         source: What `core.training.loader.load_task` finds the task by, in any process.
         config: Model of the `steer.yaml` of its workspaces; None for a task that takes none.
         workspace: Workspace whose data it learns from.
+        template: Folder with a small workspace, which `steer new` copies.
         rows: Rows of each split, where the task keeps its data as data sets (`core.data.splits`): a change of them is
             then seen without a `data_fingerprint` of the task's own.
     """
@@ -57,6 +59,7 @@ class Task(ABC, Generic[PolicyT]):
     source: ClassVar[str] = ""
     config: ClassVar[type[WorkspaceConfig] | None] = None
     workspace: ClassVar[Workspace[Any] | None] = None
+    template: ClassVar[Path | None] = None
     rows: Splits | None = None
 
     def __init__(self, settings: Settings) -> None:

@@ -1,7 +1,7 @@
 """AppSpec: everything that an app gives to the platform, in named fields."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import entry_points
 from threading import Event
 from typing import Any, Generic, Protocol, TypeVar
@@ -17,6 +17,7 @@ from core.platform.versions.live import LiveModel
 from core.rl.explore import Explorer
 from core.training.run import Run
 from core.training.task import Task
+from core.util.errors import SteerError
 
 
 class Model(Protocol):
@@ -48,7 +49,7 @@ class Page(Generic[ServiceT]):
     Attributes:
         build: Function that lays out the page for a service, called inside a Gradio Blocks context.
         tools: Function that returns the tools, whose names, docstrings and types say what they do.
-        texts: Further texts of the page, besides the app's.
+        texts: Texts of the page, where they are others than the app's.
     """
 
     build: Callable[[ServiceT], None]
@@ -92,7 +93,42 @@ class AppSpec(Generic[EngineT, ModelT, ServiceT]):
 
 AnyApp = AppSpec[Any, Any, Any]
 
+# Names that other addresses of the server begin with.
+_TAKEN = frozenset(
+    {
+        *("assets", "chat", "config", "favicon.ico", "gradio_api", "health", "login", "logout", "manifest.json"),
+        *(
+            "chat",
+            "mcp",
+            "metrics",
+            "models",
+            "ready",
+            "robots.txt",
+            "static",
+            "theme.css",
+            "users",
+            "v1",
+            "workspaces",
+        ),
+    }
+)
+
 
 def installed_apps() -> list[AnyApp]:
     """The apps that installed packages register under the entry-point group `steer.apps`, in order of their names."""
     return [entry.load() for entry in sorted(entry_points(group="steer.apps"), key=lambda entry: entry.name)]
+
+
+def workspace_app(task: type[Task]) -> AnyApp:
+    """The app of a workspace: its app's, under the workspace's own name, address and title.
+
+    Raises:
+        SteerError: The name is an address of the server's.
+    """
+    assert task.workspace is not None
+    config, apps = task.workspace.config, installed_apps()
+    if config.name in _TAKEN | {spec.path for spec in apps}:
+        raise SteerError(f"{task.source}: name: {config.name} is an address of the server's; choose another")
+    base = next(spec for spec in apps if spec.name == config.app)
+    texts = base.texts.named(config.name, task.title, config.summary)
+    return replace(base, name=task.name, path=config.name, texts=texts, task=task)

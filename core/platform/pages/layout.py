@@ -100,7 +100,9 @@ def _blocks(
                     path = app.spec.path
                     gr.Button(TEXTS.label("open"), link=f"/{path}", variant="primary", elem_id=f"open-{path}")
                 for tool in pages[app.spec.name].tools(app.service):
-                    gr.api(with_shown_errors(tool), api_name=tool.__name__, concurrency_limit=8)
+                    # Of a workspace's there may be several.
+                    name = tool.__name__ + (f"_{path}".replace("-", "_") if app.spec.task.source else "")
+                    gr.api(with_shown_errors(tool), api_name=name, concurrency_limit=8)
     for app in apps:
         with blocks.route(app.spec.texts.texts["title"][0], app.spec.path):
             _navigation(apps, app.spec.path, accounts=accounts)

@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field
 
 from core.envs.observations import Observations, join
 from core.models.actor_critic import ActorCritic
-from core.platform.apps.spec import AnyApp, AppSpec, Page, installed_apps
+from core.platform.apps.spec import AnyApp, AppSpec, Page, installed_apps, workspace_app
 from core.platform.apps.texts import Texts
 from core.platform.auth.access import CurrentPrincipal, Principal
 from core.platform.http.parameters import RequestBody
@@ -206,27 +206,28 @@ DecisionId = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="Id of a 
 
 
 def find_apps(names: Sequence[str]) -> list[AnyApp]:
-    """The apps of some names, each an installed app's or a file with a task; without names, all installed ones.
+    """The apps of some names, each as `load_task` knows it; without names, all installed ones.
 
     Raises:
-        SteerError: There is no such app or file.
+        SteerError: There is no such app, workspace or file, or two of them have one name.
     """
     installed = {spec.name: spec for spec in installed_apps()}
     if not names:
         return list(installed.values())
-    return [installed.get(name.replace("-", "_")) or task_app(name) for name in names]
+    specs = [installed.get(name.replace("-", "_")) or _own_app(load_task(name)) for name in names]
+    by_name: dict[str, AnyApp] = {}
+    for name, spec in zip(names, specs, strict=True):
+        if by_name.setdefault(spec.name, spec) is not spec:
+            raise SteerError(f"{name}: another one is called {spec.name}, too; a server tells them apart by name")
+    return specs
 
 
-def task_app(source: str) -> AppSpec[TaskEngine, TaskModel, TaskService]:
-    """The app of a task that has none of its own.
+def _own_app(task: type[Task]) -> AnyApp:
+    return task_app(task) if task.workspace is None else workspace_app(task)
 
-    Args:
-        source: Name of an installed task, or path of the file that holds it.
 
-    Raises:
-        SteerError: There is no such task.
-    """
-    task = load_task(source)
+def task_app(task: type[Task]) -> AppSpec[TaskEngine, TaskModel, TaskService]:
+    """The app of a task that has none of its own."""
 
     def routes(service: TaskService) -> APIRouter:
         router = APIRouter(tags=[task.title])
