@@ -10,6 +10,7 @@ from core.training.workspace import Table, WorkspaceConfig
 from core.util.section import Section
 
 _WEB = ("http", "https")
+_SCHEMES = (*_WEB, "redis", "rediss")
 
 
 class FeedConfig(Section):
@@ -30,6 +31,13 @@ class FeedConfig(Section):
     allow_private: bool = Field(
         default=False, description="Whether the address, and what it redirects to, may be one of the own network"
     )
+
+    @field_validator("source")
+    @classmethod
+    def _can_be_followed(cls, source: str) -> str:
+        if "://" in source and urlsplit(source).scheme.lower() not in _SCHEMES:
+            raise ValueError(f"cannot follow {source!r}; write an address of http, https or redis, or a file")
+        return source
 
     @field_validator("zone")
     @classmethod
