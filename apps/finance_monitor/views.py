@@ -66,6 +66,8 @@ def status(service: MonitorService, shown: Shown, replay_time: datetime | None, 
     if replay_time is None:
         newest = _time(service.newest) if service.newest else TEXTS.say("none", request)
         text = TEXTS.say("now_live", request, count=len(service.companies), alerts=alerts, newest=newest)
+        if waiting := ", ".join(feed.name for feed in service.feeds.values() if feed.error):
+            text += f" · {TEXTS.say('waiting', request, feeds=html.escape(waiting))}"
         now = ""
     else:
         text = TEXTS.say("now_replay", request, time=replay_time, alerts=alerts)

@@ -159,7 +159,7 @@ def test_an_error_is_named_and_may_pass(web, status):
 )
 def test_the_own_network_is_asked_only_if_that_is_meant(web, host):
     web.answers["/rss"] = Answer(rss(item("Secret")))
-    with pytest.raises(SteerError, match="own network.*allow_private"):
+    with pytest.raises(SteerError, match=r"own network.*allow_private"):
         RssFeed(web.url("/rss", host)).poll()
     assert web.requests == []
 

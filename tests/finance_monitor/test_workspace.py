@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from apps.finance_monitor.api import routes
 from apps.finance_monitor.data import example_data
 from apps.finance_monitor.feed import Item
 from apps.finance_monitor.follow import follow
@@ -128,7 +127,6 @@ def test_all_feeds_are_followed_and_tell_how_they_fare(folder, model, scratch):
     assert (desk.feeds["press"].error, "own network" in desk.feeds["closed"].error) == ("", True)
     assert desk.feeds["press"].next_poll > desk.feeds["press"].last_success
     assert all("/private" not in request["path"] for request in web.requests)
-    assert any(route.path == "/feeds" for route in routes(desk).routes)
 
 
 def test_a_feed_that_fails_is_asked_ever_more_rarely(folder, model, scratch):
@@ -155,9 +153,8 @@ def test_own_headlines_without_splits_are_parted_by_time(folder, model):
     data = load_task(str(folder))(model.task.settings).news
     assert [item.split for item in data.news] == ["train"] * 6 + ["validation"] * 2 + ["test"] * 2
     assert data.fingerprint != example_data().fingerprint
-    (folder / "own.jsonl").write_text(
-        "\n".join(json.dumps({**row, **({"split": "train"} if n else {})}) for n, row in enumerate(rows))
-    )
+    rows[1]["split"] = "train"
+    (folder / "own.jsonl").write_text("\n".join(map(json.dumps, rows)))
     with pytest.raises(SteerError, match="'0' names no split"):
         load_task(str(folder))(model.task.settings)
 
