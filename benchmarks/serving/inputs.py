@@ -7,9 +7,14 @@ from typing import Any
 
 import numpy as np
 
+<<<<<<< HEAD
 from apps.customer_service.reading import read_support_data
 from apps.customer_service.task import CustomerService
 from apps.finance_monitor.data import load_news_data
+=======
+from apps.customer_service.data import load_support_data
+from apps.finance_monitor.data import example_data
+>>>>>>> ws-news
 from apps.recommender.data import load_movielens
 
 
@@ -23,7 +28,7 @@ def questions(seed: int) -> Iterator[str]:
 
 def headlines(seed: int) -> Iterator[tuple[str, str]]:
     """Company and headline, each with a number."""
-    news = load_news_data().news
+    news = example_data().news
     generator = np.random.default_rng(seed)
     for number in count(seed * 1_000_000):
         item = news[generator.integers(len(news))]
