@@ -5,7 +5,7 @@ from apps.recommender.engine import RecommenderEngine
 from apps.recommender.model import RecommenderModel
 from apps.recommender.service import RecommenderService
 from apps.recommender.task import Recommender
-from apps.recommender.texts import TEXTS
+from apps.recommender.texts import shop_texts
 from core.platform.apps.spec import AppSpec, Page
 
 
@@ -19,7 +19,7 @@ def _page() -> Page[RecommenderService]:
 app = AppSpec(
     name=Recommender.name,
     path="recommend",
-    texts=TEXTS,
+    texts=shop_texts(Recommender.workspace.config.words),
     task=Recommender,
     engine=RecommenderEngine,
     model=RecommenderModel,
