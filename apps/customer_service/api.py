@@ -10,11 +10,9 @@ from apps.customer_service.service import MAX_MESSAGE, Article, SupportService
 from apps.customer_service.texts import TEXTS, worded
 from apps.customer_service.views import ChatTurn, ConversationSummary
 from core.platform.auth.access import CurrentPrincipal, current_principal
-from core.platform.http.chat_completions import Completion, Message, chat_routes
+from core.platform.http.chat_completions import Completion, Message
 from core.platform.http.idempotency import IdempotencyKey
 from core.platform.http.parameters import Limit, Offset, RequestBody
-
-MODEL = "steer-support"
 
 Identity = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="id of a conversation")]
 
@@ -33,16 +31,27 @@ class Opinion(RequestBody):
 
 
 def routes(service: SupportService) -> APIRouter:
-    """All routes of the app, under `/support`, and the chat-completions protocol."""
-    router = APIRouter()
-    router.include_router(_conversations(service), prefix="/support")
-    router.include_router(_articles(service), prefix="/support")
-    router.include_router(chat_routes(MODEL, lambda request, messages: _complete(service, request, messages)))
+    """All routes of the app."""
+    router = APIRouter(tags=["customer service"])
+    router.include_router(_conversations(service))
+    router.include_router(_articles(service))
     return router
 
 
+async def complete(service: SupportService, request: Request, messages: list[Message]) -> Completion:
+    """A reply to a conversation that the client keeps and repeats with every call."""
+    earlier, message = _unanswered(messages[:-1]), messages[-1].text
+    _, turn = await service.start_with(current_principal(request), message, earlier)
+    reply = worded(turn, request)
+    about = reply.model_dump(include={"action", "confidence", "decision"})
+    sources = [{"id": source.id, "title": source.title} for source in reply.sources]
+    # Long conversations take a while.
+    counts = await run_in_threadpool(service.count_tokens, [*(each.text for each in messages), reply.text])
+    return Completion(reply.text, sum(counts[:-1]), counts[-1], {**about, "sources": sources})
+
+
 def _conversations(service: SupportService) -> APIRouter:
-    router = APIRouter(tags=["customer service"])
+    router = APIRouter()
 
     @router.post("/conversations", status_code=201)
     async def start(principal: CurrentPrincipal) -> dict[str, str]:
@@ -100,7 +109,7 @@ def _conversations(service: SupportService) -> APIRouter:
 
 
 def _articles(service: SupportService) -> APIRouter:
-    router = APIRouter(tags=["customer service"])
+    router = APIRouter()
 
     @router.get("/articles")
     async def articles(
@@ -115,18 +124,6 @@ def _articles(service: SupportService) -> APIRouter:
         return await service.article(identity)
 
     return router
-
-
-async def _complete(service: SupportService, request: Request, messages: list[Message]) -> Completion:
-    """A reply to a conversation that the client keeps and repeats with every call."""
-    earlier, message = _unanswered(messages[:-1]), messages[-1].text
-    _, turn = await service.start_with(current_principal(request), message, earlier)
-    reply = worded(turn, request)
-    about = reply.model_dump(include={"action", "confidence", "decision"})
-    sources = [{"id": source.id, "title": source.title} for source in reply.sources]
-    # Long conversations take a while.
-    counts = await run_in_threadpool(service.count_tokens, [*(each.text for each in messages), reply.text])
-    return Completion(reply.text, sum(counts[:-1]), counts[-1], {**about, "sources": sources})
 
 
 def _unanswered(messages: list[Message]) -> list[str]:

@@ -1,6 +1,8 @@
 """The app as the platform sees it."""
 
-from apps.customer_service.api import routes
+from functools import partial
+
+from apps.customer_service.api import complete, routes
 from apps.customer_service.engine import SupportEngine
 from apps.customer_service.model import SupportModel
 from apps.customer_service.service import SupportService
@@ -13,7 +15,7 @@ def _page() -> Page[SupportService]:
     from apps.customer_service.tools import tools
     from apps.customer_service.ui import build
 
-    return Page(build, tools)
+    return Page(build, tools, lambda service: (TEXTS,))
 
 
 app = AppSpec(
@@ -26,4 +28,5 @@ app = AppSpec(
     service=SupportService,
     api=routes,
     page=_page,
+    chat=lambda service: partial(complete, service),
 )

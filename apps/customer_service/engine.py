@@ -15,7 +15,6 @@ from apps.customer_service.task import CustomerService
 from core.models.encoder import TextEncoder
 from core.models.rule_head import RulePolicy
 from core.rl.explore import Explorer
-from core.training.loader import open_task
 from core.training.run import Run, trained_policy
 
 ReplyAction = Literal["answer"] | FixedAction
@@ -72,15 +71,14 @@ class SupportEngine:
     """Decides by the trained policy, for the conversations of many customers at once; keeps nothing of them.
 
     Args:
+        task: Task as its run was trained.
         run: Run that holds the trained policy.
 
     Raises:
         SteerError: The run holds none.
     """
 
-    def __init__(self, run: Run) -> None:
-        task = open_task(CustomerService, run)
-        assert isinstance(task, CustomerService)
+    def __init__(self, task: CustomerService, run: Run) -> None:
         policy = trained_policy(task, run).for_serving()
         assert isinstance(policy, RulePolicy)
         self.policy = policy

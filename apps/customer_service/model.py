@@ -10,8 +10,6 @@ from apps.customer_service.task import CustomerService
 from core.models.weights import resolve
 from core.platform.inference.engine import Engine
 from core.rl.explore import Explorer
-from core.training.loader import open_task
-from core.training.run import Run
 from core.util.text_input import check_text
 
 MAX_MESSAGE = 4_000
@@ -21,16 +19,11 @@ class SupportModel:
     """Replies to the conversations of many customers at once; keeps nothing of them.
 
     Args:
-        run: Run that holds the trained policy.
+        task: Task as its run was trained.
         engine: Engine that computes.
-
-    Raises:
-        SteerError: There is no such run.
     """
 
-    def __init__(self, run: Run, engine: Engine[SupportEngine]) -> None:
-        task = open_task(CustomerService, run)
-        assert isinstance(task, CustomerService)
+    def __init__(self, task: CustomerService, engine: Engine[SupportEngine]) -> None:
         self.task, self.engine, self.articles = task, engine, task.data.articles
         self._tokenizer = AutoTokenizer.from_pretrained(resolve(task.settings.encoder.name))
 

@@ -23,7 +23,6 @@ from core.util.errors import ConflictError, NotFoundError
 
 __all__ = ["MAX_MESSAGE", "Article", "SupportService"]
 
-APP = "customer_service"
 MOST_TURNS = 200
 _TRIES = 5
 _NOT_YOURS = "There is no such conversation of yours."
@@ -64,6 +63,7 @@ class SupportService:
 
     def __init__(self, store: Store, models: LiveModel[SupportModel], explorer: Explorer) -> None:
         self._store, self._models, self._explorer = store, models, explorer
+        self.app = models.current[0].task.name
         self._keep_articles()
 
     async def start(self, principal: Principal) -> str:
@@ -71,7 +71,7 @@ class SupportService:
 
         def started(session: Session) -> str:
             principal.hold(session)
-            return tables.start(session, APP, principal.name).id
+            return tables.start(session, self.app, principal.name).id
 
         return await self._store.write(started)
 
@@ -84,7 +84,7 @@ class SupportService:
             mine: Whether to leave out those of others, which agents may see.
         """
         owner = None if principal.is_at_least("agent") and not mine else principal.name
-        found = await self._store.read(lambda session: tables.newest(session, APP, owner, count))
+        found = await self._store.read(lambda session: tables.newest(session, self.app, owner, count))
         return [summary(*each) for each in found]
 
     async def turns(
@@ -107,7 +107,7 @@ class SupportService:
                 turns = tables.last_turns(session, conversation_id, limit)
             else:
                 turns = tables.turns(session, conversation_id, limit, offset)
-            return tables.find(session, APP, conversation_id), turn_views(session, APP, turns)
+            return tables.find(session, self.app, conversation_id), turn_views(session, self.app, turns)
 
         talk, turns = await self._store.read(found)
         if talk is None or not principal.may_see(talk.owner):
@@ -212,20 +212,20 @@ class SupportService:
 
         def kept(session: Session) -> None:
             principal.hold(session)
-            found = decisions.find(session, APP, decision_id)
+            found = decisions.find(session, self.app, decision_id)
             if found is None or not principal.may_see(found.owner):
                 raise NotFoundError("There is no such reply of yours.")
             about = {"comment": comment} if comment else {}
             decisions.judge(session, decision_id, principal.name, value, about)
 
         await self._store.write(kept)
-        FEEDBACK.labels(APP, "good" if value > 0 else "bad").inc()
-        WATCH.note(APP, "outcomes", value)
+        FEEDBACK.labels(self.app, "good" if value > 0 else "bad").inc()
+        WATCH.note(self.app, "outcomes", value)
 
     async def articles(self, count: int, after: str) -> list[Article]:
         """Articles in the order of their ids, behind the id `after`."""
         return await self._store.read(
-            lambda session: [to_article(document) for document in tables.documents(session, APP, count, after)]
+            lambda session: [to_article(document) for document in tables.documents(session, self.app, count, after)]
         )
 
     async def article(self, article_id: str) -> Article:
@@ -234,7 +234,7 @@ class SupportService:
         Raises:
             NotFoundError: There is none.
         """
-        found = await self._store.read(lambda session: tables.document(session, APP, article_id))
+        found = await self._store.read(lambda session: tables.document(session, self.app, article_id))
         if found is None:
             raise NotFoundError("There is no such article.")
         return to_article(found)
@@ -249,9 +249,9 @@ class SupportService:
         def found(session: Session) -> tuple[Conversation | None, _Known]:
             known = _Known(conversation_id, tables.last_turns(session, conversation_id, 2 * MAX_ASKS))
             if key and (exchange := tables.exchange(session, conversation_id, key)):
-                sent, answered = turn_views(session, APP, exchange)
+                sent, answered = turn_views(session, self.app, exchange)
                 known = replace(known, sent=sent.text, answered=answered)
-            return tables.find(session, APP, conversation_id), known
+            return tables.find(session, self.app, conversation_id), known
 
         talk, known = await self._store.read(found)
         if talk is None or talk.owner != principal.name:
@@ -275,13 +275,13 @@ class SupportService:
         def kept(session: Session) -> bool:
             principal.hold(session)
             if known.is_new:
-                tables.start(session, APP, principal.name, known.conversation)
+                tables.start(session, self.app, principal.name, known.conversation)
             if not tables.claim(session, known.conversation, known.length):
                 return False
             if reply.choice is not None and version is not None:
                 answer.decision_id = decisions.keep(
                     session,
-                    app=APP,
+                    app=self.app,
                     owner=principal.name,
                     version=version,
                     state={**reply.choice.state, "confidence": reply.confidence},
@@ -294,8 +294,8 @@ class SupportService:
         if not await self._store.write(kept):
             return None
         if version is not None:
-            DECISIONS.labels(APP, version, reply.action).inc()
-            WATCH.note(APP, "inputs", reply.confidence)
+            DECISIONS.labels(self.app, version, reply.action).inc()
+            WATCH.note(self.app, "inputs", reply.confidence)
         return ChatTurn(
             role="assistant",
             text=reply.text,
@@ -312,7 +312,7 @@ class SupportService:
             for a in self._models.current[0].articles
         ]
         with self._store.transaction() as session:
-            tables.put_documents(session, APP, rows)
+            tables.put_documents(session, self.app, rows)
 
 
 def _repeated(known: _Known, message: str, key: str | None) -> ChatTurn:

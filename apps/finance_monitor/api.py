@@ -67,7 +67,7 @@ class Correction(RequestBody):
 
 def routes(service: MonitorService) -> APIRouter:
     """All routes of the app, under `/news`."""
-    router = APIRouter(prefix="/news", tags=["finance monitor"])
+    router = APIRouter(tags=["finance monitor"])
     router.include_router(_news(service))
     router.include_router(_alerts(service))
     return router

@@ -4,7 +4,7 @@ from apps.finance_monitor.api import routes
 from apps.finance_monitor.engine import NewsEngine
 from apps.finance_monitor.follow import follow, keep_time, take
 from apps.finance_monitor.model import NewsModel
-from apps.finance_monitor.service import APP, MonitorService
+from apps.finance_monitor.service import MonitorService
 from apps.finance_monitor.task import FinanceMonitor
 from apps.finance_monitor.texts import TEXTS
 from core.platform.apps.spec import AppSpec, Page
@@ -14,11 +14,11 @@ def _page() -> Page[MonitorService]:
     from apps.finance_monitor.tools import tools
     from apps.finance_monitor.ui import build
 
-    return Page(build, tools)
+    return Page(build, tools, lambda service: (TEXTS,))
 
 
 app = AppSpec(
-    name=APP,
+    name=FinanceMonitor.name,
     path="news",
     texts=TEXTS,
     task=FinanceMonitor,

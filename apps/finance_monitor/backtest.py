@@ -21,6 +21,7 @@ from apps.finance_monitor.model import NewsModel
 from apps.finance_monitor.replay import PinnedModel, Replay, history
 from apps.finance_monitor.task import FinanceMonitor
 from core.platform.inference.engine import Engine
+from core.training.loader import open_task
 from core.training.run import Run
 from core.training.task import Split
 from core.util.files import write_json
@@ -120,7 +121,8 @@ def main(
 ) -> None:
     """Run the shipped news through the monitor and print delays and false alarms."""
     run = Run((runs or runs_dir()) / FinanceMonitor.name)
-    outcomes = backtest(NewsModel(run, Engine.local(NewsEngine(run))), split, threshold)  # type: ignore[arg-type]
+    task = open_task(FinanceMonitor, run)
+    outcomes = backtest(NewsModel(task, Engine.local(NewsEngine(task, run))), split, threshold)  # type: ignore[arg-type]
     table = Table("detector", "surges found", "median delay", "headlines", "decoys fired", "false alarms a week")
     for name, o in outcomes.items():
         delay = "-" if o.delay_hours is None else f"{o.delay_hours:.1f} h"

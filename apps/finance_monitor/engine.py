@@ -8,7 +8,6 @@ import numpy as np
 from apps.finance_monitor.data import SENTIMENTS, TOPICS, Sentiment, Topic
 from apps.finance_monitor.task import FinanceMonitor
 from core.models.encoder import TextEncoder
-from core.training.loader import open_task
 from core.training.run import Run, trained_policy
 
 
@@ -33,14 +32,14 @@ class NewsEngine:
     """Reads the headlines of many requests at once, by the trained policy.
 
     Args:
+        task: Task as its run was trained.
         run: Run that holds the trained policy.
 
     Raises:
         SteerError: The run holds none.
     """
 
-    def __init__(self, run: Run) -> None:
-        task = open_task(FinanceMonitor, run)
+    def __init__(self, task: FinanceMonitor, run: Run) -> None:
         self.policy = trained_policy(task, run).for_serving()
         self._encoder = TextEncoder.of(task.settings.encoder, frozen=True, max_length=48)
         self._encoder.for_serving()

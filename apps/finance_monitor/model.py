@@ -6,12 +6,12 @@ from typing import TypeVar
 
 import numpy as np
 
-from apps.finance_monitor.data import UNNAMED, NewsData, load_news_data
+from apps.finance_monitor.data import UNNAMED, NewsData
 from apps.finance_monitor.engine import Label, NewsEngine
 from apps.finance_monitor.feed import MAX_HEADLINE
 from apps.finance_monitor.markup import without_markup
+from apps.finance_monitor.task import FinanceMonitor
 from core.platform.inference.engine import Engine
-from core.training.run import Run
 from core.util.lru_cache import LRUCache
 from core.util.text_input import check_text
 
@@ -28,14 +28,13 @@ class NewsModel:
     """Reads headlines, and remembers what it made of them, which depends on nothing but their text.
 
     Args:
-        run: Run that holds the version.
+        task: Task as its run was trained.
         engine: Engine that computes.
     """
 
-    def __init__(self, run: Run, engine: Engine[NewsEngine]) -> None:
-        del run  # the shipped companies are the same in all of them
-        self.engine = engine
-        self.news: NewsData = load_news_data()
+    def __init__(self, task: FinanceMonitor, engine: Engine[NewsEngine]) -> None:
+        self.task, self.engine = task, engine
+        self.news: NewsData = task.news
         self._labels: LRUCache[str, Label] = LRUCache(_REMEMBERED)
         self._vectors: LRUCache[str, np.ndarray] = LRUCache(_REMEMBERED)
 

@@ -38,7 +38,6 @@ __all__ = [
     "Principal", "Sentiment", "StoredItem", "Taken", "Topic", "Watch",
 ]  # fmt: skip
 
-APP = "finance_monitor"
 _LOG = structlog.get_logger()
 ALERTS = Counter("steer_alerts_total", "Alerts that were opened")
 _AT_ONCE = 256
@@ -80,7 +79,7 @@ class MonitorService:
     ) -> None:
         del explorer
         self.store, self.live, self._threshold, self.is_live = store, live, threshold, is_live
-        self._present = present
+        self.app, self._present = live.current[0].task.name, present
         self._lock = threading.Lock()
         self._look = threading.Lock()
         self._looked, self._revision = 0.0, (0, 0)
@@ -113,7 +112,7 @@ class MonitorService:
         present = self._present()
         rows = {item.key: item.model_dump() | {"arrived": present} for item in items}
         with self.store.transaction() as session:
-            new = tables.add(session, list(rows.values()))
+            new = tables.add(session, self.app, list(rows.values()))
         for item in new:
             if is_ahead(item.time, present):
                 _LOG.warning("dated in the future: it counts from then on", key=item.key, time=item.time.isoformat())
@@ -148,7 +147,7 @@ class MonitorService:
         """The newest items with their labels, the newest first; of one company, topic or sentiment, or of all."""
         present = self._present()
         with self.store.reading() as session:
-            found = tables.newest(session, company, limit, topic, sentiment, present)
+            found = tables.newest(session, self.app, company, limit, topic, sentiment, present)
         return [
             StoredItem(
                 id=item.id,
@@ -171,16 +170,16 @@ class MonitorService:
         """
         with self.store.transaction() as session:
             principal.hold(session)
-            item = _known(tables.item(session, item_id), "item")
+            item = _known(tables.item(session, self.app, item_id), "item")
             score = _known(tables.score(session, item_id), "label of that item")
             label = f"{score.topic}/{score.sentiment}"
             # Who says it twice, or has changed their mind, speaks of the same decision.
-            decision = sha256(f"{APP} {item_id} {score.version} {label}".encode()).hexdigest()[:32]
-            if decisions.find(session, APP, decision) is None:
+            decision = sha256(f"{self.app} {item_id} {score.version} {label}".encode()).hexdigest()[:32]
+            if decisions.find(session, self.app, decision) is None:
                 confidence = max(score.probabilities.values())
                 decisions.keep(
                     session,
-                    app=APP,
+                    app=self.app,
                     owner="",  # the headline is public, and nobody's
                     version=score.version,
                     state={"company": item.company, "headline": item.headline, "confidence": confidence},
@@ -191,8 +190,8 @@ class MonitorService:
             value = 1.0 if (score.topic, score.sentiment) == (topic, sentiment) else -1.0
             decisions.judge(session, decision, principal.name, value, {"topic": topic, "sentiment": sentiment})
         if self.is_live:
-            FEEDBACK.labels(APP, "good" if value > 0 else "bad").inc()
-            WATCH.note(APP, "outcomes", value)
+            FEEDBACK.labels(self.app, "good" if value > 0 else "bad").inc()
+            WATCH.note(self.app, "outcomes", value)
 
     # What is watched
 
@@ -223,7 +222,7 @@ class MonitorService:
     def alerts(self, limit: int) -> list[AlertLine]:
         """The newest alerts, the newest first."""
         with self.store.reading() as session:
-            return [AlertLine.model_validate(alert) for alert in tables.alerts(session, limit)]
+            return [AlertLine.model_validate(alert) for alert in tables.alerts(session, self.app, limit)]
 
     def alert(self, alert_id: int) -> AlertHistory:
         """An alert and its history.
@@ -232,7 +231,7 @@ class MonitorService:
             NotFoundError: There is none of that number.
         """
         with self.store.reading() as session:
-            found = _known(tables.alert(session, alert_id), "alert")
+            found = _known(tables.alert(session, self.app, alert_id), "alert")
             history = [Change.model_validate(change) for change in tables.history(session, found)]
         return AlertHistory(**vars(AlertLine.model_validate(found)), history=history)
 
@@ -244,7 +243,7 @@ class MonitorService:
         """
         with self.store.transaction() as session:
             principal.hold(session)
-            found = _known(tables.alert(session, alert_id, to_change=True), "alert")
+            found = _known(tables.alert(session, self.app, alert_id, to_change=True), "alert")
             if found.state == "open":
                 tables.change_alert(session, found, "acknowledged", principal.name, note)
         self._looked = 0.0
@@ -283,11 +282,11 @@ class MonitorService:
 
     def _stored_revision(self) -> tuple[int, int]:
         with self.store.reading() as session:
-            return tables.revision(session)
+            return tables.revision(session, self.app)
 
     def _next(self) -> list[tables.News]:
         with self.store.reading() as session:
-            return tables.behind(session, self._seen, _AT_ONCE)
+            return tables.behind(session, self.app, self._seen, _AT_ONCE)
 
     def _read(self, news: Sequence[tables.News]) -> list[AlertLine]:
         """Count news, after reading those that nobody has read yet; alerts that were opened or raised."""
@@ -310,8 +309,8 @@ class MonitorService:
         model.vectors([item.headline for item in new])  # at once, of which the folder asks for one after the other
         if self.is_live:
             for label in labels:
-                DECISIONS.labels(APP, version, label.sentiment).inc()
-                WATCH.note(APP, "inputs", max(label.probabilities.values()))
+                DECISIONS.labels(self.app, version, label.sentiment).inc()
+                WATCH.note(self.app, "inputs", max(label.probabilities.values()))
         folded = {item.id: self._fold(item, is_known=item.id in known) for item in news}
         return [_score(item, label, version, *folded[item.id]) for item, label in zip(new, labels, strict=True)]
 
@@ -327,7 +326,7 @@ class MonitorService:
 
     def _keep(self, session: Session, changed: Sequence[Alert]) -> list[AlertLine]:
         """Keep alerts that have changed; which of them are new or more severe."""
-        kept = [tables.keep_alert(session, _row(alert), "monitor") for alert in changed]
+        kept = [tables.keep_alert(session, self.app, _row(alert), "monitor") for alert in changed]
         if self.is_live:
             ALERTS.inc(sum(before == "" for _, before in kept))
         self._kept |= {alert.key: (alert.changed, alert.state) for alert in changed}

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import ColumnElement, ForeignKey, String, Text, func, select, text, update
@@ -14,14 +15,17 @@ _AT_ONCE = 200
 # In the order in which an alert goes through them.
 _STATES = ("open", "acknowledged", "resolved")
 _SEVERITIES = ("raised", "severe")
+# Rows from before there were workspaces are of this one.
+_FIRST = "finance_monitor"
 
 
 class News(Table):
-    """An item of a feed; its `key` counts once, however often it is delivered."""
+    """An item of a feed of a workspace (`app`); its `key` counts once there, however often it is delivered."""
 
     __tablename__ = "news"
 
     id: Mapped[int] = mapped_column(primary_key=True)
+    app: Mapped[str] = mapped_column(String(NAME), index=True, server_default=_FIRST)
     key: Mapped[str] = mapped_column(String(KEY), unique=True)
     time: Mapped[datetime] = mapped_column(index=True)
     company: Mapped[str] = mapped_column(String(NAME))
@@ -31,7 +35,9 @@ class News(Table):
     @classmethod
     def expired(cls, before: datetime) -> ColumnElement[bool]:
         """Items that arrived before; the newest stays, whose number tells a running monitor how far it has read."""
-        return (cls.arrived < before) & (cls.id < select(func.max(aliased(cls).id)).scalar_subquery())
+        other = aliased(cls)
+        newest = select(func.max(other.id)).where(other.app == cls.app).correlate(cls).scalar_subquery()
+        return (cls.arrived < before) & (cls.id < newest)
 
 
 class Score(Table):
@@ -61,6 +67,7 @@ class Alert(Table):
     __tablename__ = "alerts"
 
     id: Mapped[int] = mapped_column(primary_key=True)
+    app: Mapped[str] = mapped_column(String(NAME), index=True, server_default=_FIRST)
     key: Mapped[str] = mapped_column(String(KEY), unique=True)
     company: Mapped[str] = mapped_column(String(NAME), index=True)
     opened: Mapped[datetime]
@@ -95,15 +102,16 @@ class AlertChange(Table):
         return len(session.execute(theirs.returning(cls.id)).all())
 
 
-def add(session: Session, items: Sequence[Mapping[str, Any]]) -> list[News]:
-    """Take in items (`key`, `time`, `company`, `headline`, `arrived`) whose keys are new, and say which were.
+def add(session: Session, app: str, items: Sequence[Mapping[str, Any]]) -> list[News]:
+    """Take in items (`key`, `time`, `company`, `headline`, `arrived`) whose keys are new there, and say which were.
 
     Items get their numbers in the order in which they become visible, so `behind` misses none.
     """
     _lock(session, News)
     new: list[News] = []
     for at in range(0, len(items), _AT_ONCE):
-        new += put_once(session, News, items[at : at + _AT_ONCE], ["key"])
+        rows = [{**item, "app": app, "key": _scoped(app, item["key"])} for item in items[at : at + _AT_ONCE]]
+        new += put_once(session, News, rows, ["key"])
     return sorted(new, key=lambda item: item.id)
 
 
@@ -138,6 +146,7 @@ def copies(session: Session, items: Sequence[int]) -> list[Score]:
 
 def newest(
     session: Session,
+    app: str,
     company: str | None,
     count: int,
     topic: str | None = None,
@@ -148,6 +157,7 @@ def newest(
 
     Args:
         session: Session to read with.
+        app: Name of the workspace.
         company: Company whose items are wanted; None for all.
         count: Number of items at most.
         topic: Topic of the score; None for any.
@@ -156,7 +166,8 @@ def newest(
     """
     other = aliased(Score)
     version = select(func.max(other.version)).where(other.news_id == News.id).correlate(News).scalar_subquery()
-    wanted = select(News, Score).outerjoin(Score, (Score.news_id == News.id) & (Score.version == version))
+    scores = (Score.news_id == News.id) & (Score.version == version)
+    wanted = select(News, Score).outerjoin(Score, scores).where(News.app == app)
     for column, value in ((News.company, company), (Score.topic, topic), (Score.sentiment, sentiment)):
         if value is not None:
             wanted = wanted.where(column == value)
@@ -169,20 +180,22 @@ def newest(
     return [(item, score) for item, score in found[:count]]
 
 
-def behind(session: Session, number: int, count: int) -> list[News]:
+def behind(session: Session, app: str, number: int, count: int) -> list[News]:
     """Items in the order in which they arrived, from behind the one with that number (0 for the first)."""
-    return list(session.scalars(select(News).where(News.id > number).order_by(News.id).limit(count)))
+    wanted = select(News).where(News.app == app, News.id > number)
+    return list(session.scalars(wanted.order_by(News.id).limit(count)))
 
 
-def revision(session: Session) -> tuple[int, int]:
+def revision(session: Session, app: str) -> tuple[int, int]:
     """Numbers of the newest item and of the newest step of an alert's history; 0 where there is none."""
-    news, changes = (session.scalar(select(func.max(number))) for number in (News.id, AlertChange.id))
-    return news or 0, changes or 0
+    news = select(func.max(News.id)).where(News.app == app)
+    changes = select(func.max(AlertChange.id)).join(Alert, Alert.id == AlertChange.alert_id).where(Alert.app == app)
+    return session.scalar(news) or 0, session.scalar(changes) or 0
 
 
-def item(session: Session, number: int) -> News | None:
+def item(session: Session, app: str, number: int) -> News | None:
     """The item of a number, which nobody else changes until the transaction ends."""
-    return session.get(News, number, with_for_update=True)
+    return session.scalar(select(News).where(News.id == number, News.app == app).with_for_update())
 
 
 def score(session: Session, number: int) -> Score | None:
@@ -191,8 +204,8 @@ def score(session: Session, number: int) -> Score | None:
     return session.scalar(wanted.order_by(Score.version.desc()).limit(1))
 
 
-def keep_alert(session: Session, alert: Mapping[str, Any], who: str) -> tuple[Alert, str]:
-    """Keep an alert (`key`, `company`, `opened`, `state`, `severity`, `reason`, `changed`), and its history.
+def keep_alert(session: Session, app: str, alert: Mapping[str, Any], who: str) -> tuple[Alert, str]:
+    """Keep a workspace's alert (`key`, `company`, `opened`, `state`, `severity`, `reason`, `changed`), and its history.
 
     Whoever has not read further than what is kept brings no news, only the time that has passed since: so neither state
     nor severity goes back, and what a person has acknowledged stays so until it is resolved. News that came late may
@@ -201,12 +214,12 @@ def keep_alert(session: Session, alert: Mapping[str, Any], who: str) -> tuple[Al
     Returns:
         The alert as it is kept, and its severity before, "" where it is new.
     """
-    changed = alert.get("changed", 0)
-    if new := put_once(session, Alert, [{**alert, "changed": changed}], ["key"]):
+    changed, key = alert.get("changed", 0), _scoped(app, alert["key"])
+    if new := put_once(session, Alert, [{**alert, "app": app, "key": key, "changed": changed}], ["key"]):
         steps = ["open"] if alert["state"] == "open" else ["open", alert["state"]]
         session.add_all(AlertChange(alert_id=new[0].id, state=state, who=who) for state in steps)
         return new[0], ""
-    wanted = select(Alert).where(Alert.key == alert["key"]).with_for_update()
+    wanted = select(Alert).where(Alert.key == key).with_for_update()
     kept = session.scalars(wanted.execution_options(populate_existing=True)).one()
     severity, is_news = kept.severity, changed > kept.changed
     if is_news:
@@ -220,14 +233,15 @@ def keep_alert(session: Session, alert: Mapping[str, Any], who: str) -> tuple[Al
     return kept, severity
 
 
-def alerts(session: Session, count: int) -> list[Alert]:
+def alerts(session: Session, app: str, count: int) -> list[Alert]:
     """The newest alerts, the newest first."""
-    return list(session.scalars(select(Alert).order_by(Alert.opened.desc(), Alert.id.desc()).limit(count)))
+    wanted = select(Alert).where(Alert.app == app)
+    return list(session.scalars(wanted.order_by(Alert.opened.desc(), Alert.id.desc()).limit(count)))
 
 
-def alert(session: Session, identity: int, *, to_change: bool = False) -> Alert | None:
+def alert(session: Session, app: str, identity: int, *, to_change: bool = False) -> Alert | None:
     """The alert of a number; one that is read to be changed is nobody else's until the transaction ends."""
-    wanted = select(Alert).where(Alert.id == identity)
+    wanted = select(Alert).where(Alert.id == identity, Alert.app == app)
     return session.scalar(wanted.with_for_update() if to_change else wanted)
 
 
@@ -240,6 +254,14 @@ def change_alert(session: Session, alert: Alert, state: str, who: str, note: str
 def history(session: Session, alert: Alert) -> list[AlertChange]:
     """What became of an alert, oldest first."""
     return list(session.scalars(select(AlertChange).where(AlertChange.alert_id == alert.id).order_by(AlertChange.id)))
+
+
+def _scoped(app: str, key: str) -> str:
+    """A key that is no other workspace's."""
+    if app == _FIRST:
+        return key
+    scoped = f"{app}/{key}"
+    return scoped if len(scoped) <= KEY else sha256(scoped.encode()).hexdigest()
 
 
 def _lock(session: Session, table: type[Table]) -> None:

@@ -107,7 +107,7 @@ class UserLine(BaseModel):
 
 def routes(service: RecommenderService) -> APIRouter:
     """All routes of the app, under `/recommender`."""
-    router = APIRouter(prefix="/recommender", tags=["recommender"])
+    router = APIRouter(tags=["recommender"])
     router.include_router(_lists(service))
     router.include_router(_profile(service))
     return router

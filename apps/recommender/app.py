@@ -5,7 +5,7 @@ from apps.recommender.engine import RecommenderEngine
 from apps.recommender.model import RecommenderModel
 from apps.recommender.service import RecommenderService
 from apps.recommender.task import Recommender
-from apps.recommender.texts import shop_texts
+from apps.recommender.texts import TEXTS
 from core.platform.apps.spec import AppSpec, Page
 
 
@@ -13,13 +13,13 @@ def _page() -> Page[RecommenderService]:
     from apps.recommender.tools import tools
     from apps.recommender.ui import build
 
-    return Page(build, tools)
+    return Page(build, tools, lambda service: (service.texts,))
 
 
 app = AppSpec(
     name=Recommender.name,
-    path="recommend",
-    texts=shop_texts(Recommender.workspace.config.words),
+    path="recommender",
+    texts=TEXTS,
     task=Recommender,
     engine=RecommenderEngine,
     model=RecommenderModel,

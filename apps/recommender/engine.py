@@ -8,7 +8,6 @@ import torch
 from apps.recommender.candidates import CANDIDATES
 from apps.recommender.task import Recommender
 from core.models.encoder import TextEncoder
-from core.training.loader import open_task
 from core.training.run import Run, trained_policy
 
 _SEEDS = 5
@@ -53,15 +52,14 @@ class RecommenderEngine:
     """Scores items by the trained policy, for many visitors at once; keeps nothing of them.
 
     Args:
+        task: Task as its run was trained.
         run: Run that holds the trained policy.
 
     Raises:
         SteerError: The run holds none.
     """
 
-    def __init__(self, run: Run) -> None:
-        task = open_task(Recommender, run)
-        assert isinstance(task, Recommender)
+    def __init__(self, task: Recommender, run: Run) -> None:
         self.policy, self._builder = trained_policy(task, run), task.builder
         self._encoder = TextEncoder(task.settings.encoder.name, max_length=128)
         self._encoder.for_serving()

@@ -14,8 +14,6 @@ from apps.recommender.splits import PICKS
 from apps.recommender.task import Recommender
 from core.platform.inference.engine import Engine
 from core.rl.explore import Explorer
-from core.training.loader import open_task
-from core.training.run import Run
 
 Kind = Literal["like", "hide"]
 
@@ -104,20 +102,15 @@ class RecommenderModel:
     """Lists for many visitors at once; keeps nothing of them.
 
     Args:
-        run: Run that holds the trained policy.
+        task: Task as its run was trained.
         engine: Engine of the same run.
-
-    Raises:
-        SteerError: The run holds no policy.
     """
 
-    def __init__(self, run: Run, engine: Engine[RecommenderEngine]) -> None:
-        task = open_task(Recommender, run)
-        assert isinstance(task, Recommender)
-        self.config = task.workspace.config
-        self.engine, self._builder = engine, task.builder
+    def __init__(self, task: Recommender, engine: Engine[RecommenderEngine]) -> None:
+        self.task, self.engine, self._builder = task, engine, task.builder
+        words = task.workspace.config.words
         self.catalogue = Catalogue(task.data, self._builder.popularity)
-        self._explanations = Explanations(self._builder, (self.config.words.item, self.config.words.items))
+        self._explanations = Explanations(self._builder, (words.item, words.items))
         self._not_offered = [item.row for item in task.data.items if not item.is_offered]
 
     async def rank(self, visitor: Visitor, explorer: Explorer) -> Ranked:

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 from apps.recommender import tables
-from apps.recommender.catalogue import MAX_WORDS, Catalogue, UserSummary, checked_words
+from apps.recommender.catalogue import MAX_WORDS, UserSummary, checked_words
 from apps.recommender.config import ShopConfig
 from apps.recommender.data import Item
 from apps.recommender.model import Event, Kind, Ranked, Recommended, RecommenderModel, Visitor
@@ -28,7 +28,6 @@ __all__ = [
     "Visitor", "checked_words",
 ]  # fmt: skip
 
-APP = "recommender"
 LIST_LENGTH = PICKS
 
 _VALUES: dict[Kind, float] = {"like": 1.0, "hide": -1.0}
@@ -63,9 +62,10 @@ class RecommenderService:
 
     def __init__(self, store: Store, live: LiveModel[RecommenderModel], explorer: Explorer) -> None:
         self.store, self.live, self.explorer = store, live, explorer
-        self.catalogue: Catalogue = live.current[0].catalogue
-        self.config: ShopConfig = live.current[0].config
-        self.texts = shop_texts(self.config.words)
+        model, _ = live.current
+        self.app, self.catalogue = model.task.name, model.catalogue
+        self.config: ShopConfig = model.task.workspace.config
+        self.texts = shop_texts(self.config.words, self.app)
         self._keep_items()
 
     async def show(self, principal: Principal, visitor: Visitor, *, with_profile: bool = False) -> Shown:
@@ -83,7 +83,7 @@ class RecommenderService:
             return await self._show(principal, visitor)
 
         def known(session: Session) -> tuple[Visitor, str | None]:
-            return self._profile(principal.name, session), tables.newest_key(session, APP, principal.name)
+            return self._profile(principal.name, session), tables.newest_key(session, self.app, principal.name)
 
         profile, newest = await self.store.read(known)
         return await self._show(principal, replace(visitor, events=(*profile.events, *visitor.events)), newest)
@@ -94,7 +94,7 @@ class RecommenderService:
 
     async def events(self, principal: Principal, limit: int, offset: int = 0) -> list[Event]:
         """What the principal did behind the first `offset` events, oldest first."""
-        found = await self.store.read(lambda session: tables.events(session, APP, principal.name, limit, offset))
+        found = await self.store.read(lambda session: tables.events(session, self.app, principal.name, limit, offset))
         return [Event(_KINDS[event.kind], event.item) for event in found]
 
     async def note(
@@ -118,7 +118,7 @@ class RecommenderService:
         """
         key = key or uuid4().hex
         if await self.store.write(partial(self._keep, principal, event, decision, key)):
-            _count(event)
+            _count(self.app, event)
         return key
 
     async def react(self, principal: Principal, event: Event, decision: str | None = None, words: str = "") -> Shown:
@@ -140,16 +140,16 @@ class RecommenderService:
             return self._profile(principal.name, session)
 
         profile = await self.store.write(kept)
-        _count(event)
+        _count(self.app, event)
         return await self._show(principal, replace(profile, words=words), key)
 
     async def undo(self, principal: Principal) -> bool:
         """Undo the principal's last like or hide; whether there was one."""
-        return await self.store.write(partial(_undo, principal.name))
+        return await self.store.write(partial(_undo, self.app, principal.name))
 
     async def forget(self, principal: Principal) -> int:
         """Erase the principal's profile and the lists that were shown to them; how many likes and hides that were."""
-        return await self.store.erase(partial(_forget, principal.name))
+        return await self.store.erase(partial(_forget, self.app, principal.name))
 
     async def _show(self, principal: Principal, visitor: Visitor, newest: str | None = None) -> Shown:
         """A list for a visitor; `newest` is the key of the last event of the profile that it rests on."""
@@ -171,7 +171,7 @@ class RecommenderService:
                 return None
             return decisions.keep(
                 session,
-                app=APP,
+                app=self.app,
                 owner=principal.name,
                 version=version,
                 state={**choice.state, "confidence": sure},
@@ -180,8 +180,8 @@ class RecommenderService:
             )
 
         decision = await self.store.write(kept)
-        DECISIONS.labels(APP, version, "list").inc()
-        WATCH.note(APP, "inputs", sure)
+        DECISIONS.labels(self.app, version, "list").inc()
+        WATCH.note(self.app, "inputs", sure)
         return decision
 
     def _keep(self, principal: Principal, event: Event, decision: str | None, key: str, session: Session) -> bool:
@@ -189,9 +189,9 @@ class RecommenderService:
         item = self.catalogue.item(event.item)
         principal.hold(session)
         if decision is not None:
-            _check_shown(session, principal, decision, item)
+            _check_shown(session, self.app, principal, decision, item)
         row = {"kind": event.kind, "item": item.id, "decision_id": decision}
-        is_new = tables.add_event(session, {"app": APP, "owner": principal.name, "key": key, **row})
+        is_new = tables.add_event(session, {"app": self.app, "owner": principal.name, "key": key, **row})
         if not is_new and not _is_same(tables.event(session, principal.name, key), row):
             raise used_for_another(key)
         if is_new and decision is not None:
@@ -200,7 +200,7 @@ class RecommenderService:
 
     def _profile(self, owner: str, session: Session) -> Visitor:
         """What an owner did last with each item; items that the catalogue no longer holds are left out."""
-        kept = [Event(_KINDS[kind], item) for kind, item in tables.last_events(session, APP, owner)]
+        kept = [Event(_KINDS[kind], item) for kind, item in tables.last_events(session, self.app, owner)]
         return Visitor(events=tuple(event for event in kept if event.item in self.catalogue.data.rows))
 
     def _keep_items(self) -> None:
@@ -209,23 +209,23 @@ class RecommenderService:
             for item in self.catalogue.data.items
         ]
         with self.store.transaction() as session:
-            tables.put_items(session, APP, rows)
+            tables.put_items(session, self.app, rows)
 
 
 def _is_same(kept: tables.Event | None, row: Mapping[str, Any]) -> bool:
     return all(getattr(kept, name) == value for name, value in row.items())
 
 
-def _check_shown(session: Session, principal: Principal, decision: str, item: Item) -> None:
-    found = decisions.find(session, APP, decision)
+def _check_shown(session: Session, app: str, principal: Principal, decision: str, item: Item) -> None:
+    found = decisions.find(session, app, decision)
     if found is None or not principal.may_see(found.owner):
         raise NotFoundError("There is no such list of yours.")
     if item.id not in found.action:
         raise NotFoundError(f"That list did not show “{item.title}”; name the list that did, or none.")
 
 
-def _undo(owner: str, session: Session) -> bool:
-    event = tables.take_back_event(session, APP, owner)
+def _undo(app: str, owner: str, session: Session) -> bool:
+    event = tables.take_back_event(session, app, owner)
     if event is not None and event.decision_id is not None:
         before = tables.last_event(session, owner, event.decision_id, event.item)
         if before is None:
@@ -236,11 +236,11 @@ def _undo(owner: str, session: Session) -> bool:
     return event is not None
 
 
-def _forget(owner: str, session: Session) -> int:
-    decisions.withdraw_all(session, APP, owner)
-    return tables.forget(session, APP, owner)
+def _forget(app: str, owner: str, session: Session) -> int:
+    decisions.withdraw_all(session, app, owner)
+    return tables.forget(session, app, owner)
 
 
-def _count(event: Event) -> None:
-    FEEDBACK.labels(APP, "good" if event.kind == "like" else "bad").inc()
-    WATCH.note(APP, "outcomes", _VALUES[event.kind])
+def _count(app: str, event: Event) -> None:
+    FEEDBACK.labels(app, "good" if event.kind == "like" else "bad").inc()
+    WATCH.note(app, "outcomes", _VALUES[event.kind])

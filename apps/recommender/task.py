@@ -14,7 +14,7 @@ from apps.recommender.data import ShopData
 from apps.recommender.diversity import diverse_lists
 from apps.recommender.environment import recommender_env
 from apps.recommender.logs import feedback_decisions
-from apps.recommender.reading import read_shop_data
+from apps.recommender.reading import check_shop_data, read_shop_data
 from apps.recommender.retriever import RetrieverSettings
 from apps.recommender.retriever_cache import open_retriever
 from apps.recommender.rewards import ListReward, list_reward, scarcity
@@ -28,7 +28,7 @@ from core.rl.supervised import Demonstrations
 from core.training.feedback import DecisionWithFeedback
 from core.training.settings import Settings
 from core.training.task import Split, Task
-from core.training.workspace import Workspace, read_workspace
+from core.training.workspace import Workspace, WorkspaceReport, read_workspace
 
 _EXAMPLE = Path(__file__).parent / "example"
 _TRADE_OFFS = (0.0, *np.geomspace(0.25, 64.0, 17))
@@ -37,9 +37,11 @@ _TRADE_OFFS = (0.0, *np.geomspace(0.25, 64.0, 17))
 class Recommender(Task):
     """Order ten items for a user out of two hundred that a retriever found."""
 
-    workspace: ClassVar[Workspace[ShopConfig]] = read_workspace(_EXAMPLE, ShopConfig)
     name: ClassVar[str] = "recommender"
     title: ClassVar[str] = "Recommender"
+    config = ShopConfig
+    workspace: ClassVar[Workspace[ShopConfig]] = read_workspace(_EXAMPLE, ShopConfig)
+    template = _EXAMPLE.parent / "template"
     data_card: ClassVar[str] = (_EXAMPLE / "README.md").read_text(encoding="utf-8")
     presets: ClassVar = {
         "quick": {
@@ -71,6 +73,10 @@ class Recommender(Task):
         super().__init__(settings)
         self.data: ShopData = read_shop_data(self.workspace)
         self._states: dict[Split, Observations] = {}
+
+    @classmethod
+    def check(cls) -> WorkspaceReport:
+        return check_shop_data(cls.workspace)
 
     def data_fingerprint(self) -> str:
         return self.data.fingerprint

@@ -1,4 +1,4 @@
-"""The page's texts in English and Chinese, in the words of the shop."""
+"""The texts in English and Chinese, the page's in the words of the shop."""
 
 from string import Template
 from typing import Any
@@ -6,13 +6,19 @@ from typing import Any
 from apps.recommender.config import Words
 from core.platform.apps.texts import HasHeaders, Texts
 
+TEXTS = Texts(
+    "recommender",
+    {
+        "title": ("Recommender", "推荐系统"),
+        "summary": (
+            "Ten films for a visitor, varied and with a reason for each; every like changes the list at once.",
+            "为访客推荐十部电影：内容多样，并说明理由；每次点赞都会立即更新列表。",
+        ),
+    },
+)
+
 # $item, $items and $item_zh are what the shop calls them; a Chinese noun has no plural.
-_TEXTS = {
-    "title": ("Recommender", "推荐系统"),
-    "summary": (
-        "Ten $items for a visitor, varied and with a reason for each; every like changes the list at once.",
-        "为访客推荐十种$item_zh：内容多样，并说明理由；每次点赞都会立即更新列表。",
-    ),
+_PAGE = {
     "taste": ("Describe your taste", "描述您的口味"),
     "taste_hint": ("As you would tell a friend, in the language of the titles", "像对朋友说的那样，用名称所用的语言"),
     "search": ("Find $items that you like", "查找您喜欢的$item_zh"),
@@ -77,12 +83,17 @@ class ShopTexts(Texts):
         return super().say(key, request, **values)
 
 
-def shop_texts(words: Words) -> ShopTexts:
-    """The page's texts with what the shop calls an item."""
+def shop_texts(words: Words, scope: str) -> ShopTexts:
+    """The page's texts with what the shop calls an item.
+
+    Args:
+        words: What the shop calls an item.
+        scope: Name of the workspace.
+    """
     named = {name: _plain(getattr(words, name)) for name in ("item", "items", "item_zh")}
-    texts = {key: (_filled(english, named), _filled(chinese, named)) for key, (english, chinese) in _TEXTS.items()}
+    texts = {key: (_filled(english, named), _filled(chinese, named)) for key, (english, chinese) in _PAGE.items()}
     tags = {f"{_TAG}{name}": (_plain(name), _plain(chinese)) for name, chinese in words.tags_zh.items()}
-    return ShopTexts("recommender", {**texts, **tags})
+    return ShopTexts(scope, {**texts, **tags})
 
 
 def _filled(text: str, named: dict[str, str]) -> str:

@@ -34,6 +34,7 @@ from apps.finance_monitor.feed import Item
 from apps.finance_monitor.model import NewsModel, Read
 from apps.finance_monitor.replay import PinnedModel
 from apps.finance_monitor.service import MonitorService
+from apps.finance_monitor.task import FinanceMonitor
 from core.platform.auth.access import Principal
 from core.platform.store.database import Store, open_store, sqlite_url
 from core.rl.explore import Explorer
@@ -162,7 +163,7 @@ class Server:
         self.service.tick()
 
 
-def outcome(store: Store) -> list[dict[str, Any]]:
+def outcome(store: Store, app: str) -> list[dict[str, Any]]:
     """All that a store holds of alerts, and how often each was told."""
     with store.reading() as session:
         return [
@@ -171,7 +172,7 @@ def outcome(store: Store) -> list[dict[str, Any]]:
                 "reason": alert.reason,
                 "told": sum(step.state == "open" and not step.note for step in tables.history(session, alert)),
             }
-            for alert in sorted(tables.alerts(session, 10_000), key=lambda alert: alert.id)
+            for alert in sorted(tables.alerts(session, app, 10_000), key=lambda alert: alert.id)
         ]
 
 
@@ -260,14 +261,14 @@ def killed(seed: int, steps: Sequence[Step], file: Path, chance: random.Random) 
         process.join()
     store = open_store(sqlite_url(file))
     try:
-        return outcome(store)
+        return outcome(store, FinanceMonitor.name)
     finally:
         store.close()
 
 
 def _closed(server: Server) -> list[dict[str, Any]]:
     try:
-        return outcome(server.store)
+        return outcome(server.store, server.service.app)
     finally:
         server.store.close()
 

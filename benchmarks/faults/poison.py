@@ -103,9 +103,9 @@ def _returns(library: Library) -> np.ndarray:
 
 
 def _vote(library: Library, runs: Path, false_voters: int, seed: int) -> None:
-    engine = SupportEngine(Run(runs / CustomerService.name))
-    task = open_task(CustomerService, Run(runs / CustomerService.name))
-    assert isinstance(task, CustomerService)
+    run = Run(runs / CustomerService.name)
+    task = open_task(CustomerService, run)
+    engine = SupportEngine(task, run)
     chance, explorer = np.random.default_rng(seed), Explorer(_EXPLORED, seed)
     everybody = customers(task.data, "validation")
     for number in range(HONEST):

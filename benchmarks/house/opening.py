@@ -26,7 +26,7 @@ def open_api(runs: Path, store: Path) -> FastAPI:
     for spec in installed_apps():
         app = open_app(spec, runs, opened, Explorer(), adopted_by=ADMIN.name, apart=False)
         app.live.close()  # looking for newer versions is no part of a request
-        api.include_router(spec.api(app.service), prefix="/v1")
+        api.include_router(spec.api(app.service), prefix=f"/v1/{spec.path}")
     return api
 
 

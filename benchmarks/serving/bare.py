@@ -16,6 +16,7 @@ from benchmarks.serving.inputs import headlines, histories, questions
 from core.platform.apps.spec import installed_apps
 from core.platform.inference.engine_process import threads_beside_clients, use_threads
 from core.rl.explore import Explorer
+from core.training.loader import open_task
 from core.training.run import Run
 
 BATCH, SECONDS = 32, 15.0
@@ -56,7 +57,8 @@ def main(runs: Path) -> None:
     """Print the rates as JSON, each with the number of threads that suits the model best."""
     rates, choices = {}, {threads_beside_clients(), torch.get_num_threads()}
     for spec in installed_apps():
-        work = getattr(spec.engine(Run(runs / spec.name)), _METHODS[spec.name])
+        run = Run(runs / spec.name)
+        work = getattr(spec.engine(open_task(spec.task, run), run), _METHODS[spec.name])
         items, by_threads = _items(spec.name), []  # never the same item again: a cache would answer
         for threads in choices:
             use_threads(threads)

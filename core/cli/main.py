@@ -14,6 +14,7 @@ from core.cli import store as store_commands
 from core.cli.check import check
 from core.cli.doctor import doctor
 from core.cli.embed import embed
+from core.cli.new import new
 from core.cli.options import RunsDir, StoreUrl, console, store_url
 from core.cli.work import work
 from core.util.errors import SteerError, UnavailableError
@@ -29,13 +30,16 @@ app.add_typer(models.app, name="models")
 app.add_typer(users.app, name="users")
 app.add_typer(store_commands.app, name="store")
 app.command(epilog="Example: `steer retrain customer_service --every 24h --promote`")(retrain.retrain)
-app.command(epilog="Example: `steer check messages.csv --text text --label label`")(check)
+app.command(epilog="Example: `steer new customer_service my-desk`")(new)
+app.command(epilog="Examples: `steer check my-desk`, `steer check messages.csv --text text --label label`")(check)
 app.command(epilog="Example: `steer embed texts.jsonl --out vectors.safetensors --workers 4`")(embed)
 app.command(epilog="Example: `steer doctor --store postgresql://steer@db/steer --port 8080`")(doctor)
 app.command(epilog="Example: `steer work finance_monitor --queue redis://localhost/0/news`")(work)
 
-Name = Annotated[str, typer.Argument(help="Name of an app, such as recommender, `all`, or a file with a task.")]
-Preset = Annotated[str, typer.Option(help="Name of the settings to start from.")]
+Name = Annotated[
+    str, typer.Argument(help="Name of an app, such as recommender, `all`, a workspace's folder, or a file with a task.")
+]
+Preset = Annotated[str | None, typer.Option(help="Name of the settings to start from [default: the workspace's].")]
 ConfigFile = Annotated[Path | None, typer.Option("--config", help="YAML file of settings, merged over the preset.")]
 Overrides = Annotated[list[str] | None, typer.Option("--set", help="Setting, such as rl.iterations=20.")]
 Fresh = Annotated[bool, typer.Option("--fresh", help="Start over; the earlier run is kept beside.")]
@@ -52,7 +56,7 @@ Json = Annotated[Path | None, typer.Option("--json", help="File to write the fig
 @app.command(epilog="Example: `steer train customer_service --set rl.iterations=20 --set seed=1`")
 def train(
     name: Name,
-    preset: Preset = "quick",
+    preset: Preset = None,
     config: ConfigFile = None,
     overrides: Overrides = None,
     runs: RunsDir = None,
@@ -75,7 +79,7 @@ def tune(
         list[str] | None,
         typer.Option(help="Range of a setting: rl.kl_coef=0.01..0.3 or rl.algorithm=ppo|a2c."),
     ] = None,
-    preset: Preset = "quick",
+    preset: Preset = None,
     config: ConfigFile = None,
     overrides: Overrides = None,
     runs: RunsDir = None,
@@ -122,10 +126,13 @@ def evaluate(name: Name = "all", runs: RunsDir = None, json: Json = None) -> Non
 
 
 @app.command(
-    epilog="Examples: `steer serve --port 8080`, `steer serve my_task.py`, `steer serve --host 0.0.0.0 --auth`"
+    epilog="Examples: `steer serve --port 8080`, `steer serve my-shop/ my-desk/`, `steer serve my_task.py`, "
+    "`steer serve --host 0.0.0.0 --auth`"
 )
 def serve(
-    names: Annotated[list[str] | None, typer.Argument(help="Apps, or files with a task; all apps by default.")] = None,
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Apps, folders of workspaces, files with a task; all apps by default.")
+    ] = None,
     host: Host = "127.0.0.1",
     port: Port = 7860,
     runs: RunsDir = None,
@@ -175,14 +182,14 @@ def serve(
     folder = (runs or runs_dir()).resolve()
     url = store_url(store, folder)
     if replicas > 1:
-        sources = [str(Path(name).resolve()) if name.endswith(".py") else name for name in names or []]
+        sources = [str(Path(name).resolve()) if Path(name).exists() else name for name in names or []]
         serve_replicas(sources, folder, url, options, host, port, replicas, json_logs=json_logs)
     else:
         start(find_apps(names or []), folder, url, options, host, port, console, json_logs=json_logs)
 
 
 @app.command(epilog="Example: `steer demo --port 8080`")
-def demo(host: Host = "127.0.0.1", port: Port = 7860, preset: Preset = "quick", runs: RunsDir = None) -> None:
+def demo(host: Host = "127.0.0.1", port: Port = 7860, preset: Preset = None, runs: RunsDir = None) -> None:
     """Train every app if need be, print what RL changed, and start the web application."""
     from core.cli.workflow import evaluate_tasks, train_tasks
     from core.platform.apps.spec import installed_apps

@@ -10,7 +10,7 @@ from core.util.paths import runs_dir
 
 
 def work(
-    name: Annotated[str, typer.Argument(help="Name of an app with a queue, such as finance_monitor.")],
+    name: Annotated[str, typer.Argument(help="Name of an app with a queue, such as finance_monitor, or a workspace.")],
     queue: Annotated[str, typer.Option(help="Address of the stream, redis://HOST:PORT/NUMBER/NAME.")],
     runs: RunsDir = None,
     store: StoreUrl = None,
@@ -20,16 +20,13 @@ def work(
 
     A publisher sends each entry once or more often under the same key: it counts once.
     """
-    from core.platform.apps.spec import installed_apps
     from core.platform.apps.worker import stop_on_signal
     from core.platform.apps.worker import work as start
     from core.platform.http.logs import set_up_logs
-    from core.util.errors import SteerError
+    from core.platform.pages.task_app import find_apps
 
-    apps = {spec.name: spec for spec in installed_apps()}
-    if name not in apps:
-        raise SteerError(f"there is no app {name!r}; there are {', '.join(apps)}")
+    [spec] = find_apps([name])
     set_up_logs(as_json=json_logs)
     stop = threading.Event()
     stop_on_signal(stop)
-    start(apps[name], runs or runs_dir(), store_url(store, runs), queue, stop)
+    start(spec, runs or runs_dir(), store_url(store, runs), queue, stop)

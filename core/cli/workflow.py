@@ -22,7 +22,7 @@ from core.util.errors import SteerError
 
 def train_tasks(
     names: Sequence[str],
-    preset: str,
+    preset: str | None,
     config: Path | None,
     overrides: Sequence[str],
     runs: Path,
@@ -35,8 +35,8 @@ def train_tasks(
     What becomes of an earlier run, `core.training.train.begin` says.
 
     Args:
-        names: Names of the tasks, or files.
-        preset: Name of the settings to start from.
+        names: Names of the tasks, folders of workspaces, or files.
+        preset: Name of the settings to start from; each task's own by default.
         config: YAML file of settings that come over the preset's.
         overrides: Settings such as rl.iterations=20 that come over both.
         runs: Folder of the runs.
@@ -48,8 +48,7 @@ def train_tasks(
     """
     for name in names:
         task_class = load_task(name)
-        _check_preset(task_class, preset)
-        task = task_class(load_settings(task_class.presets[preset], config, overrides))
+        task = task_class(load_settings(task_class.presets[_preset(task_class, preset)], config, overrides))
         run = Run(runs / task_class.name)
         earlier = begin(task, run, fresh=fresh)
         if earlier is not None:
@@ -95,7 +94,7 @@ def tune_task(
     name: str,
     trials: int,
     search: Sequence[str],
-    preset: str,
+    preset: str | None,
     config: Path | None,
     overrides: Sequence[str],
     runs: Path,
@@ -109,7 +108,6 @@ def tune_task(
     from core.training.tune import DEFAULT_SPACE, tune
 
     task_class = load_task(name)
-    _check_preset(task_class, preset)
     folder = runs / f"{task_class.name}.tune"
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as progress:
@@ -127,7 +125,7 @@ def tune_task(
             folder,
             trials=trials,
             space=search or DEFAULT_SPACE,
-            preset=preset,
+            preset=_preset(task_class, preset),
             config=config,
             overrides=overrides,
             on_trial_end=on_trial_end,
@@ -171,9 +169,11 @@ def shown_figures(figures: dict[str, float]) -> str:
     return "  ".join(f"{label} {figures[key]:.3g}" for label, key in shown.items() if key in figures)
 
 
-def _check_preset(task_class: type[Task], preset: str) -> None:
-    if preset not in task_class.presets:
-        raise SteerError(f"{task_class.name} has no preset {preset!r}; there are {', '.join(task_class.presets)}")
+def _preset(task_class: type[Task], name: str | None) -> str:
+    name = name or task_class.preset
+    if name not in task_class.presets:
+        raise SteerError(f"{task_class.name} has no preset {name!r}; there are {', '.join(task_class.presets)}")
+    return name
 
 
 def _train_with_progress(task: Task, run: Run, console: Console) -> None:

@@ -98,13 +98,19 @@ def load_settings(base: Mapping[str, Any], file: Path | None = None, overrides: 
         _merge(user, read_settings(file))
     for override in overrides:
         _merge(user, _parse_override(override))
-    values = _fit_base(base, user.get("rl"))
-    _merge(values, user)
+    values = merge_settings(base, user)
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
         lines = "; ".join(_explain(each, values) for each in error.errors())
         raise SteerError(f"wrong settings: {lines}") from error
+
+
+def merge_settings(base: Mapping[str, Any], user: Mapping[str, Any]) -> dict[str, Any]:
+    """A base with the user's settings over it, unchecked; see `load_settings`."""
+    values = _fit_base(base, user.get("rl"))
+    _merge(values, copy.deepcopy(dict(user)))
+    return values
 
 
 def read_settings(file: Path) -> Mapping[str, Any]:

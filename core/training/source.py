@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 
 # What counts through the settings, or for people alone.
-_COUNTED_ELSEWHERE = {"presets", "title", "data_card"}
+_COUNTED_ELSEWHERE = {"preset", "presets", "title", "data_card", "workspace", "template"}
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
@@ -21,6 +22,7 @@ from core.training.feedback import DecisionWithFeedback
 from core.training.settings import Settings
 from core.training.source import source_fingerprint
 from core.training.stages import LinearProbe, ReinforcementLearning, Stage, WarmStart
+from core.training.workspace import Workspace, WorkspaceConfig, WorkspaceReport
 from core.util.errors import SteerError
 
 PolicyT = TypeVar("PolicyT", bound=Policy)
@@ -39,6 +41,11 @@ class Task(ABC, Generic[PolicyT]):
         data_card: Markdown that says where the data come from, for the model card.
         presets: Settings by preset name; each must have `quick`.
         action_labels: Names of the actions, in their order, by which logs and programs speak of them.
+        preset: Name of the preset that is meant where none is named.
+        source: What `core.training.loader.load_task` finds the task by, in any process.
+        config: Model of the `steer.yaml` of its workspaces; None for a task that takes none.
+        workspace: Workspace whose data it learns from.
+        template: Folder with a small workspace, which `steer new` copies.
         rows: Rows of each split, where the task keeps its data as data sets (`core.data.splits`): a change of them is
             then seen without a `data_fingerprint` of the task's own.
     """
@@ -47,7 +54,12 @@ class Task(ABC, Generic[PolicyT]):
     title: ClassVar[str]
     data_card: ClassVar[str] = ""
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {"quick": {}}
+    preset: ClassVar[str] = "quick"
     action_labels: ClassVar[Sequence[str]] = ()
+    source: ClassVar[str] = ""
+    config: ClassVar[type[WorkspaceConfig] | None] = None
+    workspace: ClassVar[Workspace[Any] | None] = None
+    template: ClassVar[Path | None] = None
     rows: Splits | None = None
 
     def __init__(self, settings: Settings) -> None:
@@ -69,6 +81,15 @@ class Task(ABC, Generic[PolicyT]):
         A task without an environment is validated and evaluated on them (`core.evaluation.off_policy`).
         """
         return None
+
+    @classmethod
+    def check(cls) -> WorkspaceReport:
+        """What there is to say of the workspace before anything is learnt from it.
+
+        Raises:
+            SteerError: The task has none, or one of its tables cannot be read at all.
+        """
+        raise SteerError(f"{cls.name} has no workspace to check")
 
     def data_fingerprint(self) -> str:
         """Changes whenever the data do.

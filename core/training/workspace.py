@@ -14,7 +14,7 @@ from core.data.sources import Source
 from core.util.errors import SteerError
 from core.util.section import Section
 
-FILE = "steer.yaml"
+FILE, SCHEMA = "steer.yaml", "steer.schema.json"
 _MOST_BYTES = 1_000_000
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 

@@ -9,8 +9,10 @@ from apps.customer_service import task
 from apps.customer_service.data import load_support_data
 from apps.customer_service.engine import SupportEngine
 from apps.customer_service.model import SupportModel
+from apps.customer_service.task import CustomerService
 from apps.customer_service.texts import TEXTS
 from core.platform.inference.engine import Engine
+from core.training.loader import open_task
 from core.training.run import Run
 
 pytestmark = pytest.mark.slow
@@ -93,7 +95,8 @@ def run(runs) -> Run:
 
 
 def bot(run: Run) -> SupportModel:
-    return SupportModel(run, Engine.local(SupportEngine(run)))
+    task = open_task(CustomerService, run)
+    return SupportModel(task, Engine.local(SupportEngine(task, run)))
 
 
 @pytest.fixture(scope="module")

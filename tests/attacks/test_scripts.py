@@ -90,7 +90,7 @@ def test_script_in_an_uploaded_feed_stays_text(page):
 
 
 def test_script_in_wishes_and_searches_stays_text(page):
-    page.goto("/recommend")
+    page.goto("/recommender")
     typed(page, "#rec-taste", f"space {MARKUP}")
     expect(page.locator("#rec-status")).to_contain_text(IMAGE)
     typed(page, "#rec-search", MARKUP)
@@ -98,7 +98,7 @@ def test_script_in_wishes_and_searches_stays_text(page):
 
 
 def test_script_in_the_choice_of_a_user_stays_text(page):
-    page.goto("/recommend")
+    page.goto("/recommender")
     page.get_by_role("button", name="Try it as somebody else").click()
     typed(page, "#rec-user", IMAGE)
     expect(page.get_by_text(IMAGE).first).to_be_visible()

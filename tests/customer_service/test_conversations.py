@@ -5,7 +5,6 @@ import asyncio
 import pytest
 
 from apps.customer_service.app import app
-from apps.customer_service.service import APP
 from core.platform.apps.opening import open_app
 from core.platform.auth.access import Principal
 from core.platform.store import decisions
@@ -55,7 +54,7 @@ def test_a_decision_is_logged_by_what_was_done(service, store, ann):
     _, answer = asyncio.run(service.start_with(ann, QUESTION))
     _, handed_over = asyncio.run(service.start_with(ann, "can I talk to a real human being please"))
     with store.reading() as session:
-        logged = [decisions.find(session, APP, turn.decision) for turn in (answer, handed_over)]
+        logged = [decisions.find(session, "customer_service", turn.decision) for turn in (answer, handed_over)]
     assert [decision.action for decision in logged] == [[answer.sources[0].id], ["hand_over"]]
     assert answer.sources[0].id in logged[0].state["candidates"]
 
@@ -129,7 +128,7 @@ def test_nothing_is_left_of_what_is_asked_while_the_conversation_is_deleted(serv
     with pytest.raises(NotFoundError, match="no such reply of yours"):
         asyncio.run(service.judge(ann, first.decision, 1.0))
     with store.reading() as session:
-        assert [made for made in decisions.made(session, APP) if made.owner == ann.name] == []
+        assert [made for made in decisions.made(session, "customer_service") if made.owner == ann.name] == []
 
 
 def test_nobody_speaks_in_anothers_conversation_and_agents_may_read_it(service, ann):

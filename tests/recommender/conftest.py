@@ -21,6 +21,7 @@ from core.platform.inference.engine import Engine
 from core.platform.store.database import open_store, sqlite_url
 from core.platform.store.schema import Decision, Feedback
 from core.rl.explore import Explorer
+from core.training.loader import open_task
 from core.training.run import Run
 from core.training.settings import load_settings
 
@@ -75,8 +76,9 @@ def task(small, builder) -> Recommender:
 def model(runs) -> Iterator[RecommenderModel]:
     """The shortly trained recommender."""
     run = Run(runs / "recommender")
-    engine = Engine.local(RecommenderEngine(run))
-    yield RecommenderModel(run, engine)
+    task = open_task(Recommender, run)
+    engine = Engine.local(RecommenderEngine(task, run))
+    yield RecommenderModel(task, engine)
     engine.close()
 
 

@@ -21,7 +21,7 @@ def ranked_for(model, visitor: Visitor) -> Ranked:
     return asyncio.run(model.rank(visitor, Explorer()))
 
 
-TEXTS = shop_texts(Recommender.workspace.config.words)
+TEXTS = shop_texts(Recommender.workspace.config.words, "recommender")
 
 
 def films_for(model, visitor: Visitor) -> list[Recommended]:

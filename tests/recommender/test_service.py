@@ -7,7 +7,7 @@ from sqlalchemy.event import listen
 
 from apps.recommender import tables
 from apps.recommender.api import ItemList
-from apps.recommender.service import APP, Event, Visitor
+from apps.recommender.service import Event, Visitor
 from core.platform.auth.access import Principal
 from core.platform.store import decisions
 from core.util.errors import ConflictError, NotFoundError, SteerError
@@ -30,7 +30,7 @@ def ids(shown) -> list[str]:
 
 def opinions(service) -> list[tuple[str, str, float]]:
     with service.store.reading() as session:
-        judged = decisions.judged(session, APP)
+        judged = decisions.judged(session, "recommender")
     return [(each.owner, each.subject, each.value) for decision in judged for each in decision.feedback]
 
 
@@ -41,7 +41,7 @@ def events(service, principal=ANN) -> list[Event]:
 def test_a_list_is_logged_by_the_ids_of_its_films(service):
     shown = shown_to(service)
     with service.store.reading() as session:
-        decision = decisions.find(session, APP, shown.decision)
+        decision = decisions.find(session, "recommender", shown.decision)
         assert decision.action == ids(shown)
         assert (decision.owner, decision.version, decision.propensity) == ("ann", "v0001", 1.0)
         assert set(decision.action) < set(decision.state["candidates"])
@@ -84,7 +84,7 @@ def test_a_newcomer_gets_a_list_that_is_no_decision_of_the_policy(service):
     shown = run(service.show(ANN, Visitor(), with_profile=True))
     assert (len(shown.items), shown.decision, list(shown.likes)) == (10, None, [])
     with service.store.reading() as session:
-        assert decisions.count(session, APP) == 0
+        assert decisions.count(session, "recommender") == 0
     after = run(service.react(ANN, Event("like", ids(shown)[0])))
     assert after.decision is not None
 
@@ -122,7 +122,7 @@ def test_undo_brings_back_the_word_before(service):
 
 def owners(service) -> list[str]:
     with service.store.reading() as session:
-        return [decision.owner for decision in decisions.made(session, APP)]
+        return [decision.owner for decision in decisions.made(session, "recommender")]
 
 
 def test_a_profile_is_forgotten_with_its_lists_and_opinions_and_nobody_elses(service):
@@ -197,7 +197,14 @@ def test_trying_a_shipped_visitor_leaves_the_own_profile_alone(service):
 def test_films_that_are_gone_do_not_shut_anybody_out_of_their_profile(service):
     run(service.note(ANN, Event("like", "5")))
     with service.store.transaction() as session:
-        row = {"app": APP, "owner": "ann", "key": "old", "kind": "like", "item": "1000000", "decision_id": None}
+        row = {
+            "app": "recommender",
+            "owner": "ann",
+            "key": "old",
+            "kind": "like",
+            "item": "1000000",
+            "decision_id": None,
+        }
         tables.add_event(session, row)
     assert [film.id for film in run(service.show(ANN, Visitor(), with_profile=True)).likes] == ["5"]
 

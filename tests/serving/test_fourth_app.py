@@ -40,21 +40,20 @@ from sqlalchemy import select
 from core.platform.apps.spec import AppSpec
 from core.platform.apps.texts import Texts
 from core.platform.inference.engine import Engine
-from core.training.loader import open_task
-from core.training.run import Run, trained_policy
+from core.training.run import trained_policy
 from fourth.tables import Note
 from tests.core.bandit import Bandit
 
 class Sorter:
-    def __init__(self, run):
-        self.policy = trained_policy(open_task(Bandit, run), run)
+    def __init__(self, task, run):
+        self.policy = trained_policy(task, run)
 
     def sort(self, texts: list[str]) -> list[int]:
         return self.policy.predict({"text": tuple(texts)})[:, 0].tolist()
 
 @dataclass(frozen=True)
 class Model:
-    run: Run
+    task: Bandit
     engine: Engine[Sorter]
 
 class Notes:
@@ -68,7 +67,7 @@ class Notes:
         return await self.models.current[0].engine.answer(Sorter.sort, text)
 
 def routes(notes: Notes) -> APIRouter:
-    router = APIRouter(prefix="/notes")
+    router = APIRouter()
 
     @router.post("")
     async def add(text: str) -> dict[str, object]:

@@ -12,7 +12,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from core.platform.pages.task_app import Asked, TaskEngine
 from core.platform.versions.library import VERSIONS
 from core.rl.explore import Explorer
-from core.training.loader import load_task
+from core.training.loader import load_task, open_task
 from core.training.run import Run
 from tests.training.conftest import steer
 
@@ -36,7 +36,8 @@ def walk(file: Path, *overrides: str) -> dict[str, dict]:
 def served(file: Path, **inputs: object) -> object:
     """What `steer serve` would answer to JSON values, by the published version."""
     folder = file.parent / "runs" / VERSIONS / load_task(str(file)).name / "v0001"
-    [decided] = TaskEngine(str(file), Run(folder)).decide([Asked(inputs, Explorer())])
+    task = open_task(load_task(str(file)), Run(folder))
+    [decided] = TaskEngine(task, Run(folder)).decide([Asked(inputs, Explorer())])
     return decided.action
 
 

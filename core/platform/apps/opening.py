@@ -10,11 +10,12 @@ import structlog
 
 from core.platform.apps.spec import AnyApp, Model
 from core.platform.inference.engine import Engine
-from core.platform.inference.engine_process import EngineProcess
+from core.platform.inference.engine_process import EngineProcess, OpenEngine
 from core.platform.store.database import Store
 from core.platform.versions.library import VERSIONS, Library
 from core.platform.versions.live import LiveModel
 from core.rl.explore import Explorer
+from core.training.loader import open_task
 from core.training.run import Run
 from core.util.errors import SteerError, UnavailableError
 
@@ -126,14 +127,16 @@ def open_model(spec: AnyApp, run: Run, *, apart: bool) -> Any:
     Raises:
         SteerError: It does not open.
     """
+    task = open_task(spec.task, run)
     with ExitStack() as undo:
         if apart:
-            process = EngineProcess(spec.name, spec.engine, run)
+            open_engine = OpenEngine.of(spec.task, spec.engine)
+            process = EngineProcess(spec.name, open_engine, run, [spec.engine.__module__])
             engine: Engine[Any] = Engine(process.run_batch, spec.name, process.close)
         else:
-            engine = Engine.local(spec.engine(run), spec.name)
+            engine = Engine.local(spec.engine(task, run), spec.name)
         undo.callback(engine.close)
-        model = spec.model(run, engine)
+        model = spec.model(task, engine)
         undo.pop_all()
     return model
 

@@ -27,6 +27,11 @@ class Texts:
     def __init__(self, scope: str, texts: Mapping[str, tuple[str, str]]) -> None:
         self.scope, self.texts = scope, texts
 
+    def named(self, scope: str, title: str, summary: str) -> "Texts":
+        """The same texts under another title and summary, as a company wrote them, in one language."""
+        own = {"title": title, "summary": summary}
+        return Texts(scope, {**self.texts, **{key: (text, text) for key, text in own.items() if text}})
+
     def translations(self) -> dict[str, dict[str, str]]:
         """Texts by language and scoped key."""
         return {

@@ -7,7 +7,7 @@ sampling and bookkeeping are taken and have no effect, since the bot decides by 
 import json
 import re
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 from uuid import uuid4
@@ -101,29 +101,30 @@ class Completion:
 Complete = Callable[[Request, list[Message]], Awaitable[Completion]]
 
 
-def chat_routes(model: str, complete: Complete) -> APIRouter:
-    """`/chat/completions` and `/models` for one bot.
+def chat_routes(bots: Mapping[str, Complete]) -> APIRouter:
+    """`/chat/completions` and `/models` for some bots.
 
     Args:
-        model: Name under which clients ask for the bot.
-        complete: Function that answers a conversation whose last message is the user's.
+        bots: Function that answers a conversation whose last message is the user's, by the name under which clients ask
+            for it.
     """
     routes = APIRouter(tags=["chat completions"])
 
     @routes.get("/models")
     def models() -> dict[str, Any]:
-        """The one model that there is."""
-        return {"object": "list", "data": [{"id": model, "object": "model", "created": 0, "owned_by": "steer"}]}
+        """The models that there are."""
+        known = [{"id": name, "object": "model", "created": 0, "owned_by": "steer"} for name in bots]
+        return {"object": "list", "data": known}
 
     @routes.post("/chat/completions", response_model=None)
     async def chat(request: Request, body: ChatRequest) -> dict[str, Any] | StreamingResponse:
         """Answer a conversation whole, or as a stream of server-sent events."""
-        if body.model != model:
-            raise HTTPException(404, f"There is no model {body.model!r}; there is {model!r}.")
+        if body.model not in bots:
+            raise HTTPException(404, f"There is no model {body.model!r}; there is {', '.join(map(repr, bots))}.")
         if body.messages[-1].role != "user":
             raise HTTPException(400, "The last message must be the user's.")
-        completion = await complete(request, body.messages)
-        head = {"id": f"chatcmpl-{uuid4().hex}", "created": int(time.time()), "model": model}
+        completion = await bots[body.model](request, body.messages)
+        head = {"id": f"chatcmpl-{uuid4().hex}", "created": int(time.time()), "model": body.model}
         if body.stream:
             with_usage = body.stream_options is not None and body.stream_options.include_usage
             return StreamingResponse(_stream(head, completion, with_usage), media_type="text/event-stream")

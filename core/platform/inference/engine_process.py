@@ -10,8 +10,9 @@ import multiprocessing
 import signal
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any
@@ -24,13 +25,38 @@ from threadpoolctl import threadpool_limits
 from core.platform import timeouts
 from core.platform.inference.malloc_trim import freeze_gc, start_malloc_trim
 from core.platform.inference.metrics import ENGINE_STARTS
+from core.training.loader import load_task, open_task
 from core.training.run import Run
+from core.training.task import Task
 from core.util.errors import SteerError, UnavailableError
 
 # A fork server imports what engines need once for all of them, before there is a thread that a fork could harm.
 _CONTEXT: Any = multiprocessing.get_context(
     "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
 )
+
+
+@dataclass(frozen=True)
+class OpenEngine:
+    """Opens the engine of a task, in whichever process that is.
+
+    Attributes:
+        engine: Factory of the engine from the task and its run.
+        task: Task, a class that is imported by its name; or the source that it is loaded by.
+    """
+
+    engine: Callable[[Any, Run], object]
+    task: type[Task] | str
+
+    @classmethod
+    def of(cls, task: type[Task], engine: Callable[[Any, Run], object]) -> "OpenEngine":
+        """What opens an engine of a task, however the task was made."""
+        return cls(engine, task.source or task)
+
+    def __call__(self, run: Run) -> object:
+        """The engine on a run."""
+        task = load_task(self.task) if isinstance(self.task, str) else self.task
+        return self.engine(open_task(task, run), run)
 
 
 class EngineProcess:
@@ -40,15 +66,16 @@ class EngineProcess:
         name: Name of the app.
         open_engine: Function or class that makes the engine in that process, which imports it by its name.
         run: Run that holds the policy.
+        imports: Modules that every such process needs, imported once for all of them.
 
     Raises:
         SteerError: The engine does not open.
     """
 
-    def __init__(self, name: str, open_engine: Callable[[Run], object], run: Run) -> None:
+    def __init__(self, name: str, open_engine: Callable[[Run], object], run: Run, imports: Sequence[str] = ()) -> None:
         self._name, self._open_engine, self._run = name, open_engine, run
         self._lock = threading.Lock()
-        _CONTEXT.set_forkserver_preload([open_engine.__module__])
+        _CONTEXT.set_forkserver_preload([open_engine.__module__, *imports])
         self._start()
 
     @property

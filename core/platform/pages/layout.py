@@ -81,7 +81,7 @@ def mount_pages(
     blocks.has_launched = True
     with warnings.catch_warnings():  # Gradio says of several pages that it switches off what `_options` has off
         warnings.filterwarnings("ignore", message="SSR mode is not supported")
-        return gr.mount_gradio_app(app, blocks, path="", **_options(apps, list(pages.values())))
+        return gr.mount_gradio_app(app, blocks, path="", **_options(apps, pages))
 
 
 def _blocks(
@@ -100,7 +100,9 @@ def _blocks(
                     path = app.spec.path
                     gr.Button(TEXTS.label("open"), link=f"/{path}", variant="primary", elem_id=f"open-{path}")
                 for tool in pages[app.spec.name].tools(app.service):
-                    gr.api(with_shown_errors(tool), api_name=tool.__name__, concurrency_limit=8)
+                    # Of a workspace's there may be several.
+                    name = tool.__name__ + (f"_{path}".replace("-", "_") if app.spec.task.source else "")
+                    gr.api(with_shown_errors(tool), api_name=name, concurrency_limit=8)
     for app in apps:
         with blocks.route(app.spec.texts.texts["title"][0], app.spec.path):
             _navigation(apps, app.spec.path, accounts=accounts)
@@ -113,7 +115,7 @@ def _blocks(
     return blocks
 
 
-def _options(apps: Sequence[OpenApp], pages: Sequence[Page[Any]]) -> dict[str, Any]:
+def _options(apps: Sequence[OpenApp], pages: Mapping[str, Page[Any]]) -> dict[str, Any]:
     """What `gr.mount_gradio_app` needs besides the Blocks."""
     return {
         "theme": gr.themes.Soft(primary_hue="teal", neutral_hue="slate", font=_FONT, font_mono=_MONO),
@@ -139,9 +141,10 @@ def _navigation(apps: Sequence[OpenApp], here: str, *, accounts: bool) -> None:
             gr.Button(TEXTS.label("log_out"), size="sm", elem_classes="steer-log-out").click(None, js=_LOG_OUT)
 
 
-def _translator(apps: Sequence[OpenApp], pages: Sequence[Page[Any]]) -> gr.I18n:
+def _translator(apps: Sequence[OpenApp], pages: Mapping[str, Page[Any]]) -> gr.I18n:
     translations: dict[str, dict[str, str]] = {language: {} for language in LANGUAGES}
-    for texts in (TEXTS, *(app.spec.texts for app in apps), *(texts for page in pages for texts in page.texts)):
+    of_pages = [texts for app in apps for texts in pages[app.spec.name].texts(app.service)]
+    for texts in (TEXTS, *(app.spec.texts for app in apps), *of_pages):
         for language, entries in texts.translations().items():
             translations[language] |= entries
     # Browsers ask for regional variants, which the page looks up by their full name.

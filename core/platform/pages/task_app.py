@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field
 
 from core.envs.observations import Observations, join
 from core.models.actor_critic import ActorCritic
-from core.platform.apps.spec import AnyApp, AppSpec, Page, installed_apps
+from core.platform.apps.spec import AnyApp, AppSpec, Page, installed_apps, workspace_app
 from core.platform.apps.texts import Texts
 from core.platform.auth.access import CurrentPrincipal, Principal
 from core.platform.http.parameters import RequestBody
@@ -26,8 +26,9 @@ from core.platform.store import decisions
 from core.platform.store.database import Session, Store
 from core.platform.versions.live import LiveModel
 from core.rl.explore import Explorer
-from core.training.loader import load_task, open_task
+from core.training.loader import load_task
 from core.training.run import Run, trained_policy
+from core.training.task import Task
 from core.util.errors import NotFoundError, SteerError
 
 
@@ -58,16 +59,15 @@ class TaskEngine:
     """Decides by a task's trained policy.
 
     Args:
-        source: Name of an installed task, or path of the file that holds it.
+        task: Task as its run was trained.
         run: Run with the policy.
 
     Raises:
         SteerError: The run holds none.
     """
 
-    def __init__(self, source: str, run: Run) -> None:
-        self.task = open_task(load_task(source), run)
-        self.policy = trained_policy(self.task, run)
+    def __init__(self, task: Task, run: Run) -> None:
+        self.task, self.policy = task, trained_policy(task, run)
 
     def decide(self, asked: list[Asked]) -> list[Decided]:
         """The decision on each request.
@@ -110,21 +110,10 @@ class TaskEngine:
 
 
 @dataclass(frozen=True)
-class OpenTask:
-    """Opens the engine of a task, in whichever process that is."""
-
-    source: str
-
-    def __call__(self, run: Run) -> TaskEngine:
-        """The engine on a run."""
-        return TaskEngine(self.source, run)
-
-
-@dataclass(frozen=True)
 class TaskModel:
     """One version of a task's policy."""
 
-    run: Run
+    task: Task
     engine: Engine[TaskEngine]
 
 
@@ -132,14 +121,14 @@ class TaskService:
     """Decides, and keeps every decision and the opinions about it.
 
     Args:
-        name: Name of the task.
         store: Store of decisions and feedback.
         models: Model of the version that serves at the moment.
         explorer: Explorer that picks actions by their probability.
     """
 
-    def __init__(self, name: str, store: Store, models: LiveModel[TaskModel], explorer: Explorer) -> None:
-        self.name, self.store, self.models, self.explorer = name, store, models, explorer
+    def __init__(self, store: Store, models: LiveModel[TaskModel], explorer: Explorer) -> None:
+        self.name = models.current[0].task.name
+        self.store, self.models, self.explorer = store, models, explorer
 
     async def decide(self, principal: Principal, inputs: Mapping[str, Any]) -> tuple[str, Decided]:
         """A decision and the id under which it is kept.
@@ -217,30 +206,31 @@ DecisionId = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="Id of a 
 
 
 def find_apps(names: Sequence[str]) -> list[AnyApp]:
-    """The apps of some names, each an installed app's or a file with a task; without names, all installed ones.
+    """The apps of some names, each as `load_task` knows it; without names, all installed ones.
 
     Raises:
-        SteerError: There is no such app or file.
+        SteerError: There is no such app, workspace or file, or two of them have one name.
     """
     installed = {spec.name: spec for spec in installed_apps()}
     if not names:
         return list(installed.values())
-    return [installed.get(name.replace("-", "_")) or task_app(name) for name in names]
+    specs = [installed.get(name.replace("-", "_")) or _own_app(load_task(name)) for name in names]
+    by_name: dict[str, AnyApp] = {}
+    for name, spec in zip(names, specs, strict=True):
+        if by_name.setdefault(spec.name, spec) is not spec:
+            raise SteerError(f"{name}: another one is called {spec.name}, too; a server tells them apart by name")
+    return specs
 
 
-def task_app(source: str) -> AppSpec[TaskEngine, TaskModel, TaskService]:
-    """The app of a task that has none of its own.
+def _own_app(task: type[Task]) -> AnyApp:
+    return task_app(task) if task.workspace is None else workspace_app(task)
 
-    Args:
-        source: Name of an installed task, or path of the file that holds it.
 
-    Raises:
-        SteerError: There is no such task.
-    """
-    task = load_task(source)
+def task_app(task: type[Task]) -> AppSpec[TaskEngine, TaskModel, TaskService]:
+    """The app of a task that has none of its own."""
 
     def routes(service: TaskService) -> APIRouter:
-        router = APIRouter(prefix=f"/{task.name}", tags=[task.title])
+        router = APIRouter(tags=[task.title])
 
         @router.post("/decisions", status_code=201)
         async def decide(principal: CurrentPrincipal, body: DecisionRequest) -> DecisionMade:
@@ -259,16 +249,16 @@ def task_app(source: str) -> AppSpec[TaskEngine, TaskModel, TaskService]:
     def page() -> Page[TaskService]:
         from core.platform.pages.task_page import TEXTS, build
 
-        return Page(build, lambda service: [], (TEXTS,))
+        return Page(build, lambda service: [], lambda service: (TEXTS,))
 
     return AppSpec(
         name=task.name,
         path=task.name,
         texts=Texts(task.name, {"title": (task.title, task.title), "summary": (_summary(task), _summary(task))}),
         task=task,
-        engine=OpenTask(source),
+        engine=TaskEngine,
         model=TaskModel,
-        service=lambda store, models, explorer: TaskService(task.name, store, models, explorer),
+        service=TaskService,
         api=routes,
         page=page,
     )

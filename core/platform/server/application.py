@@ -22,6 +22,7 @@ from core.platform.auth.erasure_routes import erasure_routes
 from core.platform.auth.login import login_routes
 from core.platform.auth.middleware import AuthMiddleware
 from core.platform.auth.secret import load_secret
+from core.platform.http.chat_completions import chat_routes
 from core.platform.http.health import health_routes
 from core.platform.http.limits import Limits, LimitsMiddleware, SharesMiddleware
 from core.platform.http.parameters import refuse_unknown
@@ -94,9 +95,12 @@ def create_app(specs: Sequence[AnyApp], runs: Path, store: Store, options: Servi
         app.include_router(health_routes(store, partial(_serving_versions, apps), out_of_order=names))
         # One by one: FastAPI looks through all routes of a router again at each router that it is in.
         every: list[OpenApp | ClosedApp] = [*apps, *closed]
-        for routes in [erasure_routes(store), *(each.spec.api(each.service) for each in every)]:
+        routers = {each.spec.path: each.spec.api(each.service) for each in every}
+        bots = {f"steer-{each.spec.path}": each.spec.chat(each.service) for each in every if each.spec.chat}
+        for path, router in [("", erasure_routes(store)), ("", chat_routes(bots)), *routers.items()]:
             checks = [_key(), Depends(refuse_unknown)]
-            app.include_router(routes, prefix="/v1", responses=RESPONSES, dependencies=checks)
+            prefix = f"/v1/{path}" if path else "/v1"
+            app.include_router(router, prefix=prefix, responses=RESPONSES, dependencies=checks)
         if options.pages:
             uploads.use_folder(runs / UPLOADS)
             from core.platform.pages.layout import mount_pages
