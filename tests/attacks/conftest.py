@@ -15,14 +15,16 @@ from core.platform.store.database import open_store, sqlite_url
 from tests.servers import steer_server
 
 PASSWORD = "correct horse battery"
-ROLES = {"ann": "viewer", "bob": "viewer", "carol": "agent", "root": "admin"}
+ROLES = {"ann": "viewer", "bob": "viewer", "carol": "agent", "dora": "agent", "root": "admin"}
+# Who may not use everything.
+APPS = {"dora": ["finance_monitor"]}
 
 
 def added(runs: Path, roles: dict[str, str]) -> dict[str, str]:
     """New users of a server, by name and role; their API keys."""
     with closing(open_store(sqlite_url(runs / "steer.db"))) as store, store.transaction() as session:
         for name, role in roles.items():
-            accounts.create(session, name, PASSWORD, role)
+            accounts.create(session, name, PASSWORD, role, APPS.get(name))
         return {name: accounts.issue_key(session, name, "tests")[1] for name in roles}
 
 
