@@ -21,7 +21,8 @@ from benchmarks.runs import trained
 from benchmarks.serving.running import Server
 from core.util.paths import cache_dir
 
-PLACES = ("conversation", "comment", "completion", "taken-back", "page", "list", "tool", "note")
+_PLACES = ("conversation", "comment", "completion", "taken-back", "page", "list", "tool")
+_WORDS_OF = {"customer": _PLACES, "clerk": (*_PLACES, "note")}
 _PASSWORD = "correct horse battery"
 _VOTES = 12
 _PEOPLE = {"root": "admin", "customer": "viewer", "clerk": "agent"}
@@ -45,15 +46,17 @@ def erased_words_found(folder: Path) -> int:
     """
     since, runs = time.time(), trained(folder / "runs", Console(quiet=True))
     keys = {name: _user(runs, name, role) for name, role in _PEOPLE.items()}
-    words = [f"Zaphod{uuid4().hex[:12]}{place}" for _ in range(2) for place in PLACES]
+    said = {name: {at: f"Zaphod{uuid4().hex[:12]}{at}" for at in places} for name, places in _WORDS_OF.items()}
+    words = [word for by_place in said.values() for word in by_place.values()]
+    lasting = [word for word in words if not word.endswith("taken-back")]
     with Server(runs, options=["--auth"]) as server:
         people = {name: _client(server, key) for name, key in keys.items()}
-        _live(people["customer"], dict(zip(PLACES, words[: len(PLACES)], strict=True)))
-        _live(people["clerk"], dict(zip(PLACES, words[len(PLACES) :], strict=True)))
-        _note(people["clerk"], words[-1])
-        kept = _found(folder, since, words)
-        if kept < len(words):
-            raise RuntimeError(f"{kept} of {len(words)} words were kept in the first place; the others say nothing")
+        for name, by_place in said.items():
+            _live(people[name], by_place)
+        _note(people["clerk"], said["clerk"]["note"])
+        kept = _found(folder, since, lasting)
+        if kept < len(lasting):
+            raise RuntimeError(f"{kept} of {len(lasting)} words were kept in the first place; the others say nothing")
         _steer(runs, "retrain", "customer_service", "--min-decisions", "5", "--set", "rl.iterations=1")
         people["customer"].delete("/v1/users/customer").raise_for_status()
         people["root"].delete("/v1/users/clerk").raise_for_status()

@@ -12,6 +12,8 @@ import pytest
 
 from core.platform.store import accounts
 from core.platform.store.database import open_store, sqlite_url
+from core.platform.versions.library import VERSIONS, Library
+from core.training.loader import load_task
 from tests.servers import fill, free_port, small_disk, steer_process
 from tests.serving.conftest import TASK
 
@@ -84,8 +86,11 @@ def test_a_damaged_version_stops_its_own_app_alone(small_runs, tmp_path):
     shutil.copytree((small_runs / "bandit").resolve(), small_runs / "other")
     options = (TASK, str(tmp_path / "other.py"), "--json-logs")
     log = tmp_path / "log"
-    with steer_process(small_runs, log, *options) as (address, _):
-        assert httpx.get(f"{address}/ready").json()["versions"] == {"bandit": "v0001", "other": "v0001"}
+    store = open_store(sqlite_url(small_runs / "steer.db"))
+    library = Library(store, small_runs / VERSIONS)
+    for source in options[:2]:
+        assert library.adopt(load_task(source), small_runs, "tests").name == "v0001"
+    store.close()
     weights = small_runs / "versions" / "other" / "v0001" / "rl" / "model" / "policy.safetensors"
     flipped = bytearray(weights.read_bytes())
     flipped[len(flipped) // 2] ^= 1
@@ -107,10 +112,11 @@ def test_a_damaged_version_stops_its_own_app_alone(small_runs, tmp_path):
 
 @pytest.mark.slow
 def test_a_second_machine_without_the_versions_says_that_their_folder_is_shared(small_runs, tmp_path, postgres, port):
-    store = postgres.database("two_machines")
-    with steer_process(small_runs, tmp_path / "log", TASK, "--api-only", "--store", store):
-        pass
-    said = refused("serve", TASK, "--runs", str(tmp_path / "elsewhere"), "--store", store, "--port", port)
+    url = postgres.database("two_machines")
+    store = open_store(url)
+    Library(store, small_runs / VERSIONS).adopt(load_task(TASK), small_runs, "tests")
+    store.close()
+    said = refused("serve", TASK, "--runs", str(tmp_path / "elsewhere"), "--store", url, "--port", port)
     assert "Servers of one store share one folder of versions" in said
 
 
