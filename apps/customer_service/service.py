@@ -59,11 +59,16 @@ class SupportService:
         store: Store that keeps them.
         models: Model of the version that serves at the moment.
         explorer: Picks actions by their probability.
+
+    Attributes:
+        app: Name of the app in the store.
+        examples: Messages that the page offers to try.
     """
 
     def __init__(self, store: Store, models: LiveModel[SupportModel], explorer: Explorer) -> None:
         self._store, self._models, self._explorer = store, models, explorer
-        self.app = models.current[0].task.name
+        task = models.current[0].task
+        self.app, self.examples = task.name, task.workspace.config.examples
         self._keep_articles()
 
     async def start(self, principal: Principal) -> str:

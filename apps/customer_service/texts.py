@@ -11,7 +11,7 @@ TEXTS = Texts(
             "Ask like a customer: the bot answers from the help articles with its source, asks back, or hands over.",
             "像顾客一样提问：机器人依据帮助文章作答并给出来源，必要时追问或转人工。",
         ),
-        "chat": ("Harbour & Pine support", "Harbour & Pine 客服"),
+        "chat": ("Support", "客服"),
         "empty": (
             "Ask about orders, deliveries, returns, payments, your account or our products.",
             "欢迎咨询订单、配送、退货、付款、账户或商品问题。",
@@ -40,7 +40,7 @@ TEXTS = Texts(
         "action.answer": ("answered from an article", "依据文章回答"),
         "action.ask_back": ("asked back", "追问"),
         "action.hand_over": ("handed over to a person", "转人工"),
-        "action.decline": ("not a matter of the shop", "超出服务范围"),
+        "action.decline": ("outside what it can help with", "超出服务范围"),
         "sure": ("{share:.0%} sure", "把握 {share:.0%}"),
         "sources": ("Source", "来源"),
         "choices": ("It may be about", "可能与以下内容有关"),
@@ -55,9 +55,8 @@ TEXTS = Texts(
             "这个问题需要同事来处理。我已将您写的内容一并转交，您无需重复说明。",
         ),
         "decline": (
-            "That is outside what I can help with. I can answer questions about orders, deliveries, returns, payments, "
-            "your account, our products and our shops.",
-            "这超出了我的服务范围。我可以回答有关订单、配送、退货、付款、账户、商品和门店的问题。",
+            "That is outside what I can help with. I can answer what our help articles are about.",
+            "这超出了我的服务范围。我可以回答帮助文章所涉及的问题。",
         ),
         "wants_person": ("I would like to talk to a person.", "我想找人工客服。"),
         "thanks_up": ("Thank you - noted as helpful.", "谢谢，已记录为有帮助。"),
