@@ -191,3 +191,14 @@ def test_documents_are_those_of_their_app_in_the_order_of_their_keys(store):
             tables.put_documents(session, app, rows)
     with store.reading() as session:
         assert [document.key for document in tables.documents(session, "support", 10)] == ["0", "b"]
+
+
+def test_documents_that_are_no_longer_there_are_removed_and_those_of_others_stay(store):
+    with store.transaction() as session:
+        for app in ("support", "other"):
+            rows = [{"key": f"{key:04}", "title": "t", "body": "b", "attributes": {}} for key in range(700)]
+            tables.put_documents(session, app, rows)
+        tables.put_documents(session, "support", [rows[3], rows[699]])
+    with store.reading() as session:
+        assert [document.key for document in tables.documents(session, "support", 9)] == ["0003", "0699"]
+        assert len(tables.documents(session, "other", 5000)) == 700
