@@ -31,6 +31,7 @@ class FinanceMonitor(Task):
     title: ClassVar[str] = "Finance monitor"
     config: ClassVar = NewsConfig
     workspace: ClassVar[Workspace[NewsConfig]] = read_workspace(EXAMPLE, NewsConfig)
+    template: ClassVar = EXAMPLE.with_name("template")
     data_card: ClassVar[str] = (EXAMPLE / "README.md").read_text(encoding="utf-8")
     presets: ClassVar = {
         "quick": {
