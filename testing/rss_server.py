@@ -48,9 +48,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def main(
-    file: Annotated[
-        Path, typer.Argument(help="CSV file without a header, headlines in its last column, the newest first")
-    ],
+    file: Annotated[Path, typer.Argument(help="CSV file without header; headlines stand last, the newest first")],
     port: Annotated[int, typer.Option(help="port on this machine")] = 8900,
     every: Annotated[float, typer.Option(help="seconds between two headlines")] = 10,
 ) -> None:
