@@ -11,7 +11,8 @@ from pydantic import BaseModel
 
 from apps.recommender.config import EventTable, ItemTable, ShopConfig
 from apps.recommender.data import Events, Item, ShopData
-from apps.recommender.formats import Part, open_shop_table, usual_columns
+from apps.recommender.formats import open_shop_table, usual_columns
+from apps.recommender.movielens import Part
 from apps.recommender.splits import PICKS, fewest_likes
 from core.data.checking import CheckedRows
 from core.data.fields import Id, Key, Label, ListOf, Number, Text, Time
