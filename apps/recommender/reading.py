@@ -78,7 +78,8 @@ def check_shop_data(workspace: Workspace[ShopConfig]) -> WorkspaceReport:
     reports = [report for report in (items.report, events.report) if report.rows]
     problem = _problem(data, reports)
     missing = [*([problem] if problem else []), *_missing(workspace, items, events, data)]
-    return WorkspaceReport(tuple(reports), tuple(missing), tuple(item.text for item in data.items))
+    texts = tuple(item.text for item in data.items if item.id in items.rows)
+    return WorkspaceReport(tuple(reports), tuple(missing), texts)
 
 
 @dataclass
