@@ -59,6 +59,10 @@ class SupportService:
         store: Store that keeps them.
         models: Model of the version that serves at the moment.
         explorer: Picks actions by their probability.
+
+    Attributes:
+        app: Name of the app in the store.
+        examples: Messages that the page offers to try.
     """
 
     def __init__(self, store: Store, models: LiveModel[SupportModel], explorer: Explorer) -> None:

@@ -40,7 +40,7 @@ TEXTS = Texts(
         "action.answer": ("answered from an article", "依据文章回答"),
         "action.ask_back": ("asked back", "追问"),
         "action.hand_over": ("handed over to a person", "转人工"),
-        "action.decline": ("not a matter of the shop", "超出服务范围"),
+        "action.decline": ("outside what it can help with", "超出服务范围"),
         "sure": ("{share:.0%} sure", "把握 {share:.0%}"),
         "sources": ("Source", "来源"),
         "choices": ("It may be about", "可能与以下内容有关"),
