@@ -18,6 +18,7 @@ from core.training.settings import load_settings, read_settings
 from core.training.stages import ReinforcementLearning
 
 ADMIN = Principal("local", "admin")
+LIKES = ({"kind": "like", "item": "1"}, {"kind": "like", "item": "5"})
 
 
 def open_api(runs: Path, store: Path) -> FastAPI:

@@ -24,6 +24,7 @@ from core.rl.learner import Learner
 from core.training import Run, rl_algorithm, trained_policy
 
 ADMIN = Principal("local", "admin")
+LIKES = ({"kind": "like", "film": 1}, {"kind": "like", "film": 5})
 APPS = ((CustomerService, support), (FinanceMonitor, monitor), (Recommender, recommender))
 
 

@@ -14,6 +14,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -42,7 +43,6 @@ BAD_NEWS = (
     "Chief executive of {} arrested in bribery case",
     "{} shares collapse after profit warning",
 )
-WARM_FILM, FILM = "1", "5"
 SETTING = "rewards.right_answer=2.0"
 
 
@@ -51,9 +51,11 @@ class Opening(Protocol):
 
     Attributes:
         ADMIN: Who asks.
+        LIKES: Events that say that two films are liked; the second is followed.
     """
 
     ADMIN: Any
+    LIKES: Sequence[dict[str, Any]]
 
     def open_api(self, runs: Path, store: Path) -> ASGIApp:
         """The routes of every app, engines in this process."""
@@ -96,11 +98,12 @@ async def alert(client: httpx.AsyncClient, tracer: Tracer) -> set[str]:
     raise RuntimeError("no headline opened an alert; train the monitor longer")
 
 
-async def click(client: httpx.AsyncClient, tracer: Tracer) -> set[str]:
+async def click(client: httpx.AsyncClient, tracer: Tracer, likes: Sequence[dict[str, Any]]) -> set[str]:
     """From a liked film to the next list."""
-    await _like(client, WARM_FILM)
+    first, second = likes
+    await _like(client, first)
     with tracer.recording() as files:
-        await _like(client, FILM)
+        await _like(client, second)
     return files
 
 
@@ -119,7 +122,7 @@ def walks(opening: Opening, runs: Path) -> dict[str, list[str]]:
     tracer = Tracer(Path.cwd())
     with tempfile.TemporaryDirectory() as scratch:
         api = opening.open_api(runs, Path(scratch) / "steer.db")
-        files = asyncio.run(_requests(_known_to(api, opening.ADMIN), tracer))
+        files = asyncio.run(_requests(_known_to(api, opening.ADMIN), tracer, opening.LIKES))
     files["reward"] = reward(opening, runs, tracer)
     return {walk: sorted(found) for walk, found in files.items()}
 
@@ -141,9 +144,9 @@ def _known_to(api: ASGIApp, principal: Any) -> ASGIApp:
     return gate
 
 
-async def _requests(api: ASGIApp, tracer: Tracer) -> dict[str, set[str]]:
+async def _requests(api: ASGIApp, tracer: Tracer, likes: Sequence[dict[str, Any]]) -> dict[str, set[str]]:
     async with httpx.AsyncClient(transport=httpx.ASGITransport(api), base_url="http://localhost") as client:
-        walks = {"chat": chat, "alert": alert, "list": click}
+        walks = {"chat": chat, "alert": alert, "list": partial(click, likes=likes)}
         return {name: await walk(client, tracer) for name, walk in walks.items()}
 
 
@@ -152,8 +155,8 @@ async def _ask(client: httpx.AsyncClient, question: str) -> dict[str, Any]:
     return await _post(client, f"/v1/support/conversations/{conversation['id']}/messages", {"text": question})
 
 
-async def _like(client: httpx.AsyncClient, film: str) -> None:
-    await _post(client, "/v1/recommender/profile/events", {"kind": "like", "item": film})
+async def _like(client: httpx.AsyncClient, like: dict[str, Any]) -> None:
+    await _post(client, "/v1/recommender/profile/events", like)
     await _post(client, "/v1/recommender/lists", {"profile": True})
 
 
