@@ -1,7 +1,8 @@
 """Rooms of a source tree, the arrows between them, the floors that they stand on, and the arrows that run back up.
 
 A *room* is a folder with Python files of its own, beyond an `__init__.py` that only introduces it; what lies deeper in
-it belongs to it. A file that lies loose in `core` or `apps` has no such folder and is a room of its own.
+it belongs to it. A file that lies loose in `core`, `core/platform` or `apps` has no such folder and is a room of its
+own.
 
 An *arrow* A -> B: a file of A imports a file of B. *Back arrows*: a smallest set of arrows without which no room
 imports itself by way of others. *Floors*: without the back arrows, every room stands above all rooms that it imports.
@@ -15,6 +16,7 @@ from pathlib import Path
 from benchmarks.house.imports import imports, modules
 
 Arrow = tuple[str, str]
+_PLATFORM = ("core", "platform")
 
 
 @dataclass(frozen=True)
@@ -97,10 +99,15 @@ def rooms_of_modules(tree: Path) -> dict[str, str]:
     folders = {name: file.relative_to(tree).parent.parts for name, file in modules(tree).items() if _has_content(file)}
     own = set(folders.values())
     outermost = {
-        name: next((parts[:depth] for depth in range(2, len(parts) + 1) if parts[:depth] in own), None)
+        name: next((parts[:depth] for depth in range(_wing(parts) + 1, len(parts) + 1) if parts[:depth] in own), None)
         for name, parts in folders.items()
     }
     return {name: ".".join(parts) if parts else name for name, parts in outermost.items()}
+
+
+def _wing(folder: tuple[str, ...]) -> int:
+    """Number of leading parts of a folder's name that are a wing, not a room."""
+    return 2 if folder[:2] == _PLATFORM else 1
 
 
 def _has_content(file: Path) -> bool:
