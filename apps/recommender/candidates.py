@@ -6,30 +6,34 @@ from dataclasses import dataclass
 import numpy as np
 
 from apps.recommender.data import MovieLens
-from apps.recommender.diversity import Distances, diverse_lists
+from apps.recommender.diversity import Distances
+from apps.recommender.ease import Ease
+from apps.recommender.list_rule import ListRule
 from apps.recommender.retriever import Retriever
-from apps.recommender.splits import retriever_histories
 from core.envs.observations import Observations, join
 
 CANDIDATES = 200
 RECENT = 10
 
-_PLACES = 20
 _BATCH = 128
 
 
 class CandidateBuilder:
-    """Makes states for the ranker; every count comes from the retriever's share of the data, so nothing leaks.
+    """Makes states for the ranker; all counts and scores come from the likes that it is given, so nothing else leaks.
 
     Args:
         data: Films and events.
-        retriever: Retriever that finds candidates.
+        retriever: Retriever that gives films and histories vectors.
+        histories: Films that each user likes, as far as they may be known, oldest first.
+        rule: How EASE, which finds the candidates, weighs likes.
     """
 
-    def __init__(self, data: MovieLens, retriever: Retriever) -> None:
-        self.data, self.retriever = data, retriever
+    def __init__(
+        self, data: MovieLens, retriever: Retriever, histories: Sequence[np.ndarray], rule: ListRule
+    ) -> None:
+        self.data, self.retriever, self.rule = data, retriever, rule
         self.distances = Distances(data, retriever.texts)
-        histories = retriever_histories(data)
+        self.ease = Ease(histories, len(data.items), rule.regularisation)
         # A row for each film: the users of a few films lie together in memory, and are fetched four times as fast.
         likes = np.zeros((len(data.items), len(histories)), dtype=np.float32)
         for user, history in enumerate(histories):
@@ -41,7 +45,7 @@ class CandidateBuilder:
         self.log_popularity = np.log1p(self.popularity) / np.log1p(self.popularity.max())
 
     def states(self, histories: Sequence[np.ndarray], seen: Sequence[np.ndarray]) -> Observations:
-        """Columns `history`, `candidates` and `features` (see `CandidateHead`), best retrieved first.
+        """Columns `history`, `candidates` and `features` (see `DiverseListHead`), highest score first.
 
         Args:
             histories: Films that each user likes, oldest first.
@@ -65,9 +69,9 @@ class CandidateBuilder:
         pool = _Pool(
             histories,
             candidates,
+            scores=np.take_along_axis(self.scores(histories), candidates, axis=1),
             retrieved=_standard(np.einsum("nw,ncw->nc", queries, self.retriever.vectors[candidates])),
             together=_standard(np.take_along_axis(self.co_occurrence(histories), candidates, axis=1)),
-            distances=self.distances.within(candidates),
         )
         features = np.stack([feature(self, pool) for feature in FEATURES.values()], axis=2)
         return {"history": tuple(histories), "candidates": candidates, "features": features.astype(np.float32)}
@@ -83,9 +87,20 @@ class CandidateBuilder:
         together = self._likes[films] @ self._likes[others].T
         return 0.5 * (cosine + together)
 
+    def scores(self, histories: Sequence[np.ndarray]) -> np.ndarray:
+        """How much EASE expects each history to go on with each film, float32 (histories, films); the best are near 1."""
+        return self.ease.scores(histories, self.rule.half_life) / self.rule.scale
+
+    def best(self, histories: Sequence[np.ndarray], seen: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """The `CANDIDATES` films of the highest scores that are not in `seen`, best first, int64; or what is left."""
+        scores = self.scores(histories) + 1e-6 * self.log_popularity  # of what goes with nothing, the best loved
+        for row, films in zip(scores, seen, strict=True):
+            row[films] = -np.inf
+        order = np.argsort(-scores, axis=1, kind="stable")[:, :CANDIDATES]
+        return [row[: scores.shape[1] - len(np.unique(films))] for row, films in zip(order, seen, strict=True)]
+
     def _batch(self, histories: Sequence[np.ndarray], seen: Sequence[np.ndarray]) -> Observations:
-        queries = self.retriever.queries(histories)
-        return self.describe(histories, queries, np.stack(self.retriever.nearest(queries, seen, CANDIDATES)))
+        return self.describe(histories, self.retriever.queries(histories), np.stack(self.best(histories, seen)))
 
 
 @dataclass(frozen=True)
@@ -95,20 +110,22 @@ class _Pool:
     Attributes:
         histories: Films that each user likes, oldest first.
         candidates: Films to rank, int64 of shape (states, candidates), as all that follow.
+        scores: Scores of EASE.
         retrieved: Similarity to the retriever's query.
         together: How often they are liked together with the recent likes.
-        distances: Distances between the candidates of a state, of shape (states, candidates, candidates).
     """
 
     histories: Sequence[np.ndarray]
     candidates: np.ndarray
+    scores: np.ndarray
     retrieved: np.ndarray
     together: np.ndarray
-    distances: np.ndarray
 
 
 # What the ranker sees of each candidate, of shape (states, candidates), in the order of its columns.
 FEATURES: Mapping[str, Callable[[CandidateBuilder, _Pool], np.ndarray]] = {
+    "ease": lambda films, pool: pool.scores,
+    "ease_standard": lambda films, pool: _standard(pool.scores),
     "retriever": lambda films, pool: pool.retrieved,
     "popularity": lambda films, pool: _standard(films.log_popularity[pool.candidates]),
     "co_occurrence": lambda films, pool: pool.together,
@@ -116,9 +133,8 @@ FEATURES: Mapping[str, Callable[[CandidateBuilder, _Pool], np.ndarray]] = {
     "text_affinity": lambda films, pool: _text_affinity(films.retriever.texts, pool),
     "year_affinity": lambda films, pool: _year_affinity(films.data.years, pool),
     "year": lambda films, pool: (films.data.years[pool.candidates] - 1990.0) / 10.0,
-    "novel_among_best": lambda films, pool: _distance_to_best(pool),
-    "place_if_varied": lambda films, pool: _places(pool, 8.0),
-    "place_if_very_varied": lambda films, pool: _places(pool, 24.0),
+    "scarcity": lambda films, pool: 1.0 - films.log_popularity[pool.candidates],
+    "likes": lambda films, pool: np.broadcast_to(_log_lengths(pool.histories)[:, None], pool.scores.shape),
 }
 
 
@@ -135,19 +151,8 @@ def _year_affinity(years: np.ndarray, pool: _Pool) -> np.ndarray:
     return -np.abs(years[pool.candidates] - _recent_mean(years[:, None], pool.histories)) / 10.0
 
 
-def _distance_to_best(pool: _Pool) -> np.ndarray:
-    best = np.argsort(-pool.retrieved, axis=1, kind="stable")[:, :RECENT]
-    return _standard(np.take_along_axis(pool.distances, best[:, None, :], axis=2).mean(axis=2))
-
-
-def _places(pool: _Pool, trade_off: float) -> np.ndarray:
-    """Discount of each candidate's place in a list of maximal marginal relevance, 0 for those that are not in it."""
-    relevance = pool.retrieved + pool.together
-    order = diverse_lists(relevance, pool.distances, trade_off, _PLACES)
-    places = np.zeros_like(relevance)
-    discounts = 20.0 / np.log2(np.arange(order.shape[1]) + 2.0)
-    np.put_along_axis(places, order, np.broadcast_to(discounts, order.shape).astype(places.dtype), axis=1)
-    return places
+def _log_lengths(histories: Sequence[np.ndarray]) -> np.ndarray:
+    return np.log1p([len(history) for history in histories]) / 5.0
 
 
 def _recent_mean(values: np.ndarray, histories: Sequence[np.ndarray]) -> np.ndarray:

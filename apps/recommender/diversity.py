@@ -25,11 +25,19 @@ class Distances:
         Returns:
             float32 of shape (lists, films, films).
         """
-        texts, genres = self.texts[rows], self.genres[rows]
-        cosine = texts @ texts.transpose(0, 2, 1)
-        shared = genres @ genres.transpose(0, 2, 1)
-        count = genres.sum(axis=2)
-        either = np.maximum(count[:, :, None] + count[:, None, :] - shared, 1.0)
+        return self.between(rows, rows)
+
+    def between(self, rows: np.ndarray, others: np.ndarray) -> np.ndarray:
+        """Distances of the films of each list to those of another, float32 of shape (lists, films, other films).
+
+        Args:
+            rows: Films of each list, int64 of shape (lists, films).
+            others: Films of the other lists, int64 of shape (lists, other films).
+        """
+        genres, their_genres = self.genres[rows], self.genres[others]
+        cosine = self.texts[rows] @ self.texts[others].transpose(0, 2, 1)
+        shared = genres @ their_genres.transpose(0, 2, 1)
+        either = np.maximum(genres.sum(axis=2)[:, :, None] + their_genres.sum(axis=2)[:, None, :] - shared, 1.0)
         return 0.5 * (1.0 - shared / either) + 0.5 * (1.0 - cosine.clip(0.0, 1.0))
 
 

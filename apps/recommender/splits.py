@@ -44,6 +44,18 @@ def retriever_histories(data: MovieLens) -> list[np.ndarray]:
     return [events.items[events.likes[: _first_window(events)]] for events in data.users.values()]
 
 
+def known_histories(data: MovieLens, split: Split) -> dict[int, np.ndarray]:
+    """Each user's likes before the cut of a split, all of them for users who are not split; by user.
+
+    What trains knows what validation knows: its own users have to be left out, see `Recommender.environment`.
+    """
+    hidden = NEXT if split == "test" else 2 * NEXT
+    return {
+        user: events.items[events.likes[: len(events.likes) - hidden * _is_split(events)]]
+        for user, events in data.users.items()
+    }
+
+
 def _is_split(events: Events) -> bool:
     return len(events.likes) >= 2 * NEXT + _FEWEST_BEFORE
 

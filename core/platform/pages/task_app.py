@@ -86,16 +86,16 @@ class TaskEngine:
             actions = self.policy.predict(states)
             return [Decided(self.task.describe_action(action), 1.0, None) for action in actions]
         logits = self.policy.logits(states).double().numpy()
-        return [
-            self._choose(request.explorer, row, self.policy.picks) for request, row in zip(asked, logits, strict=True)
-        ]
+        each = zip(asked, logits, range(len(logits)), strict=True)
+        return [self._choose(request.explorer, ours, take(states, [row])) for request, ours, row in each]
 
-    def _choose(self, explorer: Explorer, logits: np.ndarray, picks: int) -> Decided:
+    def _choose(self, explorer: Explorer, logits: np.ndarray, state: Observations) -> Decided:
+        assert isinstance(self.policy, ActorCritic)
         probs = torch.from_numpy(logits).softmax(0).numpy()
         if not np.isfinite(probs).all():
             raise ValueError("they lead to probabilities that are no numbers")
-        if picks > 1:
-            action, propensity = explorer.rank(logits, picks)
+        if self.policy.picks > 1:
+            action, propensity = explorer.rank(self.policy.distribution(torch.from_numpy(logits)[None], state))
         else:
             choice, propensity = explorer.choose(probs)
             action = np.array([choice])
