@@ -28,9 +28,7 @@ class CandidateBuilder:
         rule: How EASE, which finds the candidates, weighs likes.
     """
 
-    def __init__(
-        self, data: MovieLens, retriever: Retriever, histories: Sequence[np.ndarray], rule: ListRule
-    ) -> None:
+    def __init__(self, data: MovieLens, retriever: Retriever, histories: Sequence[np.ndarray], rule: ListRule) -> None:
         self.data, self.retriever, self.rule = data, retriever, rule
         self.distances = Distances(data, retriever.texts)
         self.ease = Ease(histories, len(data.items), rule.regularisation)
@@ -88,7 +86,7 @@ class CandidateBuilder:
         return 0.5 * (cosine + together)
 
     def scores(self, histories: Sequence[np.ndarray]) -> np.ndarray:
-        """How much EASE expects each history to go on with each film, float32 (histories, films); the best are near 1."""
+        """How well EASE thinks that each film fits each history, float32 (histories, films); the best are near 1."""
         return self.ease.scores(histories, self.rule.half_life) / self.rule.scale
 
     def best(self, histories: Sequence[np.ndarray], seen: Sequence[np.ndarray]) -> list[np.ndarray]:

@@ -8,7 +8,7 @@ import numpy as np
 from apps.recommender.catalogue import Catalogue, checked_words
 from apps.recommender.data import Film
 from apps.recommender.diversity import diverse_lists
-from apps.recommender.engine import RecommenderEngine, Scored, Wanted
+from apps.recommender.engine import Listed, RecommenderEngine, Wanted
 from apps.recommender.environment import PICKS
 from apps.recommender.explanations import Explanations, Reason
 from apps.recommender.task import Recommender
@@ -125,15 +125,14 @@ class RecommenderModel:
         liked, seen = self._liked_and_seen(visitor)
         if not words and not len(liked):
             return self._for_newcomer(liked, seen)
-        scored = await self.engine.answer(RecommenderEngine.lists, Wanted(liked, seen, words))
-        if not len(scored.candidates):
+        listed = await self.engine.answer(RecommenderEngine.lists, Wanted(liked, seen, words, explorer))
+        if not len(listed.candidates):
             return Ranked([], liked, None)
-        order, propensity = explorer.rank(scored.scores.astype(np.float64), PICKS)
-        films = scored.candidates[order]
-        similarity = None if scored.similarity is None else scored.similarity[films]
+        films = listed.candidates[listed.order]
+        similarity = None if listed.similarity is None else listed.similarity[films]
         reasons = self._explanations.explain(films, liked, words, similarity)
-        strengths = np.exp(scored.scores[order] - scored.scores.max())
-        choice = Choice(_state(scored, words), _keys(films), propensity)
+        strengths = np.exp(listed.scores[listed.order] - listed.scores.max())
+        choice = Choice(_state(listed, words), _keys(films), listed.propensity)
         return Ranked(self._listed(films, strengths, reasons), liked, choice)
 
     def _for_newcomer(self, liked: np.ndarray, seen: np.ndarray) -> Ranked:
@@ -163,8 +162,8 @@ class RecommenderModel:
         return [Recommended(self.catalogue.data.items[film], float(score), reason) for film, score, reason in rows]
 
 
-def _state(scored: Scored, words: str) -> dict[str, Any]:
-    return {"history": _keys(scored.history), "candidates": _keys(scored.candidates), "words": bool(words)}
+def _state(listed: Listed, words: str) -> dict[str, Any]:
+    return {"history": _keys(listed.history), "candidates": _keys(listed.candidates), "words": bool(words)}
 
 
 def _keys(films: np.ndarray) -> list[str]:

@@ -91,7 +91,9 @@ def option_rewards(
     hits = np.array([np.isin(row, right) for row, right in zip(candidates, relevant, strict=True)])
     same_anywhere = weights["novelty"] * novelty[candidates] / picks
     if weights["unexpectedness"]:
-        same_anywhere = same_anywhere + weights["unexpectedness"] * _to_history(distances, histories, candidates) / picks
+        same_anywhere = (
+            same_anywhere + weights["unexpectedness"] * _to_history(distances, histories, candidates) / picks
+        )
     gains = weights["relevance"] * discounts[:, None] * (hits / ideal[:, None])[:, None, :]
     return (gains + weights["diversity"] * marginal / (picks - 1) + same_anywhere[:, None, :]).astype(np.float32)
 

@@ -12,8 +12,8 @@ from apps.recommender.candidates import FEATURES, CandidateBuilder
 from apps.recommender.data import MovieLens, load_movielens
 from apps.recommender.diversity import Distances, diverse_lists
 from apps.recommender.environment import PICKS, recommender_env
-from apps.recommender.logs import feedback_decisions
 from apps.recommender.list_rule import ListRule, open_rule
+from apps.recommender.logs import feedback_decisions
 from apps.recommender.retriever import Retriever, RetrieverSettings
 from apps.recommender.retriever_cache import open_retriever
 from apps.recommender.rewards import ListReward, list_reward, option_rewards, scarcity

@@ -73,6 +73,13 @@ class DiverseList(ChoiceDistribution):
         )
         return DiverseList(logits, distances, self.gains, self.weights, late, taste)
 
+    def of(self, row: int) -> "DiverseList":
+        """The distribution of one row."""
+        logits, distances, late, taste = (
+            each[row : row + 1] for each in (self.log_probs, self.distances, self.late, self.taste)
+        )
+        return DiverseList(logits, distances, self.gains, self.weights, late, taste)
+
     def _walk(self, choose: Callable[[int, Tensor], Tensor]) -> tuple[Tensor, Tensor]:
         """Lists whose picks `choose` takes, by the pick's number and each option's log-probability; see `draw`."""
         missing = self.log_probs.isneginf()
@@ -81,6 +88,8 @@ class DiverseList(ChoiceDistribution):
         rows, total = torch.arange(len(relevance), device=relevance.device), torch.zeros_like(relevance)
         picks, log_probs = [], []
         for t, (gain, weight) in enumerate(zip(self.gains, self.weights, strict=True)):
+            if t == relevance.shape[1]:  # a shorter list of all that there is
+                break
             course = self.late * (t / max(len(self.gains) - 1, 1)) + (weight + self.taste) * total / max(t, 1)
             log_probs.append((gain * relevance + course + closed).log_softmax(-1))
             picks.append(choose(t, log_probs[-1]))
@@ -122,8 +131,7 @@ class DiverseListPolicy(ActorCritic):
         return DiverseList(logits, distances, gains, self.head.trade_off * weights, late, taste)
 
     def predict(self, observations: Observations) -> np.ndarray:
-        """See `Policy.predict`; in batches, as the distances between the options of many states would fill the memory.
-        """
+        """See `Policy.predict`; in batches, as the distances between the options of many states would fill the memory."""
         with evaluating(self):
             (lists,) = self.in_buckets(lambda some: (self(some).distribution.mode(),), observations)
         return lists.cpu().numpy()

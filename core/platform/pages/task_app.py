@@ -13,7 +13,7 @@ import torch
 from fastapi import APIRouter, Path, Response
 from pydantic import BaseModel, Field
 
-from core.envs.observations import Observations, join
+from core.envs.observations import Observations, join, take
 from core.models.actor_critic import ActorCritic
 from core.platform.apps.spec import AnyApp, AppSpec, Page, installed_apps, workspace_app
 from core.platform.apps.texts import Texts
