@@ -1,8 +1,8 @@
 """EASE: which item goes with which, in closed form.
 
 Steck (2019), "Embarrassingly Shallow Autoencoders for Sparse Data": items are weighted by the inverse of their
-regularised Gram matrix, and no item speaks for itself. With fewer users than items the inverse is that of the users' Gram
-matrix (Woodbury), so that only the smaller of the two is ever dense.
+regularised Gram matrix, and no item speaks for itself. With fewer users than items the inverse is that of the users'
+Gram matrix (Woodbury), so that only the smaller of the two is ever dense.
 """
 
 from collections.abc import Sequence

@@ -56,9 +56,8 @@ class Listed:
     similarity: np.ndarray | None
 
 
-_NOTHING = Listed(
-    np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32), np.zeros(0, np.int64), 1.0, None
-)
+_NO_ROWS = np.zeros(0, dtype=np.int64)
+_NOTHING = Listed(_NO_ROWS, _NO_ROWS, np.zeros(0, dtype=np.float32), _NO_ROWS, 1.0, None)
 
 
 class RecommenderEngine:

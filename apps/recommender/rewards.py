@@ -89,13 +89,11 @@ def option_rewards(
     discounts = 1.0 / np.log2(np.arange(picks) + 2.0)
     ideal = np.array([discounts[: max(len(right), 1)].sum() for right in relevant])
     hits = np.array([np.isin(row, right) for row, right in zip(candidates, relevant, strict=True)])
-    same_anywhere = weights["novelty"] * novelty[candidates] / picks
+    anywhere = weights["novelty"] * novelty[candidates]
     if weights["unexpectedness"]:
-        same_anywhere = (
-            same_anywhere + weights["unexpectedness"] * _to_history(distances, histories, candidates) / picks
-        )
+        anywhere = anywhere + weights["unexpectedness"] * _to_history(distances, histories, candidates)
     gains = weights["relevance"] * discounts[:, None] * (hits / ideal[:, None])[:, None, :]
-    return (gains + weights["diversity"] * marginal / (picks - 1) + same_anywhere[:, None, :]).astype(np.float32)
+    return (gains + weights["diversity"] * marginal / (picks - 1) + anywhere[:, None, :] / picks).astype(np.float32)
 
 
 def ndcg_gains(lists: np.ndarray, relevant: Sequence[np.ndarray]) -> np.ndarray:

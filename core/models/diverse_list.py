@@ -1,8 +1,8 @@
 """A policy that makes lists by the best known rule for relevant and varied ones, and learns a correction to it.
 
-The rule is maximal marginal relevance (Carbonell & Goldstein 1998): each position takes the option whose relevance, plus
-a trade-off times its mean distance to the picks before it, is largest. Before its first step the policy *is* that rule;
-what it learns is added to it (residual reinforcement learning, see `core.models.rule_head`).
+The rule is maximal marginal relevance (Carbonell & Goldstein 1998): each position takes the option whose relevance
+plus a trade-off times its mean distance to the picks before it is largest. Before its first step the policy *is* that
+rule; what it learns is added to it (residual reinforcement learning, see `core.models.rule_head`).
 """
 
 from collections.abc import Callable
@@ -131,7 +131,7 @@ class DiverseListPolicy(ActorCritic):
         return DiverseList(logits, distances, gains, self.head.trade_off * weights, late, taste)
 
     def predict(self, observations: Observations) -> np.ndarray:
-        """See `Policy.predict`; in batches, as the distances between the options of many states would fill the memory."""
+        """See `Policy.predict`; in batches, as the distances of all states at once might fill the memory."""
         with evaluating(self):
             (lists,) = self.in_buckets(lambda some: (self(some).distribution.mode(),), observations)
         return lists.cpu().numpy()
@@ -171,7 +171,7 @@ class DiverseListHead(nn.Module):
     @property
     def device(self) -> torch.device:
         """Where the weights lie."""
-        return self.correction[0].weight.device
+        return next(self.correction.parameters()).device
 
     def _missing(self, observations: Observations) -> Tensor:
         return torch.as_tensor(observations["candidates"], device=self.device) < 0

@@ -1,9 +1,9 @@
 """The exact policy gradient of each pick of a list, along lists that the policy draws.
 
-A list's return is the sum of its picks' rewards. The reward of a pick is averaged over all options that the policy might
-have picked there ("all-action" policy gradient: Sutton et al. 2001; Ciosek & Whiteson 2018, equation 5); what it does to
-the rewards of later picks is sampled, with the other lists of the same state as a baseline (leave-one-out: Kool et al.
-2019). So a right option teaches at every pick, however seldom it is drawn.
+A list's return is the sum of its picks' rewards. The reward of a pick is averaged over all options that the policy
+might have picked there ("all-action" policy gradient: Sutton et al. 2001; Ciosek & Whiteson 2018, equation 5); what it
+does to the rewards of later picks is sampled, with the other lists of the same state as a baseline (leave-one-out: Kool
+et al. 2019). So a right option teaches at every pick, however seldom it is drawn.
 """
 
 import math
