@@ -24,7 +24,7 @@ from core.util.errors import ConflictError, NotFoundError
 __all__ = ["MAX_MESSAGE", "Article", "SupportService"]
 
 MOST_TURNS = 200
-_TRIES = 5
+_TRIES, _EXAMPLES = 5, 4
 _NOT_YOURS = "There is no such conversation of yours."
 
 
@@ -63,7 +63,10 @@ class SupportService:
 
     def __init__(self, store: Store, models: LiveModel[SupportModel], explorer: Explorer) -> None:
         self._store, self._models, self._explorer = store, models, explorer
-        self.app = models.current[0].task.name
+        model, _ = models.current
+        self.app, config = model.task.name, model.task.workspace.config
+        # Without examples, the page offers the titles of some articles.
+        self.examples = config.examples or tuple(article.title for article in model.articles[:_EXAMPLES])
         self._keep_articles()
 
     async def start(self, principal: Principal) -> str:

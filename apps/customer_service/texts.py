@@ -11,10 +11,10 @@ TEXTS = Texts(
             "Ask like a customer: the bot answers from the help articles with its source, asks back, or hands over.",
             "像顾客一样提问：机器人依据帮助文章作答并给出来源，必要时追问或转人工。",
         ),
-        "chat": ("Harbour & Pine support", "Harbour & Pine 客服"),
+        "chat": ("Chat", "对话"),
         "empty": (
-            "Ask about orders, deliveries, returns, payments, your account or our products.",
-            "欢迎咨询订单、配送、退货、付款、账户或商品问题。",
+            "Ask your question: the answer comes from the help articles, with its source.",
+            "请提出您的问题：回答依据帮助文章，并注明来源。",
         ),
         "placeholder": ("How can we help? Type your question and press Enter.", "需要什么帮助？输入问题后按回车键。"),
         "send": ("Send", "发送"),
@@ -55,9 +55,8 @@ TEXTS = Texts(
             "这个问题需要同事来处理。我已将您写的内容一并转交，您无需重复说明。",
         ),
         "decline": (
-            "That is outside what I can help with. I can answer questions about orders, deliveries, returns, payments, "
-            "your account, our products and our shops.",
-            "这超出了我的服务范围。我可以回答有关订单、配送、退货、付款、账户、商品和门店的问题。",
+            "That is outside what I can help with. I can answer questions that our help articles are about.",
+            "这超出了我的服务范围。我可以回答帮助文章所涉及的问题。",
         ),
         "wants_person": ("I would like to talk to a person.", "我想找人工客服。"),
         "thanks_up": ("Thank you - noted as helpful.", "谢谢，已记录为有帮助。"),

@@ -1,43 +1,43 @@
-"""How different films are, and lists that trade relevance against that."""
+"""How different items are, and lists that trade relevance against that."""
 
 import numpy as np
 
-from apps.recommender.data import MovieLens
+from apps.recommender.data import ShopData
 
 
 class Distances:
-    """Distance of films between 0 (alike) and 1: half by genres (Jaccard), half by what their texts say (cosine).
+    """Distance of items between 0 (alike) and 1: half by tags (Jaccard), half by what their texts say (cosine).
 
     Args:
-        data: Films with their genres.
-        texts: Unit-length text embeddings of the films, float32 of shape (items, text width).
+        data: Items with their tags.
+        texts: Unit-length text embeddings of the items, float32 of shape (items, text width).
     """
 
-    def __init__(self, data: MovieLens, texts: np.ndarray) -> None:
-        self.genres, self.texts = data.genres, texts
+    def __init__(self, data: ShopData, texts: np.ndarray) -> None:
+        self.tags, self.texts = data.tags, texts
 
     def within(self, rows: np.ndarray) -> np.ndarray:
-        """Distances between all films of each list.
+        """Distances between all items of each list.
 
         Args:
-            rows: Films of each list, int64 of shape (lists, films).
+            rows: Items of each list, int64 of shape (lists, items).
 
         Returns:
-            float32 of shape (lists, films, films).
+            float32 of shape (lists, items, items).
         """
         return self.between(rows, rows)
 
     def between(self, rows: np.ndarray, others: np.ndarray) -> np.ndarray:
-        """Distances of the films of each list to those of another, float32 of shape (lists, films, other films).
+        """Distances of the items of each list to those of another, float32 of shape (lists, items, other items).
 
         Args:
-            rows: Films of each list, int64 of shape (lists, films).
-            others: Films of the other lists, int64 of shape (lists, other films).
+            rows: Items of each list, int64 of shape (lists, items).
+            others: Items of the other lists, int64 of shape (lists, other items).
         """
-        genres, their_genres = self.genres[rows], self.genres[others]
+        tags, theirs = self.tags[rows], self.tags[others]
         cosine = self.texts[rows] @ self.texts[others].transpose(0, 2, 1)
-        shared = genres @ their_genres.transpose(0, 2, 1)
-        either = np.maximum(genres.sum(axis=2)[:, :, None] + their_genres.sum(axis=2)[:, None, :] - shared, 1.0)
+        shared = tags @ theirs.transpose(0, 2, 1)
+        either = np.maximum(tags.sum(axis=2)[:, :, None] + theirs.sum(axis=2)[:, None, :] - shared, 1.0)
         return 0.5 * (1.0 - shared / either) + 0.5 * (1.0 - cosine.clip(0.0, 1.0))
 
 

@@ -23,8 +23,8 @@ class Wanted:
     """What a list is made from.
 
     Attributes:
-        liked: Films that the visitor likes, oldest first.
-        seen: Films that must not be shown again.
+        liked: Items that the visitor likes, oldest first.
+        seen: Items that must not be shown again.
         words: Words that the visitor wrote; may be empty.
         explorer: What picks the list by its probability.
     """
@@ -40,12 +40,12 @@ class Listed:
     """Candidates of a visitor, and the list that was made of them.
 
     Attributes:
-        history: Films that stand for the visitor's taste, oldest first.
-        candidates: Films to choose from.
+        history: Items that stand for the visitor's taste, oldest first.
+        candidates: Items to choose from.
         scores: Score of each candidate in nats, as the first of the list.
-        order: Places of the list's films among the candidates, best first.
+        order: Places of the list's items among the candidates, best first.
         propensity: Probability with which this visitor is shown that very list.
-        similarity: Similarity of every film to the words, if there were any.
+        similarity: Similarity of every item to the words, if there were any.
     """
 
     history: np.ndarray
@@ -88,10 +88,10 @@ class RecommenderEngine:
         candidates = [_with_nearest(*each) for each in zip(found, seen, similarities, strict=True)]
         listed = [_NOTHING] * len(wanted)
         # Nearly all visitors have as many candidates; those who have seen almost everything are served by themselves.
-        for size in {len(films) for films in candidates} - {0}:
-            rows = [row for row, films in enumerate(candidates) if len(films) == size]
-            films, said = np.stack([candidates[row] for row in rows]), [similarities[row] for row in rows]
-            for row, made in zip(rows, self._made([histories[row] for row in rows], films, said), strict=True):
+        for size in {len(items) for items in candidates} - {0}:
+            rows = [row for row, items in enumerate(candidates) if len(items) == size]
+            shown, said = np.stack([candidates[row] for row in rows]), [similarities[row] for row in rows]
+            for row, made in zip(rows, self._made([histories[row] for row in rows], shown, said), strict=True):
                 order, propensity = wanted[row].explorer.rank(made)
                 scores = made.log_probs[0].numpy()
                 listed[row] = Listed(histories[row], candidates[row], scores, order, propensity, similarities[row])
@@ -104,27 +104,28 @@ class RecommenderEngine:
         """The policy's distribution over the lists of each visitor, with what their words say."""
         states = self._builder.describe(histories, self._builder.retriever.queries(histories), candidates)
         scores = self.policy.head(self.policy.encoder(histories), states)
-        for row, (films, similarity) in enumerate(zip(candidates, similarities, strict=True)):
+        for row, (items, similarity) in enumerate(zip(candidates, similarities, strict=True)):
             if similarity is not None:
-                scores[row] += _WORDS_WEIGHT * torch.from_numpy(_standard(similarity[films]))
+                scores[row] += _WORDS_WEIGHT * torch.from_numpy(_standard(similarity[items]))
         lists = self.policy.distribution(scores, states)
         return [lists.of(row) for row in range(len(histories))]
 
     def _similarities(self, words: list[str]) -> list[np.ndarray | None]:
-        """Cosine of every film's text to each visitor's words, float32 of shape (items,); None where there are none."""
+        """Cosine of every item's text to each visitor's words, float32 of shape (items,); None where there are none."""
         texts = [text for text in words if text]
         vectors = iter(self._encoder.embed(texts) if texts else ())
         return [self._builder.retriever.texts @ next(vectors) if text else None for text in words]
 
     def _seeds(self, similarity: np.ndarray, seen: np.ndarray) -> np.ndarray:
-        """Well-liked films nearest to the words, least near first: they stand in for a history."""
-        fits = np.where(self._builder.popularity >= _SEED_LIKES, similarity, -1.0)
+        """Well-liked items nearest to the words, least near first: they stand in for a history."""
+        popularity = self._builder.popularity
+        fits = np.where(popularity >= min(_SEED_LIKES, popularity.max() / 4), similarity, -1.0)
         fits[seen] = -1.0
         return np.argsort(-fits, kind="stable")[:_SEEDS][::-1].astype(np.int64)
 
 
 def _with_nearest(found: np.ndarray, seen: np.ndarray, similarity: np.ndarray | None) -> np.ndarray:
-    """What EASE found; with words, half of the candidates are the films nearest to them."""
+    """What EASE found; with words, half of the candidates are the items nearest to them."""
     if similarity is None:
         return found
     near = np.argsort(-similarity, kind="stable")

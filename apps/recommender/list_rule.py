@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from apps.recommender.data import MovieLens
+from apps.recommender.data import ShopData
 from apps.recommender.diversity import Distances, diverse_lists
 from apps.recommender.ease import Ease
 from apps.recommender.rewards import ListReward, Taste, ndcg_gains
@@ -40,13 +40,13 @@ class ListRule:
 
 
 def open_rule(
-    data: MovieLens, distances: Distances, reward: ListReward, weights: Mapping[str, float], folder: Path | None = None
+    data: ShopData, distances: Distances, reward: ListReward, weights: Mapping[str, float], folder: Path | None = None
 ) -> ListRule:
     """The rule of these data and reward, chosen when the cache does not hold it yet.
 
     Args:
-        data: Films and events; nothing behind the validation split is looked at.
-        distances: Distances between films.
+        data: Items and events; nothing behind the validation split is looked at.
+        distances: Distances between items.
         reward: Reward of a list.
         weights: Weights of the reward's terms that differ from the defaults.
         folder: Folder of all rules; the cache by default.
@@ -61,8 +61,8 @@ def open_rule(
     return ListRule(**json.loads(file.read_text(encoding="utf-8")))
 
 
-def choose_rule(data: MovieLens, distances: Distances, reward: ListReward) -> ListRule:
-    """EASE by its NDCG@10 over all films, and then the trade-off by the reward, both on the validation split."""
+def choose_rule(data: ShopData, distances: Distances, reward: ListReward) -> ListRule:
+    """EASE by its NDCG@10 over all items, and then the trade-off by the reward, both on the validation split."""
     cuts = history_cuts(data, "validation")
     known = list(known_histories(data, "validation").values())
     best, scale, ranked = (-1.0, 0.0, 0.0), 1.0, np.zeros(0)

@@ -121,7 +121,8 @@ def test_documents_are_replaced_by_their_key_and_paged(store):
     several = [{"key": f"a{at:04}", "title": "t", "body": "b", "attributes": {}} for at in range(1100)]
     with store.transaction() as session:
         tables.put_documents(session, "support", several)
-        tables.put_documents(session, "support", [{**several[3], "body": "changed"}])
+        several[3] = {**several[3], "body": "changed"}
+        tables.put_documents(session, "support", several)
     with store.reading() as session:
         assert tables.document(session, "support", "a0003").body == "changed"
         assert [d.key for d in tables.documents(session, "support", 2, after="a0010")] == ["a0011", "a0012"]
@@ -173,7 +174,19 @@ def test_conversations_of_one_moment_are_listed_by_their_ids_and_long_beginnings
 
 def test_documents_are_those_of_their_app_in_the_order_of_their_keys(store):
     with store.transaction() as session:
-        for app, key in (("support", "b"), ("other", "c"), ("support", "0")):
-            tables.put_documents(session, app, [{"key": key, "title": "t", "body": "b", "attributes": {}}])
+        for app, keys in (("support", "b0"), ("other", "c")):
+            rows = [{"key": key, "title": "t", "body": "b", "attributes": {}} for key in keys]
+            tables.put_documents(session, app, rows)
     with store.reading() as session:
         assert [document.key for document in tables.documents(session, "support", 10)] == ["0", "b"]
+
+
+def test_documents_that_are_no_longer_there_are_removed_and_those_of_others_stay(store):
+    with store.transaction() as session:
+        for app in ("support", "other"):
+            rows = [{"key": f"{key:04}", "title": "t", "body": "b", "attributes": {}} for key in range(700)]
+            tables.put_documents(session, app, rows)
+        tables.put_documents(session, "support", [rows[3], rows[699]])
+    with store.reading() as session:
+        assert [document.key for document in tables.documents(session, "support", 9)] == ["0003", "0699"]
+        assert len(tables.documents(session, "other", 5000)) == 700

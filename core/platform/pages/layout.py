@@ -74,21 +74,29 @@ def mount_pages(
         accounts: Whether visitors have logged in.
     """
     pages = {opened.spec.name: opened.spec.page() for opened in apps}
-    blocks = _blocks(apps, closed, pages, accounts=accounts)
-    share_queue(blocks, limits)
+    blocks, owners = _blocks(apps, closed, pages, accounts=accounts)
+    share_queue(blocks, limits, owners)
     # Gradio looks where a file that a browser names lies only after `launch`, which mounting leaves out. Without this,
     # whoever sends "a file" in the place of a text has any file of the server copied to where pages load theirs from.
     blocks.has_launched = True
     with warnings.catch_warnings():  # Gradio says of several pages that it switches off what `_options` has off
         warnings.filterwarnings("ignore", message="SSR mode is not supported")
-        return gr.mount_gradio_app(app, blocks, path="", **_options(apps, list(pages.values())))
+        return gr.mount_gradio_app(app, blocks, path="", **_options(apps, pages))
 
 
 def _blocks(
     apps: Sequence[OpenApp], closed: Sequence[ClosedApp], pages: Mapping[str, Page[Any]], *, accounts: bool
-) -> gr.Blocks:
+) -> tuple[gr.Blocks, dict[int, str]]:
+    """The pages, and the app that each of their functions is for."""
+    owners: dict[int, str] = {}
+    everybodys: set[int] = set()
+
+    def belong_to(app: OpenApp) -> None:
+        owners.update({number: app.spec.name for number in blocks.fns if number not in owners.keys() | everybodys})
+
     with gr.Blocks(title="Steer", analytics_enabled=False) as blocks:
         _navigation(apps, "", accounts=accounts)
+        everybodys.update(blocks.fns)
         with gr.Column(elem_classes="steer-hero"):
             gr.Markdown("# Steer")
             gr.Markdown(TEXTS.label("headline"))
@@ -103,19 +111,21 @@ def _blocks(
                     # Of a workspace's there may be several.
                     name = tool.__name__ + (f"_{path}".replace("-", "_") if app.spec.task.source else "")
                     gr.api(with_shown_errors(tool), api_name=name, concurrency_limit=8)
+                belong_to(app)
     for app in apps:
         with blocks.route(app.spec.texts.texts["title"][0], app.spec.path):
             _navigation(apps, app.spec.path, accounts=accounts)
             pages[app.spec.name].build(app.service)
+            belong_to(app)
     for each in closed:
         with blocks.route(each.spec.texts.texts["title"][0], each.spec.path):
             _navigation(apps, each.spec.path, accounts=accounts)
             gr.Markdown(TEXTS.label("out_of_order"))
     blocks.queue(default_concurrency_limit=8, max_size=256, api_open=False)  # nobody goes past the queue
-    return blocks
+    return blocks, owners
 
 
-def _options(apps: Sequence[OpenApp], pages: Sequence[Page[Any]]) -> dict[str, Any]:
+def _options(apps: Sequence[OpenApp], pages: Mapping[str, Page[Any]]) -> dict[str, Any]:
     """What `gr.mount_gradio_app` needs besides the Blocks."""
     return {
         "theme": gr.themes.Soft(primary_hue="teal", neutral_hue="slate", font=_FONT, font_mono=_MONO),
@@ -141,9 +151,10 @@ def _navigation(apps: Sequence[OpenApp], here: str, *, accounts: bool) -> None:
             gr.Button(TEXTS.label("log_out"), size="sm", elem_classes="steer-log-out").click(None, js=_LOG_OUT)
 
 
-def _translator(apps: Sequence[OpenApp], pages: Sequence[Page[Any]]) -> gr.I18n:
+def _translator(apps: Sequence[OpenApp], pages: Mapping[str, Page[Any]]) -> gr.I18n:
     translations: dict[str, dict[str, str]] = {language: {} for language in LANGUAGES}
-    for texts in (TEXTS, *(app.spec.texts for app in apps), *(texts for page in pages for texts in page.texts)):
+    of_pages = [texts for app in apps for texts in pages[app.spec.name].texts(app.service)]
+    for texts in (TEXTS, *(app.spec.texts for app in apps), *of_pages):
         for language, entries in texts.translations().items():
             translations[language] |= entries
     # Browsers ask for regional variants, which the page looks up by their full name.
