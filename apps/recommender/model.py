@@ -8,7 +8,7 @@ import numpy as np
 from apps.recommender.catalogue import Catalogue, checked_words
 from apps.recommender.data import Item
 from apps.recommender.diversity import diverse_lists
-from apps.recommender.engine import RecommenderEngine, Wanted
+from apps.recommender.engine import Listed, RecommenderEngine, Wanted
 from apps.recommender.explanations import Explanations, Reason
 from apps.recommender.splits import PICKS
 from apps.recommender.task import Recommender
