@@ -15,7 +15,7 @@ from core.training.run import Run, trained_policy
 _SEEDS = 5
 _SEED_LIKES = 10
 # The words are a second witness beside the policy: a deviation of similarity counts as much as this many nats.
-_WORDS_WEIGHT = 1.5
+_WORDS_WEIGHT = 4.0
 
 
 @dataclass(frozen=True)

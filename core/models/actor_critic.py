@@ -60,10 +60,11 @@ class ActorCritic(Policy):
     def sample(self, observations: Observations, generator: torch.Generator) -> PolicyStep:
         with evaluating(self):
             log_probs, values = split_across_processes(self._judge, observations)
-        distribution = self.distribution(log_probs, observations)
-        actions = distribution.sample(generator)
+            distribution = self.distribution(log_probs, observations)
+            actions = distribution.sample(generator)
+            of_picks = distribution.log_prob(actions)
         mask = torch.ones(actions.shape, dtype=torch.bool)
-        return PolicyStep(actions.cpu(), mask, distribution.log_prob(actions).cpu(), values.cpu())
+        return PolicyStep(actions.cpu(), mask, of_picks.cpu(), values.cpu())
 
     def predict(self, observations: Observations) -> np.ndarray:
         return self.distribution(self.logits(observations), observations).mode().numpy()
@@ -74,7 +75,8 @@ class ActorCritic(Policy):
         return values[:, 0].cpu()
 
     def log_prob(self, observations: Observations, actions: Tensor) -> Tensor:
-        return self.distribution(self.logits(observations), observations).log_prob(actions)
+        with evaluating(self):
+            return self.distribution(self.logits(observations), observations).log_prob(actions)
 
     def logits(self, observations: Observations) -> Tensor:
         """Normalised logits of any number of states, without gradients, float32 of shape (states, options) on the CPU.

@@ -87,7 +87,7 @@ def test_the_log_holds_what_the_policy_saw_and_did(task, run, learnt, logged):
 
 def test_likes_are_worth_more_the_higher_they_stand_and_hides_cost_as_much(learnt, logged):
     first, last = logged.action[0], logged.action[-1]
-    elsewhere = "1"  # says nothing of this list's films
+    elsewhere = logged.state["history"][0]  # says nothing of this list's films
     opinions = [(first, 1.0), (last, 1.0), (elsewhere, 1.0), (last, -1.0), (first, -1.0)]
     rewards = learnt(*(judged(logged, opinion) for opinion in opinions)).rewards
     assert torch.equal(rewards.argsort(descending=True), torch.arange(5))
