@@ -27,17 +27,16 @@ def note(event, arguments):
 sys.addaudithook(note)
 
 import core
-from apps.customer_service.data import load_support_data
-from apps.finance_monitor.data import load_news_data
 from core.platform.apps.spec import installed_apps
 from core.platform.store.database import open_store
 from core.training.loader import load_task, task_names
 
 assert Path(core.__file__).parent.parent == home, core.__file__
-load_support_data()
-load_news_data()
 for name in task_names():
-    assert load_task(name).data_card
+    task = load_task(name)
+    assert task.data_card
+    for each in (task, load_task(str(task.template))):
+        assert each.check().texts
 for spec in installed_apps():
     spec.page()
 open_store("sqlite:///steer.db").close()

@@ -118,7 +118,7 @@ def _articles(service: SupportService) -> APIRouter:
         """Articles in the order of their ids, from behind the id `after`."""
         return await service.articles(limit, after)
 
-    @router.get("/articles/{identity}")
+    @router.get("/articles/{identity:path}")  # ids are the company's own, and may hold slashes
     async def article(identity: Annotated[str, Path(max_length=200)]) -> Article:
         """One article."""
         return await service.article(identity)

@@ -1,50 +1,61 @@
-"""The data set: intents, what customers typed, help articles, past conversations."""
+"""What the bot learns from: intents, what customers typed, help articles, past conversations."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from core.data.tables import read_rows
-from core.training.task import Split
-from core.util.files import sha256_of
+from core.data.fields import Id, Key, Label, ListOf, Role, Text, Time
+from core.data.splits import Split, split_named
 
-DATA = Path(__file__).parent / "example"
 HAND_OVER_GROUP = "handover"
 OFF_TOPIC = "none"
+MADE = "made"
+"""Kind of a message that no customer typed: it was made from an article's own words."""
+
+_ROLES = {"user": "customer", "assistant": "agent", "bot": "agent"}
+
+Outcome = Literal["solved", "handed_over", "abandoned", "wrong_answer"]
+Labels = Annotated[ListOf[str], Role.LABEL]
+Speaker = Annotated[
+    Literal["customer", "agent"],
+    BeforeValidator(lambda value: _ROLES.get(value, value) if isinstance(value, str) else value),
+]
+GivenSplit = Annotated[
+    Split | None, BeforeValidator(lambda value: (split_named(value) or value) if isinstance(value, str) else value)
+]
 
 
 class _Row(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(frozen=True)
 
 
 class Intent(_Row):
     """What a customer can want; those of the group `handover` want a person."""
 
-    intent: str
-    group: str
-    meaning: str
+    intent: Key
+    group: str = ""
+    meaning: Text
 
 
 class Utterance(_Row):
     """One message as a customer typed it, with every intent that it has (`none` when it is off-topic)."""
 
-    id: str
-    text: str
-    intents: list[str]
-    kind: str
-    split: Split
+    id: Key | None = None
+    text: Text
+    intents: Labels = Field(min_length=1)
+    kind: str = "ordinary"
+    split: GivenSplit = None
 
 
 class Article(_Row):
-    """A help article; the main one of an intent carries a short reply. Customers are shown id, title and body."""
+    """A help article; the main one of an intent may carry a short reply. Customers are shown id, title and body."""
 
-    id: str
-    title: str
-    body: str
-    intent: str = Field(exclude=True)
+    id: Key = Field(max_length=200)
+    title: Text
+    body: Text
+    intent: Id = Field(default="", exclude=True)
     template: str | None = Field(default=None, exclude=True)
 
     @property
@@ -53,22 +64,27 @@ class Article(_Row):
         return f"{self.title}. {self.body}"
 
 
+# What stands in the place of a candidate where there are fewer articles than candidates.
+NO_ARTICLE = Article.model_construct(id="", title="", body="", intent="", template=None)
+
+
 class LoggedTurn(_Row):
     """One message of a conversation."""
 
-    role: Literal["customer", "agent"]
-    text: str
+    role: Speaker
+    # No text to compare with others: everybody says "thanks", whatever came of it.
+    text: str = Field(min_length=1)
 
 
 class LoggedConversation(_Row):
     """A past chat between a customer and an agent."""
 
-    id: str
-    intent: str
+    id: Key
+    intent: Label
     opening: Literal["vague", "clear", "person"]
-    outcome: Literal["solved", "handed_over", "abandoned", "wrong_answer"]
-    split: Split
-    turns: list[LoggedTurn]
+    outcome: Outcome | None = None
+    split: GivenSplit = None
+    turns: list[LoggedTurn] = Field(min_length=1)
 
     @property
     def customer(self) -> list[str]:
@@ -76,34 +92,27 @@ class LoggedConversation(_Row):
         return [turn.text for turn in self.turns if turn.role == "customer"]
 
 
+class LoggedMessage(LoggedTurn):
+    """One line of a log: a message of a conversation, and what is known of the conversation."""
+
+    conversation: Id
+    time: Time | None = None
+    outcome: Outcome | None = None
+    article: Id | None = None
+    split: GivenSplit = None
+
+
 @dataclass(frozen=True)
 class SupportData:
     """Everything that the bot learns from."""
 
-    intents: list[Intent]
-    utterances: list[Utterance]
-    articles: list[Article]
-    conversations: list[LoggedConversation]
+    intents: Sequence[Intent]
+    utterances: Sequence[Utterance]
+    articles: Sequence[Article]
+    conversations: Sequence[LoggedConversation]
     fingerprint: str
 
     @property
     def hand_over_intents(self) -> frozenset[str]:
         """Intents that only a person may handle."""
         return frozenset(intent.intent for intent in self.intents if intent.group == HAND_OVER_GROUP)
-
-
-@cache
-def load_support_data(folder: Path = DATA) -> SupportData:
-    """Read the four files of a data set.
-
-    Raises:
-        SteerError: A file is missing or malformed; the message names the line.
-    """
-    files = [folder / f"{name}.jsonl" for name in ("intents", "utterances", "articles", "conversations")]
-    return SupportData(
-        read_rows(files[0], Intent),
-        read_rows(files[1], Utterance),
-        read_rows(files[2], Article),
-        read_rows(files[3], LoggedConversation),
-        "".join(sha256_of(file) for file in files),
-    )

@@ -1,6 +1,5 @@
 """What computes for the bot: retrieval, the policy, and the sentences that answer."""
 
-import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -16,11 +15,11 @@ from core.models.encoder import TextEncoder
 from core.models.rule_head import RulePolicy
 from core.rl.explore import Explorer
 from core.training.run import Run, trained_policy
+from core.util.sentences import sentences
 
 ReplyAction = Literal["answer"] | FixedAction
 
 _CHOICES = 3
-_END_OF_SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z0-9\"'(])")
 
 
 @dataclass(frozen=True)
@@ -97,7 +96,7 @@ class SupportEngine:
         number, propensity = asked.explorer.choose(probs.numpy().astype(np.float64))
         shares = beliefs / beliefs.sum()
         actions = self._maker.actions(candidates)
-        action, articles = actions[number], [each for each in actions if isinstance(each, Article)]
+        action, articles = actions[number], [each for each in actions if isinstance(each, Article) and each.id]
         state = {"messages": list(asked.messages), "candidates": [article.id for article in articles]}
         if not isinstance(action, Article):
             sources = _likeliest(articles, shares) if action == "ask_back" else []
@@ -117,10 +116,10 @@ def best_sentences(body: str, question: str, encoder: TextEncoder, most: int = 2
         encoder: Frozen encoder; similarity is the cosine of its vectors.
         most: Number of sentences to take.
     """
-    sentences = [sentence.strip() for sentence in _END_OF_SENTENCE.split(body) if sentence.strip()]
-    vectors = encoder.embed([question, *sentences])
+    known = sentences(body)
+    vectors = encoder.embed([question, *known])
     nearest = sorted((-(vectors[1:] @ vectors[0])).argsort(kind="stable")[:most])
-    return " ".join(sentences[at] for at in nearest)
+    return " ".join(known[at] for at in nearest)
 
 
 def _likeliest(articles: list[Article], shares: torch.Tensor) -> list[Article]:

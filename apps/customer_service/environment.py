@@ -12,7 +12,7 @@ import numpy as np
 from gymnasium import spaces
 from gymnasium.vector.utils import batch_space
 
-from apps.customer_service.data import OFF_TOPIC, SupportData
+from apps.customer_service.data import NO_ARTICLE, OFF_TOPIC, SupportData
 from apps.customer_service.knowledge import CANDIDATES, FEATURES, Knowledge, Messages
 from apps.customer_service.rewards import FIXED_ACTIONS, MAX_ASKS, Action, Truth, outcome
 from core.envs.episodes import EpisodeEnv
@@ -112,7 +112,7 @@ class StateBuilder:
         Args:
             candidates: Row of the state's column `candidates`.
         """
-        return [*(self.knowledge.article(int(row)) for row in candidates), *FIXED_ACTIONS]
+        return [*(NO_ARTICLE if row < 0 else self.knowledge.article(int(row)) for row in candidates), *FIXED_ACTIONS]
 
     def _find(self, conversations: list[Messages]) -> Iterable[tuple[np.ndarray, np.ndarray]]:
         found = self.knowledge.find(conversations)
@@ -146,7 +146,7 @@ class SupportEnv(EpisodeEnv):
         self.single_observation_space = spaces.Dict(
             {
                 "text": text_space(),
-                "candidates": spaces.Box(0, len(maker.knowledge.articles), (CANDIDATES,), np.int64),
+                "candidates": spaces.Box(-1, len(maker.knowledge.articles), (CANDIDATES,), np.int64),
                 "features": spaces.Box(-np.inf, np.inf, (CANDIDATES, STATE_FEATURES), np.float32),
             }
         )

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from apps.customer_service.data import Article, SupportData
+from apps.customer_service.data import MADE, Article, SupportData
 from core.models.encoder import TextEncoder
 from core.retrieval.index import DenseIndex, WordIndex, reciprocal_rank_fusion
 
@@ -27,7 +27,8 @@ class Found:
     """Candidates of several conversations.
 
     Attributes:
-        articles: Row numbers of articles, best first, int64 of shape (conversations, candidates).
+        articles: Row numbers of articles, best first, int64 of shape (conversations, candidates); -1 where there are
+            no more.
         features: Features of each candidate, float32 of shape (conversations, candidates, FEATURES): cosine to the
             article, cosine to its nearest logged question, BM25 and fused score as shares of the best, margin of the
             question's cosine to the best one, inverse rank.
@@ -68,7 +69,7 @@ class Knowledge:
         A message that is itself in the log never finds itself, so training sees what serving will see.
         """
         scores = self._scores(conversations)
-        fused = reciprocal_rank_fusion(list(scores))
+        fused = self._fused(scores)
         order = (-fused).argsort(axis=1, kind="stable")[:, :CANDIDATES]
         passage, question, words, best = (np.take_along_axis(s, order, axis=1) for s in (*scores, fused))
         share = 1.0 / np.arange(1, order.shape[1] + 1, dtype=np.float32)
@@ -80,12 +81,14 @@ class Knowledge:
             question - question.max(axis=1, keepdims=True),
             np.broadcast_to(share, order.shape),
         ]
-        return Found(order, np.stack(features, axis=-1).astype(np.float32))
+        missing = ((0, 0), (0, CANDIDATES - order.shape[1]))
+        found = np.pad(np.stack(features, axis=-1).astype(np.float32), (*missing, (0, 0)))
+        return Found(np.pad(order, missing, constant_values=-1), found)
 
     def rankings(self, conversations: Sequence[Messages]) -> dict[str, np.ndarray]:
         """Article rows from best to worst under each method, for measuring recall."""
-        passage, question, words = self._scores(conversations)
-        fused = reciprocal_rank_fusion([passage, question, words])
+        passage, question, words = scores = self._scores(conversations)
+        fused = self._fused(scores)
         dense = np.maximum(passage, question)
         methods = {"articles": passage, "dense": dense, "bm25": words, "fused": fused}
         return {name: (-scores).argsort(axis=1, kind="stable") for name, scores in methods.items()}
@@ -102,6 +105,11 @@ class Knowledge:
             np.maximum.at(words[row], self._word_owner, scores)
         return passage, question, words
 
+    def _fused(self, scores: tuple[np.ndarray, np.ndarray, np.ndarray]) -> np.ndarray:
+        passage, question, words = scores
+        # Where nobody has asked anything yet, a ranking by what was asked would be one by row numbers.
+        return reciprocal_rank_fusion([passage, question, words] if self._questions else [passage, words])
+
     def _best_of_owner(
         self, index: DenseIndex, owner: np.ndarray, vectors: np.ndarray, hidden: list[list[int]]
     ) -> np.ndarray:
@@ -113,21 +121,27 @@ class Knowledge:
         return best
 
     def _answered_questions(self, data: SupportData) -> tuple[list[str], np.ndarray]:
-        """Questions of the training split with one answerable intent, each with the article nearest to it."""
+        """Questions of the training split with one answerable intent, each with the article nearest to it.
+
+        What was made of an article's own words is left out: it says no more than the article.
+        """
         by_intent: dict[str, list[int]] = {}
         for row, article in enumerate(self.articles):
             by_intent.setdefault(article.intent, []).append(row)
         logged = [
             (utterance.text, by_intent[utterance.intents[0]])
             for utterance in data.utterances
-            if utterance.split == "train" and len(utterance.intents) == 1 and utterance.intents[0] in by_intent
+            if utterance.split == "train"
+            and utterance.kind != MADE
+            and len(utterance.intents) == 1
+            and utterance.intents[0] in by_intent
         ]
         texts = [text for text, _ in logged]
         vectors = self.encoder.embed(texts)
         owners = [
             rows[int((self.vectors[rows] @ vector).argmax())] for vector, (_, rows) in zip(vectors, logged, strict=True)
         ]
-        return texts, np.array(owners)
+        return texts, np.array(owners, dtype=np.int64)
 
     def article(self, row: int) -> Article:
         """The article at a row number of `Found`."""

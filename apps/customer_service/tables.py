@@ -172,7 +172,12 @@ def _row(turn: Turn) -> dict[str, Any]:
 
 
 def put_documents(session: Session, app: str, documents: Sequence[Mapping[str, Any]]) -> None:
-    """Take over documents: `key`, `title`, `body`, `attributes`."""
+    """Take over documents: `key`, `title`, `body`, `attributes`; an app's others are gone."""
+    keys = {document["key"] for document in documents}
+    kept = session.scalars(select(Document.key).where(Document.app == app))
+    gone = [key for key in kept if key not in keys]
+    for at in range(0, len(gone), _AT_ONCE):
+        session.execute(delete(Document).where(Document.app == app, Document.key.in_(gone[at : at + _AT_ONCE])))
     for at in range(0, len(documents), _AT_ONCE):
         rows = [{"app": app, "updated": now(), **document} for document in documents[at : at + _AT_ONCE]]
         put(session, Document, rows, ["app", "key"])

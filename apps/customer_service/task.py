@@ -1,13 +1,15 @@
 """The bot as a task: data, policy, reward and what to learn from."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
 import torch
 
-from apps.customer_service.data import DATA, Article, load_support_data
+from apps.customer_service.config import EXAMPLE, SupportConfig
+from apps.customer_service.data import Article
 from apps.customer_service.environment import (
     ACTIONS,
     ASK_BACK,
@@ -19,6 +21,7 @@ from apps.customer_service.environment import (
     customers,
 )
 from apps.customer_service.knowledge import ArticleTable, Knowledge
+from apps.customer_service.reading import check_support_data, read_support_data
 from apps.customer_service.rewards import (
     FIXED_ACTIONS,
     MISUNDERSTOOD,
@@ -39,6 +42,19 @@ from core.training.feedback import DecisionWithFeedback, LoggedDecision
 from core.training.settings import Settings
 from core.training.stages import CrossFit, LinearProbe, ResidualRL, Stage, WarmStart
 from core.training.task import Split, Task
+from core.training.workspace import WorkspaceReport, read_workspace
+
+_HEAD = {"iterations": 20, "batch_size": 64, "head_learning_rate": 5e-3, "weight_decay": 0.1, "patience": 10}
+_RL = {
+    "algorithm": "all_action",
+    "iterations": 14,
+    "batch_size": 64,
+    "head_learning_rate": 2e-3,
+    "weight_decay": 0.1,
+    "kl_coef": 0.02,
+    "ent_coef": 0.0,
+    "patience": 14,
+}
 
 
 class CustomerService(Task):
@@ -46,29 +62,30 @@ class CustomerService(Task):
 
     name: ClassVar[str] = "customer_service"
     title: ClassVar[str] = "Customer service"
-    data_card: ClassVar[str] = (DATA / "README.md").read_text(encoding="utf-8")
+    config: ClassVar = SupportConfig
+    workspace: ClassVar = read_workspace(EXAMPLE, SupportConfig)
+    template: ClassVar = EXAMPLE.with_name("template")
+    data_card: ClassVar[str] = (EXAMPLE / "README.md").read_text(encoding="utf-8")
     presets: ClassVar = {
         "quick": {
             "encoder": {"adapt": "top", "layers": 4},
             "supervised": {"iterations": 5, "batch_size": 32, "learning_rate": 1e-4, "patience": 3},
-            "rl": {
-                "algorithm": "all_action",
-                "iterations": 14,
-                "batch_size": 64,
-                "head_learning_rate": 2e-3,
-                "weight_decay": 0.1,
-                "kl_coef": 0.02,
-                "ent_coef": 0.0,
-                "patience": 14,
-            },
+            "rl": _RL,
         },
+        # What is made of articles' own words teaches what retrieval's scores mean, for all articles alike. An encoder
+        # or a projection that learnt from it would learn by heart which words belong to which article.
+        "articles": {"encoder": {"adapt": "frozen"}, "linear": _HEAD, "supervised": _HEAD, "rl": _RL},
     }
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
         self.reward = REWARD.with_weights(settings.rewards)
         self._with_follow_up = RewardWithFollowUp(self.reward.terms, self.reward.weights)
-        self.data = load_support_data()
+        self.data = read_support_data(self.workspace)
+
+    @classmethod
+    def check(cls) -> WorkspaceReport:
+        return check_support_data(cls.workspace)
 
     def data_fingerprint(self) -> str:
         return self.data.fingerprint
@@ -95,9 +112,14 @@ class CustomerService(Task):
     def policy(self, *, frozen: bool = False) -> ActorCritic:
         encoder = TextEncoder.of(self.settings.encoder, frozen=frozen)
         articles = ArticleTable(self.maker.knowledge.vectors)
-        return ActorCritic(
-            encoder, CandidateHead(encoder.width, articles, features=STATE_FEATURES, fixed=len(FIXED_ACTIONS))
+        head = CandidateHead(
+            encoder.width,
+            articles,
+            features=STATE_FEATURES,
+            fixed=len(FIXED_ACTIONS),
+            projected=self.settings.encoder.adapt != "frozen",
         )
+        return ActorCritic(encoder, head)
 
     def environment(self, split: Split, num_envs: int | None = None, *, shuffle: bool = False) -> EpisodeEnv:
         episodes = self.live if split == "train" else customers(self.data, split)
@@ -157,17 +179,27 @@ class CustomerService(Task):
 
     def reward_table(self, states: Observations) -> np.ndarray:
         """See `Task.reward_table`, and `RewardWithFollowUp` for what asking back is worth."""
-        articles = len(self.maker.knowledge.articles)
-        fixed = np.arange(articles, articles + len(FIXED_ACTIONS))
+        worth = self._worth
         candidates = np.asarray(states["candidates"])
+        candidates = np.where(candidates < 0, len(self.maker.knowledge.articles), candidates)
+        fixed = np.arange(len(worth.wrong) - len(FIXED_ACTIONS), len(worth.wrong))
         actions = np.concatenate([candidates, np.broadcast_to(fixed, (len(candidates), len(fixed)))], axis=1)
-        return self._rewards_by_right_action[actions[:, :, None], actions[:, None, :]]
+        is_same = worth.intents[candidates][:, :, None] == worth.intents[actions][:, None, :]
+        answers = np.where(is_same, worth.right[actions][:, None, :], worth.wrong[actions][:, None, :])
+        return np.concatenate([answers, worth.of_fixed[:, actions].swapaxes(0, 1)], axis=1)
 
     @cached_property
-    def _rewards_by_right_action(self) -> np.ndarray:
-        """Reward of each action where another is the right one, over all articles: shape (right, actions)."""
-        actions = self.maker.actions(range(len(self.maker.knowledge.articles)))
-        return self._with_follow_up.table(0, actions, [truth_of(action) for action in actions])
+    def _worth(self) -> "_Worth":
+        knowledge = self.maker.knowledge
+        actions = self.maker.actions([*range(len(knowledge.articles)), -1])
+        reward = self._with_follow_up
+        number_of = {intent: number for number, intent in enumerate({each.intent for each in knowledge.articles})}
+        return _Worth(
+            np.array([reward(0, action, truth_of(action)) for action in actions], dtype=np.float32),
+            reward.table(0, actions, [MISUNDERSTOOD])[0],
+            reward.table(0, actions, [truth_of(action) for action in FIXED_ACTIONS]),
+            np.array([number_of.get(each.intent, -1) if isinstance(each, Article) else -2 for each in actions]),
+        )
 
     def feedback_decisions(self, judged: Sequence[DecisionWithFeedback]) -> LoggedDecisions | None:
         """See `Task.feedback_decisions`.
@@ -206,6 +238,23 @@ class CustomerService(Task):
             return lambda states: np.full((count(states), 1), action)
 
         return {"always_hand_over": always(HAND_OVER), "first_article_found": always(0)}
+
+
+@dataclass(frozen=True)
+class _Worth:
+    """Rewards of all actions: of answering with each article, with none, and of the fixed actions behind them.
+
+    Attributes:
+        right: Rewards where the action is the right one, float32 of shape (actions,).
+        wrong: Rewards where the answer to another question is, float32 of shape (actions,).
+        of_fixed: Rewards where a fixed action is, float32 of shape (fixed actions, actions).
+        intents: Number of each action's intent, int64 of shape (actions,); negative where it has none.
+    """
+
+    right: np.ndarray
+    wrong: np.ndarray
+    of_fixed: np.ndarray
+    intents: np.ndarray
 
 
 def _is_live(at: int) -> bool:

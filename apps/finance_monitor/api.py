@@ -9,6 +9,7 @@ from apps.finance_monitor.service import (
     MAX_HEADLINE,
     AlertHistory,
     AlertLine,
+    FeedState,
     Item,
     Label,
     MonitorService,
@@ -94,8 +95,13 @@ def _news(service: MonitorService) -> APIRouter:
         sentiment: Sentiment | None = None,
         limit: Limit = 50,
     ) -> list[StoredItem]:
-        """The newest items, of one company, topic or sentiment, or of all."""
+        """The newest items, of one company ("" for those that name none), topic or sentiment, or of all."""
         return service.items(limit, company, topic, sentiment)
+
+    @router.get("/feeds")
+    def feeds(principal: CurrentPrincipal) -> list[FeedState]:
+        """How the feeds fare that this server follows."""
+        return list(service.feeds.values())
 
     @router.put("/items/{number}/label", status_code=204)
     def correct(principal: Agent, number: Number, body: Correction) -> Response:

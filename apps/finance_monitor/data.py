@@ -1,18 +1,23 @@
-"""The shipped news: companies, dated headlines with labels, and the planted surges and decoys among them."""
+"""News to learn from and companies to watch: dated headlines with labels, planted surges and decoys, a watchlist."""
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
+from hashlib import sha256
 from pathlib import Path
 from typing import Literal, get_args
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
+from apps.finance_monitor.config import NewsConfig
+from apps.finance_monitor.linking import Linker, words_of
 from apps.finance_monitor.markup import without_markup
-from core.data.tables import read_rows
-from core.training.task import Split
-from core.util.files import sha256_of
+from core.data.fields import Id, Key, ListOf, Text, Time
+from core.data.splits import Split, split_by_time
+from core.data.tables import Row, read_rows
+from core.training.workspace import Table, Workspace, read_workspace
+from core.util.errors import SteerError
 
-DATA = Path(__file__).parent / "example"
+EXAMPLE = Path(__file__).parent / "example"
 
 Topic = Literal["earnings", "deals", "legal", "products", "management", "operations", "markets", "workforce"]
 Sentiment = Literal["negative", "neutral", "positive"]
@@ -25,29 +30,30 @@ UNNAMED = "The company"
 
 
 class _Row(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(frozen=True)
 
 
 class Company(_Row):
-    """A listed company and the names that the press gives it."""
+    """A company of the watchlist, and the names that the press gives it."""
 
-    id: str
-    name: str
-    ticker: str
-    aliases: list[str]
-    sector: str
+    id: Key
+    name: Text
+    ticker: str = ""
+    aliases: ListOf[str] = []
+    sector: str = ""
+    owner: str = ""
 
 
 class News(_Row):
     """A dated headline about one company, labelled from the point of view of a holder of its shares or debt."""
 
-    id: str
-    time: AwareDatetime
-    company: str
+    id: Key
+    time: Time
+    company: str = ""
     topic: Topic
     sentiment: Sentiment
-    headline: str
-    split: Split
+    headline: Text
+    split: Split | None = None
     episode: str | None = None
 
     @property
@@ -59,9 +65,9 @@ class News(_Row):
 class Episode(_Row):
     """A planted surge of bad news, or a decoy that must not alert."""
 
-    id: str
+    id: Key
     kind: Literal["surge", "syndication", "neutral_volume", "scary_words"]
-    company: str
+    company: Id
     title: str
     split: Split
     start: AwareDatetime
@@ -70,46 +76,109 @@ class Episode(_Row):
 
 @dataclass(frozen=True)
 class NewsData:
-    """Everything that the monitor learns from; news in order of time."""
+    """Everything that the monitor learns from, and whom it watches.
+
+    Attributes:
+        companies: The watchlist, by id.
+        mentioned: Companies that the labelled news are about and that nobody watches, by id.
+        news: Labelled news in the order of time, each with its split.
+        episodes: Surges and decoys among them.
+    """
 
     companies: dict[str, Company]
+    mentioned: dict[str, Company]
     news: list[News]
     episodes: list[Episode]
-    fingerprint: str
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Changes whenever what is learnt does; a company that is watched besides changes nothing."""
+        rows = "\n".join(f"{item.split}\t{item.label}\t{self.text(item.company, item.headline)}" for item in self.news)
+        return sha256(rows.encode()).hexdigest()
+
+    @cached_property
+    def linker(self) -> Linker:
+        """Finds the companies of the watchlist in headlines."""
+        return Linker(self.companies.values(), ordinary_words())
 
     def of(self, split: Split) -> list[News]:
         """The news of one split."""
         return [item for item in self.news if item.split == split]
 
     def name(self, company: str) -> str:
-        """What people call a company of that id; a company that is not on the watchlist goes by its id."""
-        known = self.companies.get(company)
+        """What people call a company of that id; a company that nobody knows goes by its id."""
+        known = self._known(company)
         return known.name if known else company
 
     def text(self, company: str, headline: str) -> str:
         """What the policy reads: whose news it is, then the headline.
 
-        The name of a company that is not on the watchlist is read only if the headline has it: any other says nothing
-        about the news, and one of markup or gibberish would hide bad news from the policy. So would tags.
+        The name of a company that nobody knows is read only if the headline has it: any other says nothing about the
+        news, and one of markup or gibberish would hide bad news from the policy. So would tags.
         """
         headline = without_markup(headline)
-        known = self.companies.get(company)
-        if known:
+        if known := self._known(company):
             return f"{known.name}: {headline}"
-        return f"{company if company.casefold() in headline.casefold() else UNNAMED}: {headline}"
+        is_named = company and company.casefold() in headline.casefold()
+        return f"{company if is_named else UNNAMED}: {headline}"
+
+    def _known(self, company: str) -> Company | None:
+        return self.companies.get(company) or self.mentioned.get(company)
+
+
+def read_news_data(workspace: Workspace[NewsConfig]) -> NewsData:
+    """The data of a workspace; without labelled news of its own, the shipped ones are what is learnt from.
+
+    Raises:
+        SteerError: A table is missing or malformed; the message names the line.
+    """
+    config = workspace.config
+    companies = _by_id(read_companies(workspace))
+    if config.news is None:
+        learnt = example_data()
+        return NewsData(companies, learnt.companies, learnt.news, learnt.episodes)
+    news = _with_splits(_rows(workspace, config.news, News))
+    episodes = _rows(workspace, config.episodes, Episode) if config.episodes else []
+    return NewsData(companies, {}, sorted(news, key=lambda item: item.time), episodes)
+
+
+def read_companies(workspace: Workspace[NewsConfig]) -> list[Company]:
+    """The watchlist of a workspace.
+
+    Raises:
+        SteerError: It is missing or malformed; the message names the line.
+    """
+    return _rows(workspace, workspace.config.watchlist, Company)
 
 
 @cache
-def load_news_data(folder: Path = DATA) -> NewsData:
-    """Read the three files of a newsroom.
+def example_data() -> NewsData:
+    """The data of the shipped example."""
+    return read_news_data(read_workspace(EXAMPLE, NewsConfig))
 
-    Raises:
-        SteerError: A file is missing or malformed; the message names the line.
-    """
-    files = [folder / f"{name}.jsonl" for name in ("companies", "news", "episodes")]
-    return NewsData(
-        {company.id: company for company in read_rows(files[0], Company)},
-        sorted(read_rows(files[1], News), key=lambda item: item.time),
-        read_rows(files[2], Episode),
-        "".join(sha256_of(file) for file in files),
-    )
+
+@cache
+def ordinary_words() -> frozenset[str]:
+    """Words that headlines write in small letters: a company's name or ticker among them is a weak sign of it."""
+    return frozenset(word for item in example_data().news for word in words_of(item.headline) if word.islower())
+
+
+def _rows(workspace: Workspace[NewsConfig], table: Table, schema: type[Row]) -> list[Row]:
+    return read_rows(workspace.source(table.source), schema, table.columns)
+
+
+def _by_id(companies: list[Company]) -> dict[str, Company]:
+    return {company.id: company for company in companies}
+
+
+def _with_splits(news: list[News]) -> list[News]:
+    """News with the splits that they name, or else with those of their time."""
+    without = [item for item in news if item.split is None]
+    if not without:
+        return news
+    if len(without) < len(news):
+        raise SteerError(f"news {without[0].id!r} names no split, as others do; fill in all of the column, or none")
+    from datasets import Dataset
+
+    parts = split_by_time(Dataset.from_dict({"time": [item.time for item in news], "row": range(len(news))}), "time")
+    return [news[row].model_copy(update={"split": split}) for split, part in parts.items() for row in part["row"]]

@@ -22,13 +22,18 @@ _MARK = 4_096
 
 
 class Item(BaseModel):
-    """A dated headline about a company; sent again with the same key, it counts once."""
+    """A dated headline; sent again with the same key, it counts once. Without a company it is linked by its names."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     key: str = Field(min_length=1, max_length=200, pattern=_NO_NUL)
     time: NewsTime
-    company: str = Field(min_length=1, max_length=80, pattern=_NO_NUL, description="id on the watchlist, or any name")
+    company: str = Field(
+        default="",
+        max_length=80,
+        pattern=r"^[^\x00]*$",
+        description="id, name or ticker on the watchlist, or any name; empty for those that the headline names",
+    )
     headline: str = Field(min_length=1, max_length=MAX_HEADLINE, pattern=_NO_NUL)
 
 
@@ -43,6 +48,9 @@ class Feed(Protocol):
 
     def poll(self) -> list[Item]:
         """What arrived since the last call."""
+
+    def close(self) -> None:
+        """Follow it no longer."""
 
 
 def item_of(row: Any, key: str | None = None) -> Item:

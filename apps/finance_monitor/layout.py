@@ -1,16 +1,17 @@
 """The components of the page, and where they stand."""
 
-from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from apps.finance_monitor.replay import Replay
+from apps.finance_monitor.replay import Replays
 from apps.finance_monitor.service import SENTIMENTS, TOPICS, MonitorService
 from apps.finance_monitor.texts import TEXTS
 
-START = "2025-03-01"
+# Replays begin where there is a past to compare with.
+_FIRST_WEEKS = timedelta(days=40)
 SPEEDS = {"3 h": 3, "12 h": 12, "1 d": 24, "3 d": 72}
 MAX_NOTE = 2_000
 
@@ -32,17 +33,18 @@ class Layout:
 
     Args:
         service: Monitor whose companies may be chosen.
-        leave: Called with the replay of a visitor who has left.
+        replays: Replays of visitors, which end when their visitors leave.
     """
 
-    def __init__(self, service: MonitorService, leave: Callable[[Replay | None], None]) -> None:
+    def __init__(self, service: MonitorService, replays: Replays) -> None:
+        first, last = replays.days
         names = sorted((company.name, company.id) for company in service.companies)
-        self.replay = gr.State(None, delete_callback=leave)
+        self.replay = gr.State(None, delete_callback=replays.leave)
         self.alert, self.rendered = gr.State(0), gr.State(None)
         self.timer = gr.Timer(1.0, active=False)
         gr.HTML(f"<style>{_CSS}</style>", elem_id="fin-style", apply_default_css=False)
         with gr.Column(elem_id="fin-page"):
-            self._top()
+            self._top(f"{min(first + _FIRST_WEEKS, last):%Y-%m-%d}")
             with gr.Row():
                 with gr.Column(scale=3, min_width=340):
                     self._filters(names)
@@ -54,7 +56,7 @@ class Layout:
                     self.watchlist = _list("fin-watchlist", js_on_load=_PICK)
             self._reading(names)
 
-    def _top(self) -> None:
+    def _top(self, start: str) -> None:
         modes = [(TEXTS.label("live"), "live"), (TEXTS.label("replay"), "replay")]
         with gr.Row():
             self.mode = gr.Radio(
@@ -65,7 +67,7 @@ class Layout:
             self.pause = gr.Button(TEXTS.label("pause"), size="sm", min_width=80, elem_id="fin-pause")
             self.speed = gr.Radio(list(SPEEDS), value="12 h", label=TEXTS.label("speed"), elem_id="fin-speed")
             self.day = gr.DateTime(
-                START, include_time=False, type="string", label=TEXTS.label("day"), elem_id="fin-day", min_width=140
+                start, include_time=False, type="string", label=TEXTS.label("day"), elem_id="fin-day", min_width=140
             )
             self.upload = gr.UploadButton(
                 TEXTS.label("own_feed"), file_types=[".jsonl"], size="sm", elem_id="fin-upload", min_width=160

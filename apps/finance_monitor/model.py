@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from apps.finance_monitor.data import UNNAMED, NewsData
+from apps.finance_monitor.data import NewsData
 from apps.finance_monitor.engine import Label, NewsEngine
 from apps.finance_monitor.feed import MAX_HEADLINE
 from apps.finance_monitor.markup import without_markup
@@ -45,7 +45,7 @@ class NewsModel:
             SteerError: One is empty, too long, or not text.
         """
         checked = [(company, check_text(text, max_length=MAX_HEADLINE, what="a headline")) for company, text in typed]
-        return self.labels([(company or UNNAMED, headline) for company, headline in checked])
+        return self.labels(checked)
 
     def labels(self, news: Sequence[Read]) -> list[Label]:
         """Topic and sentiment of each headline."""

@@ -22,7 +22,7 @@ class Reading:
         key: Key of the item.
         time: When it was published.
         arrived: When it came.
-        company: Id of the company.
+        company: Id of the company; empty where none of the watchlist is named, and no alert can come of it.
         headline: Headline.
         topic: Topic that it was labelled with.
         sentiment: Sentiment that it was labelled with.
@@ -120,7 +120,7 @@ class Monitor:
         bad = Counter(item.company for item in week if self._is_bad(item))
         days = Counter((item.company, (now - item.time).days) for item in recent if self._is_bad(item))
         alerted = {alert.company for alert in self.alerts if alert.state != "resolved"}
-        others = {item.company for item in self._counted.values()} - set(companies)
+        others = {item.company for item in self._counted.values() if item.company} - set(companies)
         found = sorted({*companies, *others}, key=lambda name: (name not in alerted, -bad[name], -volume[name], name))
         left_out = {name for name in found if name in others} - set(found[:_MOST_WATCHED])
         return [
@@ -158,7 +158,7 @@ class Monitor:
         for number in item.copies:
             if (copy := self._counted.get(number)) is not None:
                 self._detector.withdraw(copy.company, copy.time, copy.key)
-        if self._is_new(item):
+        if item.company and self._is_new(item):
             self._detector.observe(item.company, item.time, item.headline, item.negative, item.key)
 
     def _is_new(self, item: Reading) -> bool:

@@ -16,7 +16,7 @@ class StoredItem(_Record):
 
     id: int
     time: datetime
-    company: str
+    company: str = Field(description="id of the company; empty where the headline names none of the watchlist")
     headline: str
     topic: Topic | None = None
     sentiment: Sentiment | None = None
@@ -64,6 +64,16 @@ class AlertHistory(AlertLine):
     """An alert with what became of it, oldest step first."""
 
     history: list[Change]
+
+
+class FeedState(_Record):
+    """How a feed fares that this server follows."""
+
+    name: str
+    last_success: datetime | None = None
+    last_error: datetime | None = None
+    error: str = Field(default="", description="what was wrong at the last poll; empty where nothing was")
+    next_poll: datetime | None = None
 
 
 class Taken(_Record):

@@ -32,6 +32,9 @@ class RedisFeed:
     def __post_init__(self) -> None:
         self._stream = Stream(*split_address(self.address))
 
+    def close(self) -> None:
+        """The connections are the client's, which closes them."""
+
     def poll(self) -> list[Item]:
         """New items, at most `_AT_ONCE`; malformed entries are noted in `rejected` and left out.
 

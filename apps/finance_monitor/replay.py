@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -20,6 +20,8 @@ from core.util.errors import SteerError
 _MOST = 16
 _AT_ONCE = 64
 _IDLE_SECONDS = 15 * 60
+# What a usual rate is made of stands before a replay's first day.
+_PAST = timedelta(days=14)
 # What a visitor may upload: all of it is in memory, and each company is a line of the watchlist.
 _MOST_BYTES, _MOST_COMPANIES = 10_000_000, 1_000
 
@@ -110,8 +112,15 @@ class Replays:
         self._open: list[Replay] = []
         self._lock = threading.Lock()
 
+    @property
+    def days(self) -> tuple[datetime, datetime]:
+        """The first and the last day on which a replay of the labelled news may begin."""
+        news = self._live.current[0].news.news
+        first, last = (_day(item.time) for item in (news[0], news[-1]))
+        return min(first + _PAST, last), last
+
     def start_history(self, start: datetime, *, after: Replay | None = None) -> Replay:
-        """A replay of the shipped news, after which the visitor leaves another.
+        """A replay of the labelled news, after which the visitor leaves another.
 
         Raises:
             SteerError: There are too many replays.
@@ -168,5 +177,9 @@ class Replays:
 
 
 def history(news: NewsData) -> list[Item]:
-    """The shipped news, without its labels."""
+    """The labelled news, without their labels."""
     return [Item(key=item.id, time=item.time, company=item.company, headline=item.headline) for item in news.news]
+
+
+def _day(time: datetime) -> datetime:
+    return time.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)

@@ -18,12 +18,14 @@ from prometheus_client import Counter
 from apps.finance_monitor import tables
 from apps.finance_monitor.alerts import THRESHOLD, Alert
 from apps.finance_monitor.clock import Clock, is_ahead, wall_clock
+from apps.finance_monitor.config import NewsConfig
 from apps.finance_monitor.data import SENTIMENTS, TOPICS, Company, Sentiment, Topic
 from apps.finance_monitor.engine import Label
 from apps.finance_monitor.feed import MAX_HEADLINE, Item
+from apps.finance_monitor.markup import without_markup
 from apps.finance_monitor.model import NewsModel, Read
 from apps.finance_monitor.monitor import Monitor, Reading, Watch
-from apps.finance_monitor.records import AlertHistory, AlertLine, Change, StoredItem, Taken
+from apps.finance_monitor.records import AlertHistory, AlertLine, Change, FeedState, StoredItem, Taken
 from apps.finance_monitor.stories import StoryFolder
 from core.platform.auth.access import Principal
 from core.platform.inference.drift import WATCH
@@ -31,11 +33,12 @@ from core.platform.inference.metrics import DECISIONS, FEEDBACK
 from core.platform.store import decisions
 from core.platform.store.database import Session, Store
 from core.rl.explore import Explorer
+from core.training.workspace import Workspace
 from core.util.errors import NotFoundError
 
 __all__ = [
-    "MAX_HEADLINE", "SENTIMENTS", "TOPICS", "AlertHistory", "AlertLine", "Company", "Item", "Label", "MonitorService",
-    "Principal", "Sentiment", "StoredItem", "Taken", "Topic", "Watch",
+    "MAX_HEADLINE", "SENTIMENTS", "TOPICS", "AlertHistory", "AlertLine", "Company", "FeedState", "Item", "Label",
+    "MonitorService", "Principal", "Sentiment", "StoredItem", "Taken", "Topic", "Watch",
 ]  # fmt: skip
 
 _LOG = structlog.get_logger()
@@ -65,6 +68,9 @@ class MonitorService:
         threshold: Threshold of the surge detector.
         is_live: Whether metrics and drift count what this monitor does; a replay's does not count.
         present: Function that returns the present, see `apps.finance_monitor.clock`.
+
+    Attributes:
+        feeds: State of each feed that this server follows, by name.
     """
 
     def __init__(
@@ -80,6 +86,7 @@ class MonitorService:
         del explorer
         self.store, self.live, self._threshold, self.is_live = store, live, threshold, is_live
         self.app, self._present = live.current[0].task.name, present
+        self.feeds: dict[str, FeedState] = {}
         self._lock = threading.Lock()
         self._look = threading.Lock()
         self._looked, self._revision = 0.0, (0, 0)
@@ -107,10 +114,19 @@ class MonitorService:
 
     # News
 
+    @property
+    def workspace(self) -> Workspace[NewsConfig]:
+        """Where the news come from."""
+        return self._model.task.workspace
+
     def push(self, items: Sequence[Item]) -> Taken:
-        """Take in a delivery; it is on disk when this returns."""
+        """Take in a delivery; it is on disk when this returns.
+
+        News without a company are read once for each company of the watchlist that the headline names.
+        """
         present = self._present()
-        rows = {item.key: item.model_dump() | {"arrived": present} for item in items}
+        linked = (reading for item in items for reading in self._linked(item))
+        rows = {item.key: item.model_dump() | {"arrived": present} for item in linked}
         with self.store.transaction() as session:
             new = tables.add(session, self.app, list(rows.values()))
         for item in new:
@@ -279,6 +295,17 @@ class MonitorService:
             finally:
                 self._looked = 0.0
         return list(raised.values())
+
+    def _linked(self, item: Item) -> list[Item]:
+        """An item under the id of its company, or one for each company that the headline names."""
+        linker = self._model.news.linker
+        if item.company:
+            return [item.model_copy(update={"company": linker.id_of(item.company)})]
+        found = linker.companies(without_markup(item.headline)) or [""]
+        keys = [item.key, *(sha256(f"{item.key} {company}".encode()).hexdigest() for company in found[1:])]
+        return [
+            item.model_copy(update={"key": key, "company": company}) for key, company in zip(keys, found, strict=True)
+        ]
 
     def _stored_revision(self) -> tuple[int, int]:
         with self.store.reading() as session:

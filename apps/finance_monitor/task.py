@@ -7,7 +7,9 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
-from apps.finance_monitor.data import DATA, LABELS, SENTIMENTS, TOPICS, load_news_data
+from apps.finance_monitor.check import check_news_data
+from apps.finance_monitor.config import NewsConfig
+from apps.finance_monitor.data import EXAMPLE, LABELS, SENTIMENTS, TOPICS, read_news_data
 from apps.finance_monitor.environment import NewsEnv
 from apps.finance_monitor.rewards import REWARD
 from core.envs.observations import Observations, count
@@ -19,6 +21,7 @@ from core.rl.supervised import Demonstrations
 from core.training.feedback import DecisionWithFeedback
 from core.training.settings import Settings
 from core.training.task import Split, Task
+from core.training.workspace import Workspace, WorkspaceReport, read_workspace
 
 
 class FinanceMonitor(Task):
@@ -26,7 +29,9 @@ class FinanceMonitor(Task):
 
     name: ClassVar[str] = "finance_monitor"
     title: ClassVar[str] = "Finance monitor"
-    data_card: ClassVar[str] = (DATA / "README.md").read_text(encoding="utf-8")
+    config: ClassVar = NewsConfig
+    workspace: ClassVar[Workspace[NewsConfig]] = read_workspace(EXAMPLE, NewsConfig)
+    data_card: ClassVar[str] = (EXAMPLE / "README.md").read_text(encoding="utf-8")
     presets: ClassVar = {
         "quick": {
             "encoder": {"adapt": "top", "layers": 3, "max_length": 48},
@@ -48,7 +53,11 @@ class FinanceMonitor(Task):
         super().__init__(settings)
         self.reward = REWARD.with_weights(settings.rewards)
         self.table = self.reward.table(None, LABELS, LABELS)
-        self.news = load_news_data()
+        self.news = read_news_data(self.workspace)
+
+    @classmethod
+    def check(cls) -> WorkspaceReport:
+        return check_news_data(cls.workspace)
 
     def data_fingerprint(self) -> str:
         return self.news.fingerprint

@@ -18,8 +18,6 @@ from core.platform.pages.requests import page_principal, shown_errors
 from core.util.errors import SteerError
 from core.util.text_input import check_text
 
-FIRST_DAY, LAST_DAY = datetime(2025, 1, 20, tzinfo=UTC), datetime(2025, 7, 6, tzinfo=UTC)
-
 _JS = Path(__file__).with_name("ui.js").read_text(encoding="utf-8")
 
 
@@ -39,7 +37,7 @@ class _Rendered(NamedTuple):
 def build(service: MonitorService) -> None:
     """Lay out the page. What it shows is the service's; a visitor has filters, and perhaps a replay, of their own."""
     replays = Replays(service)
-    at = Layout(service, replays.leave)
+    at = Layout(service, replays)
     on = Handlers(at, service, replays)
     blocks = Context.root_block
     assert blocks is not None  # the shell builds pages inside one
@@ -121,20 +119,20 @@ class Handlers:
             return {at.now: html.escape(TEXTS.say("stale", request, reason=error))}
 
     def switch(self, got: Values, request: gr.Request) -> Values:
-        """Live, or the shipped history from the chosen day on."""
+        """Live, or the labelled history from the chosen day on."""
         if got[self.at.mode] == "live":
             changed = self._live(got, request)
             self.replays.leave(got[self.at.replay])
             return changed
         try:
-            replay = self.replays.start_history(_day(got[self.at.day]), after=got[self.at.replay])
+            replay = self.replays.start_history(self._day(got[self.at.day]), after=got[self.at.replay])
         except SteerError as error:
             gr.Warning(html.escape(str(error)))
             return {self.at.mode: "replay" if got[self.at.replay] else "live"}
         return self._replaying(replay, got, request)
 
     def watch(self, got: Values, request: gr.Request) -> Values:
-        """The shipped history, where there is no news yet."""
+        """The labelled history, where there is no news yet."""
         return self.switch({**got, self.at.mode: "replay"}, request)
 
     def upload(self, got: Values, request: gr.Request) -> Values:
@@ -245,12 +243,12 @@ class Handlers:
                     html.escape(TEXTS.say("new_alert", request, company=monitor.name(alert.company))), title=title
                 )
 
-
-def _day(text: str) -> datetime:
-    try:
-        chosen = datetime.strptime(text[:10], "%Y-%m-%d").replace(tzinfo=UTC)
-    except (ValueError, TypeError) as error:
-        raise SteerError("Please choose a day such as 2025-03-01.") from error
-    if not FIRST_DAY <= chosen <= LAST_DAY:
-        raise SteerError(f"The shipped news runs from {FIRST_DAY:%Y-%m-%d} to {LAST_DAY:%Y-%m-%d}.")
-    return chosen.replace(hour=6)
+    def _day(self, text: str) -> datetime:
+        first, last = self.replays.days
+        try:
+            chosen = datetime.strptime(text[:10], "%Y-%m-%d").replace(tzinfo=UTC)
+        except (ValueError, TypeError) as error:
+            raise SteerError(f"Please choose a day such as {first:%Y-%m-%d}.") from error
+        if not first <= chosen <= last:
+            raise SteerError(f"The history runs from {first:%Y-%m-%d} to {last:%Y-%m-%d}.")
+        return chosen.replace(hour=6)

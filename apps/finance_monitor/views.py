@@ -66,6 +66,8 @@ def status(service: MonitorService, shown: Shown, replay_time: datetime | None, 
     if replay_time is None:
         newest = _time(service.newest) if service.newest else TEXTS.say("none", request)
         text = TEXTS.say("now_live", request, count=len(service.companies), alerts=alerts, newest=newest)
+        if waiting := ", ".join(feed.name for feed in service.feeds.values() if feed.error):
+            text += f" · {TEXTS.say('waiting', request, feeds=html.escape(waiting))}"
         now = ""
     else:
         text = TEXTS.say("now_replay", request, time=replay_time, alerts=alerts)
@@ -206,7 +208,7 @@ def _state(alert: AlertLine, request: gr.Request) -> str:
 
 
 def _item(service: MonitorService, item: StoredItem, request: gr.Request) -> str:
-    about = [_name(service, item.company)]
+    about = [_name(service, item.company) if item.company else TEXTS.say("unlinked", request)]
     about += [TEXTS.say(item.topic, request)] if item.topic else []
     about += [TEXTS.say("copy", request)] if item.is_copy else []
     about += [f"<b>{TEXTS.say('ahead', request)}</b>"] if item.is_ahead else []

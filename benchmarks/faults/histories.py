@@ -28,7 +28,7 @@ import numpy as np
 from structlog.testing import capture_logs
 
 from apps.finance_monitor import tables
-from apps.finance_monitor.data import NewsData, load_news_data
+from apps.finance_monitor.data import NewsData, example_data
 from apps.finance_monitor.engine import Label
 from apps.finance_monitor.feed import Item
 from apps.finance_monitor.model import NewsModel, Read
@@ -52,7 +52,7 @@ class Crash(BaseException):
 class FixedLabels:
     """Stands for a version's model: label and vector follow from the story that a headline names."""
 
-    news: NewsData = load_news_data()
+    news: NewsData = example_data()
 
     def labels(self, news: Sequence[Read]) -> list[Label]:
         """Bad stories are negative, more or less surely."""

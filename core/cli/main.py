@@ -133,7 +133,7 @@ def serve(
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Apps, folders of workspaces, files with a task; all apps, and what was published on their page, by default."
+            help="Apps, folders of workspaces, files with a task; by default all apps and what was published on a page."
         ),
     ] = None,
     host: Host = "127.0.0.1",

@@ -24,14 +24,17 @@ def add(
     name: Name,
     role: Annotated[Role, typer.Option(help="Rights: viewer, own things; agent, everybody's; admin, users too.")],
     password_file: PasswordFile = None,
+    apps: Annotated[
+        list[str] | None, typer.Option("--app", help="Name of an app or workspace that they may use; all by default.")
+    ] = None,
     store: StoreUrl = None,
     runs: RunsDir = None,
 ) -> None:
     """Create a user."""
     password = _password(password_file)
     with open_store_from_options(store, runs).transaction() as session:
-        user = accounts.create(session, name, password, role)
-    console.print(f"{user.name} may log in as {user.role}")
+        user = accounts.create(session, name, password, role, apps or None)
+    console.print(f"{user.name} may log in as {user.role}" + (f", for {', '.join(user.apps)}" if user.apps else ""))
 
 
 @app.command("list", epilog="Example: `steer users list`")
@@ -39,10 +42,10 @@ def list_users(store: StoreUrl = None, runs: RunsDir = None) -> None:
     """Show all users and API keys."""
     with open_store_from_options(store, runs).reading() as session:
         users, keys = accounts.everybody(session), accounts.keys(session)
-    table = Table("name", "role", "since", "state")
+    table = Table("name", "role", "apps", "since", "state")
     for user in users:
         state = "disabled" if user.disabled else "enabled"
-        table.add_row(user.name, user.role, f"{user.created:%Y-%m-%d}", state)
+        table.add_row(user.name, user.role, ", ".join(user.apps or ["all"]), f"{user.created:%Y-%m-%d}", state)
     console.print(table)
     if keys:
         table = Table("key id", "user", "name", "since", "state")
@@ -63,6 +66,19 @@ def role(
     with open_store_from_options(store, runs).transaction() as session:
         accounts.set_role(session, name, new)
     console.print(f"{name} is now {new}")
+
+
+@app.command("apps", epilog="Examples: `steer users apps ann my-shop my-desk`, `steer users apps ann all`")
+def change_apps(
+    name: Name,
+    apps: Annotated[list[str], typer.Argument(help="Names of the apps and workspaces that they may use, or `all`.")],
+    store: StoreUrl = None,
+    runs: RunsDir = None,
+) -> None:
+    """Change which apps and workspaces a user may use, at once."""
+    with open_store_from_options(store, runs).transaction() as session:
+        accounts.set_apps(session, name, None if apps == ["all"] else apps)
+    console.print(f"{name} may use {', '.join(apps)}")
 
 
 @app.command(epilog="Example: `steer users password ann`")

@@ -62,7 +62,8 @@ class CheckedRows(Generic[Row]):
             row = self._row(record, rejections)
             if row is None:
                 continue
-            earlier = [(key, place_of.setdefault((key, getattr(row, key)), record.place)) for key in keys]
+            given = [(key, getattr(row, key)) for key in keys if getattr(row, key) is not None]
+            earlier = [(key, place_of.setdefault((key, value), record.place)) for key, value in given]
             twice = next(((key, place) for key, place in earlier if place != record.place), None)
             if twice is None:
                 yield record.place, row

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from core.data.duplicates import near_duplicate_groups, same_text
-from core.data.fields import Role, fields_of
+from core.data.fields import LIST_SEPARATOR, Role, fields_of
 from core.data.splits import Splits
 
 _SHOWN = 3
@@ -137,12 +137,15 @@ def report_of(
         schema: Model of the rows.
         column_of: Name of each field's column.
     """
-    text_fields, label_fields = fields_of(schema, Role.TEXT), fields_of(schema, Role.LABEL)
+    text_fields = fields_of(schema, Role.TEXT)
+    label_fields = [
+        name for name in fields_of(schema, Role.LABEL) if any(getattr(row, name) is not None for row in rows)
+    ]
     same: list[str] = []
     if text_fields:
         same = [same_text("\n".join(getattr(row, name) or "" for name in text_fields)) for row in rows]
     distinct = list(dict.fromkeys(same))
-    labels = {column_of[name]: [str(getattr(row, name)) for row in rows] for name in label_fields}
+    labels = {column_of[name]: [_label(getattr(row, name)) for row in rows] for name in label_fields}
     return Report(
         source,
         len(rows) + rejections.rows,
@@ -155,6 +158,10 @@ def report_of(
             each for column in labels for each in _contradictions(same, column, labels[column], places)
         ),
     )
+
+
+def _label(value: Any) -> str:
+    return LIST_SEPARATOR.join(value) if isinstance(value, list) else str(value)
 
 
 def _contradictions(

@@ -197,13 +197,26 @@ class CandidateHead(nn.Module):
         features: Number of features of each candidate.
         fixed: Number of fixed actions.
         seen: Number of leading candidates that the fixed actions look at.
+        projected: Whether a projection of the state is learnt. It learns the items that training asks for by heart, so
+            without it those that training never asks for are scored better: by the pretrained similarity.
     """
 
-    def __init__(self, width: int, items: nn.Module, *, features: int, fixed: int = 0, seen: int = 3) -> None:
+    def __init__(
+        self,
+        width: int,
+        items: nn.Module,
+        *,
+        features: int,
+        fixed: int = 0,
+        seen: int = 3,
+        projected: bool = True,
+    ) -> None:
         super().__init__()
         self.items = items
-        self.project = nn.Linear(width, width, bias=False)
-        nn.init.eye_(self.project.weight)  # start from the pretrained similarity
+        self.project: nn.Module = nn.Identity()
+        if projected:
+            self.project = nn.Linear(width, width, bias=False)
+            nn.init.eye_(self.project.weight)  # start from the pretrained similarity
         self.scale = nn.Parameter(torch.tensor(10.0))
         self.from_features = nn.Sequential(nn.Linear(features, 16), nn.GELU(), nn.Linear(16, 1))
         self.seen = seen

@@ -30,11 +30,13 @@ class DenseIndex:
 
         Args:
             queries: Unit-length vectors, float32 of shape (queries, width).
-            k: Number of rows for each query; fewer come back from a smaller index.
+            k: Number of rows for each query; fewer come back from a smaller index, none from an empty one.
 
         Returns:
             Scores, float32, and row numbers, int64, both of shape (queries, min(k, rows)).
         """
+        if not len(self):
+            return np.empty((len(queries), 0), dtype=np.float32), np.empty((len(queries), 0), dtype=np.int64)
         return self.index.search(np.ascontiguousarray(queries, dtype=np.float32), min(k, len(self)))
 
 

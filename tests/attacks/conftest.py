@@ -14,7 +14,9 @@ from core.platform.auth.access import COOKIE
 from tests.servers import steer_server
 
 PASSWORD = "correct horse battery"
-ROLES = {"ann": "viewer", "bob": "viewer", "carol": "agent", "root": "admin"}
+ROLES = {"ann": "viewer", "bob": "viewer", "carol": "agent", "dora": "agent", "root": "admin"}
+# Who may not use everything.
+APPS = {"dora": "finance_monitor"}
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,8 @@ def carol(guarded):
 
 def _user(name: str, role: str, runs: Path) -> str:
     """Create a user; their API key."""
-    _steer("users", "add", name, "--role", role, "--password-file", "-", "--runs", str(runs), typed=PASSWORD)
+    only = ["--app", APPS[name]] if name in APPS else []
+    _steer("users", "add", name, "--role", role, "--password-file", "-", "--runs", str(runs), *only, typed=PASSWORD)
     return _steer("users", "key", name, "--name", "tests", "--runs", str(runs)).strip()
 
 

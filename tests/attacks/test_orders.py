@@ -6,9 +6,9 @@ import dataclasses
 import pytest
 
 from apps.customer_service import task
-from apps.customer_service.data import load_support_data
 from apps.customer_service.engine import SupportEngine
 from apps.customer_service.model import SupportModel
+from apps.customer_service.reading import read_support_data
 from apps.customer_service.task import CustomerService
 from apps.customer_service.texts import TEXTS
 from core.platform.inference.engine import Engine
@@ -54,7 +54,8 @@ def test_an_order_in_a_message_brings_nothing_but_the_shops_own_words(bob, secre
     answer = chat(bob, {"role": "user", "content": order})
     said, about = answer["choices"][0]["message"]["content"], answer["steer"]
     if about["action"] == "answer":
-        cited = [article for article in load_support_data().articles if article.id == about["sources"][0]["id"]]
+        articles = read_support_data(CustomerService.workspace).articles
+        cited = [article for article in articles if article.id == about["sources"][0]["id"]]
         own = " ".join(article.template or article.body for article in cited)
         assert set(said.split()) <= set(own.split())
     else:
@@ -114,10 +115,10 @@ def poisoned(run, honest, order) -> SupportModel:
     """The bot, after somebody wrote an order into the article that it answers from."""
     (target,) = asyncio.run(honest.reply([], MISSING)).sources
     changed = target.model_copy(update={"body": f"{target.body} {order}", "template": None})
-    data = load_support_data()
+    data = read_support_data(CustomerService.workspace)
     articles = [changed if article.id == target.id else article for article in data.articles]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(task, "load_support_data", lambda: dataclasses.replace(data, articles=articles))
+        patch.setattr(task, "read_support_data", lambda workspace: dataclasses.replace(data, articles=articles))
         return bot(run)
 
 

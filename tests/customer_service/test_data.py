@@ -1,20 +1,25 @@
 """The shipped data set: complete, split without leaks, and neither trivial nor random for a bag of words."""
 
+import shutil
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
-from apps.customer_service.data import DATA, OFF_TOPIC, load_support_data
+from apps.customer_service.config import EXAMPLE, SupportConfig
+from apps.customer_service.data import OFF_TOPIC
+from apps.customer_service.reading import read_support_data
+from core.training.workspace import Workspace, read_workspace
 from core.util.errors import SteerError
 from tests.near_duplicates import near_duplicate_pairs
 
 
 @pytest.fixture(scope="module")
 def data():
-    return load_support_data()
+    return read_support_data(read_workspace(EXAMPLE, SupportConfig))
 
 
 def test_the_data_set_is_as_large_as_promised(data):
@@ -56,19 +61,25 @@ def test_a_bag_of_words_scores_what_the_data_card_says(data):
     model.fit([u.text for u in train], [u.intents[0] for u in train])
     accuracy = model.score([u.text for u in test], [u.intents[0] for u in test])
     assert 0.2 < accuracy < 0.6
-    assert f"{accuracy:.3f}" in (DATA / "README.md").read_text()
+    assert f"{accuracy:.3f}" in (EXAMPLE / "README.md").read_text()
 
 
-def test_a_malformed_file_is_refused_with_its_line(tmp_path, data):
-    for name in ("intents", "articles", "conversations"):
-        (tmp_path / f"{name}.jsonl").write_bytes((DATA / f"{name}.jsonl").read_bytes())
-    good = (DATA / "utterances.jsonl").read_text().splitlines()[:2]
-    (tmp_path / "utterances.jsonl").write_text("\n".join([*good, '{"id": "u9", "text": 5}', "not json"]))
+def copy_of_the_example(folder: Path) -> Workspace[SupportConfig]:
+    shutil.copytree(EXAMPLE, folder)
+    return read_workspace(folder, SupportConfig)
+
+
+def test_a_malformed_file_is_refused_with_its_line(tmp_path):
+    workspace = copy_of_the_example(tmp_path / "copy")
+    utterances = workspace.path("utterances.jsonl")
+    good = utterances.read_text().splitlines()[:2]
+    utterances.write_text("\n".join([*good, '{"id": "u9", "text": 5}', "not json"]))
     with pytest.raises(SteerError, match=r"utterances.jsonl is malformed: line 3: text: .*; line 4: not JSON"):
-        load_support_data(tmp_path)
+        read_support_data(workspace)
 
 
 def test_a_binary_file_is_refused(tmp_path):
-    (tmp_path / "intents.jsonl").write_bytes(b"\xff\xfe\x00\x01")
+    workspace = copy_of_the_example(tmp_path / "copy")
+    workspace.path("intents.jsonl").write_bytes(b"\xff\xfe\x00\x01")
     with pytest.raises(SteerError, match="not UTF-8"):
-        load_support_data(tmp_path)
+        read_support_data(workspace)

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from apps.customer_service.data import load_support_data
 from apps.customer_service.knowledge import Knowledge
+from apps.customer_service.reading import read_support_data
+from apps.customer_service.task import CustomerService
 from core.models.encoder import TextEncoder
 from tests.core.encoder_families import write_family
 
@@ -15,7 +16,7 @@ def test_articles_are_read_as_documents_and_messages_as_questions(tmp_path, monk
         TextEncoder(name, precision="fp32", max_length=64, **prefixes)
         for prefixes in ({"query_prefix": "query: ", "document_prefix": "passage: "}, {})
     )
-    knowledge = Knowledge(load_support_data(), encoder)
+    knowledge = Knowledge(read_support_data(CustomerService.workspace), encoder)
     found = knowledge.find([("where is my parcel",)])
 
     articles = [knowledge.article(int(row)) for row in found.articles[0]]

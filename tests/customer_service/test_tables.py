@@ -121,7 +121,8 @@ def test_documents_are_replaced_by_their_key_and_paged(store):
     several = [{"key": f"a{at:04}", "title": "t", "body": "b", "attributes": {}} for at in range(1100)]
     with store.transaction() as session:
         tables.put_documents(session, "support", several)
-        tables.put_documents(session, "support", [{**several[3], "body": "changed"}])
+        several[3] = {**several[3], "body": "changed"}
+        tables.put_documents(session, "support", several)
     with store.reading() as session:
         assert tables.document(session, "support", "a0003").body == "changed"
         assert [d.key for d in tables.documents(session, "support", 2, after="a0010")] == ["a0011", "a0012"]

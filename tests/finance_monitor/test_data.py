@@ -5,14 +5,16 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
-from apps.finance_monitor.data import DATA, TOPICS, load_news_data
+from apps.finance_monitor.config import NewsConfig
+from apps.finance_monitor.data import EXAMPLE, TOPICS, example_data, read_news_data
+from core.training.workspace import read_workspace
 from core.util.errors import SteerError
 from tests.near_duplicates import near_duplicate_pairs
 
 
 @pytest.fixture(scope="module")
 def newsroom():
-    return load_news_data()
+    return example_data()
 
 
 def test_the_stream_is_as_large_as_promised(newsroom):
@@ -54,13 +56,13 @@ def test_a_bag_of_words_scores_what_the_data_card_says(newsroom, label):
     model.fit([item.headline for item in train], [getattr(item, label) for item in train])
     accuracy = model.score([item.headline for item in test], [getattr(item, label) for item in test])
     assert 0.45 < accuracy < 0.85
-    assert f"{label} accuracy" in " ".join((DATA / "README.md").read_text().split())
-    assert f"{accuracy:.3f}" in (DATA / "README.md").read_text()
+    assert f"{label} accuracy" in " ".join((EXAMPLE / "README.md").read_text().split())
+    assert f"{accuracy:.3f}" in (EXAMPLE / "README.md").read_text()
 
 
 def test_a_malformed_row_is_refused_with_its_line(tmp_path):
-    for name in ("companies", "episodes"):
-        (tmp_path / f"{name}.jsonl").write_bytes((DATA / f"{name}.jsonl").read_bytes())
+    for name in ("steer.yaml", "companies.jsonl", "episodes.jsonl"):
+        (tmp_path / name).write_bytes((EXAMPLE / name).read_bytes())
     (tmp_path / "news.jsonl").write_text('{"id": "n1", "time": "soon"}\n')
     with pytest.raises(SteerError, match=r"news.jsonl is malformed: line 1: time"):
-        load_news_data(tmp_path)
+        read_news_data(read_workspace(tmp_path, NewsConfig))

@@ -172,6 +172,16 @@ def test_an_item_of_the_future_is_named_and_changes_nothing_else(client):
     assert all(item["sentiment"] for item in shown)
 
 
+def test_news_without_a_company_are_kept_for_each_that_the_headline_names(client):
+    key, headline = uuid4().hex, "Corvane and Tarnholme Bank settle their dispute"
+    items = [{"key": f"{key} {text}", "time": NOON, "headline": text} for text in (headline, "Rates fall")]
+    assert client.post("/v1/news/items", json={"items": items}).raise_for_status().json()["new"] == 3
+    companies = [item["company"] for item in client.get("/v1/news/items").json() if item["headline"] == headline]
+    assert sorted(companies) == ["corvane", "tarnholme"]
+    assert "Rates fall" in {item["headline"] for item in client.get("/v1/news/items", params={"company": ""}).json()}
+    assert client.get("/v1/news/feeds").json() == []
+
+
 def test_news_are_read_and_can_be_corrected(client):
     client.post("/v1/news/items", json={"items": surge("Betatest")[:1]}).raise_for_status()
     (item,) = client.get("/v1/news/items", params={"company": "Betatest"}).json()

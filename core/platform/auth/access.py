@@ -30,11 +30,17 @@ class Principal:
         name: Name of the user, who owns what they make.
         role: Role of the user: `viewer`, `agent` or `admin`.
         account: Id of the account; None without accounts.
+        apps: Names of the apps and workspaces that they may use; None for all.
     """
 
     name: str
     role: str
     account: str | None = None
+    apps: frozenset[str] | None = None
+
+    def may_use(self, app: str) -> bool:
+        """Whether they may use an app or a workspace."""
+        return self.apps is None or app in self.apps
 
     def is_at_least(self, role: Role) -> bool:
         """Whether they may do what `role` may."""
@@ -93,7 +99,9 @@ class Accounts:
             SteerError: The store does not answer.
         """
         user = await run_in_threadpool(self._user, connection)
-        return None if user is None else Principal(user.name, user.role, user.id)
+        if user is None:
+            return None
+        return Principal(user.name, user.role, user.id, None if user.apps is None else frozenset(user.apps))
 
     def log_in(self, name: str, password: str) -> str | None:
         """The value of a session's cookie; None where name and password do not belong together.

@@ -1,5 +1,6 @@
 """Authentication of every request to a page or route."""
 
+from collections.abc import Callable, Mapping
 from urllib.parse import urlencode
 
 from starlette.requests import HTTPConnection
@@ -19,10 +20,11 @@ class AuthMiddleware:
     Args:
         app: Application behind it.
         authenticator: Authenticator of requests.
+        apps: Function that returns the apps' names by the addresses of their pages, and of their routes below `/v1`.
     """
 
-    def __init__(self, app: ASGIApp, authenticator: Accounts | NoAuth) -> None:
-        self.app, self.authenticator = app, authenticator
+    def __init__(self, app: ASGIApp, authenticator: Accounts | NoAuth, apps: Callable[[], Mapping[str, str]]) -> None:
+        self.app, self.authenticator, self.apps = app, authenticator, apps
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
@@ -38,12 +40,22 @@ class AuthMiddleware:
             await _problem(connection, 503, detail, {"Retry-After": RETRY_AFTER})(scope, receive, send)
             return
         if connection.state.principal is not None:
-            await self.app(scope, receive, send)
+            wanted = self.apps().get(_first_part(scope["path"]))
+            if wanted is None or connection.state.principal.may_use(wanted):
+                await self.app(scope, receive, send)
+            else:
+                detail = f"Your account is not for {wanted}; an admin can change that: steer users apps"
+                await _problem(connection, 403, detail, {})(scope, receive, send)
         elif isinstance(self.authenticator, NoAuth):
             detail = "Without accounts, only this machine is answered, at http://localhost; see `steer serve --auth`."
             await _problem(connection, 403, detail, {})(scope, receive, send)
         else:
             await _unauthorized(connection)(scope, receive, send)
+
+
+def _first_part(path: str) -> str:
+    """The address of an app in the path of its page or of one of its routes."""
+    return path.removeprefix("/v1").strip("/").partition("/")[0]
 
 
 def check_public(host: str, *, auth: bool) -> None:

@@ -101,26 +101,29 @@ class Completion:
 Complete = Callable[[Request, list[Message]], Awaitable[Completion]]
 
 
-def chat_routes(bots: Mapping[str, Complete]) -> APIRouter:
+def chat_routes(bots: Mapping[str, Complete], may_use: Callable[[Request, str], bool]) -> APIRouter:
     """`/chat/completions` and `/models` for some bots.
 
     Args:
         bots: Function that answers a conversation whose last message is the user's, by the name under which clients ask
             for it.
+        may_use: Function that says whether the sender of a request may use the bot of a name.
     """
     routes = APIRouter(tags=["chat completions"])
 
     @routes.get("/models")
-    def models() -> dict[str, Any]:
+    def models(request: Request) -> dict[str, Any]:
         """The models that there are."""
-        known = [{"id": name, "object": "model", "created": 0, "owned_by": "steer"} for name in bots]
-        return {"object": "list", "data": known}
+        known = [name for name in bots if may_use(request, name)]
+        rows = [{"id": name, "object": "model", "created": 0, "owned_by": "steer"} for name in known]
+        return {"object": "list", "data": rows}
 
     @routes.post("/chat/completions", response_model=None)
     async def chat(request: Request, body: ChatRequest) -> dict[str, Any] | StreamingResponse:
         """Answer a conversation whole, or as a stream of server-sent events."""
-        if body.model not in bots:
-            raise HTTPException(404, f"There is no model {body.model!r}; there is {', '.join(map(repr, bots))}.")
+        known = [name for name in bots if may_use(request, name)]
+        if body.model not in known:
+            raise HTTPException(404, f"There is no model {body.model!r}; there is {', '.join(map(repr, known))}.")
         if body.messages[-1].role != "user":
             raise HTTPException(400, "The last message must be the user's.")
         completion = await bots[body.model](request, body.messages)

@@ -79,8 +79,8 @@ def mount_pages(
         accounts: Whether visitors have logged in.
     """
     pages = {each.spec.name: each.spec.page() for each in apps if isinstance(each, OpenApp)}
-    blocks = _blocks(apps, StartPage(apps, store, workspaces), pages, accounts=accounts)
-    share_queue(blocks, limits)
+    blocks, owners = _blocks(apps, StartPage(apps, store, workspaces), pages, accounts=accounts)
+    share_queue(blocks, limits, owners)
     # Gradio looks where a file that a browser names lies only after `launch`, which mounting leaves out. Without this,
     # whoever sends "a file" in the place of a text has any file of the server copied to where pages load theirs from.
     blocks.has_launched = True
@@ -92,8 +92,9 @@ def mount_pages(
 
 def _blocks(
     apps: Sequence[OpenApp | ClosedApp], start: StartPage, pages: Mapping[str, Page[Any]], *, accounts: bool
-) -> gr.Blocks:
-    """The layout, new apps behind the others: see `LaidOutPages.take_over`."""
+) -> tuple[gr.Blocks, dict[int, str]]:
+    """The layout, new apps behind the others (see `LaidOutPages.take_over`), and the app that each function is for."""
+    owners: dict[int, str] = {}
     with gr.Blocks(title="Steer", analytics_enabled=False) as blocks:
         _navigation(apps, "", accounts=accounts)
         start.build(blocks)
@@ -102,6 +103,7 @@ def _blocks(
             _navigation(apps, WORKSPACES_PATH, accounts=accounts)
             build_workspaces(start.workspaces, list(pages))
     for each in apps:
+        everybodys = set(blocks.fns)
         with blocks.route(each.spec.texts.texts["title"][0], each.spec.path):
             _navigation(apps, each.spec.path, accounts=accounts)
             if isinstance(each, OpenApp):
@@ -110,8 +112,9 @@ def _blocks(
                 gr.Markdown(TEXTS.label("out_of_order"))
         if isinstance(each, OpenApp):
             _add_tools(blocks, each, pages[each.spec.name])
+        owners |= dict.fromkeys(blocks.fns.keys() - everybodys, each.spec.name)
     blocks.queue(default_concurrency_limit=8, max_size=256, api_open=False)  # nobody goes past the queue
-    return blocks
+    return blocks, owners
 
 
 def _add_tools(blocks: gr.Blocks, app: OpenApp, page: Page[Any]) -> None:

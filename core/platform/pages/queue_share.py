@@ -1,20 +1,23 @@
-"""A person's share of the queue in which the pages' events wait, so that nobody fills it for everybody."""
+"""Who may put what into the queue in which the pages' events wait, and how much, so that nobody fills it for all."""
 
 from collections import defaultdict
+from collections.abc import Mapping
 from typing import Any
 
 import gradio as gr
 from fastapi import HTTPException, Request
+from gradio.route_utils import get_fn
 
 from core.platform.http.limits import Limits
 
 
-def share_queue(blocks: gr.Blocks, limits: Limits) -> None:
-    """Hold each person to a share of the queue, whichever of Gradio's addresses their events come by.
+def share_queue(blocks: gr.Blocks, limits: Limits, apps: Mapping[int, str]) -> None:
+    """Hold each person to their apps and to a share of the queue, whichever of Gradio's addresses their events come by.
 
     Args:
         blocks: Pages, whose queue has been set up.
         limits: Limits of one client.
+        apps: Name of the app that each function of the pages is for, by its number.
     """
     queue: Any = blocks._queue
     push = queue.push
@@ -22,6 +25,9 @@ def share_queue(blocks: gr.Blocks, limits: Limits) -> None:
 
     async def push_within_share(body: Any, request: Request, username: str | None) -> Any:
         person = request.state.principal.name
+        app = apps.get(get_fn(blocks, None, body)._id)
+        if app is not None and not request.state.principal.may_use(app):
+            raise HTTPException(403, f"Your account is not for {app}.")
         running = sum(event.request.state.principal.name == person for event in queue.event_ids_to_events.values())
         if running >= limits.events:
             detail = f"{running} events of yours wait or run already; try again when they are done."

@@ -17,7 +17,7 @@ from starlette.concurrency import run_in_threadpool
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from core.platform.apps.spec import AnyApp
-from core.platform.auth.access import Accounts, NoAuth
+from core.platform.auth.access import Accounts, NoAuth, current_principal
 from core.platform.auth.erasure_routes import erasure_routes
 from core.platform.auth.login import login_routes
 from core.platform.auth.middleware import AuthMiddleware
@@ -104,7 +104,7 @@ def create_app(specs: Sequence[AnyApp], runs: Path, store: Store, options: Servi
         app.mount("", swap)
         # The last one added is the outermost.
         app.add_middleware(SharesMiddleware, limits=options.limits)
-        app.add_middleware(AuthMiddleware, authenticator=authenticator)
+        app.add_middleware(AuthMiddleware, authenticator=authenticator, apps=served.by_path)
         app.add_middleware(LimitsMiddleware, limits=options.limits)
         app.add_middleware(RequestLogMiddleware)
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(options.trusted_proxies))
@@ -125,8 +125,10 @@ def _make_inner(apps: Sequence[ServedApp], *, runs: Path, store: Store, options:
     answer_with_problems(app)
     # One by one: FastAPI looks through all routes of a router again at each router that it is in.
     routers = {each.spec.path: each.spec.api(each.service) for each in every}
-    bots = {f"steer-{each.spec.path}": each.spec.chat(each.service) for each in every if each.spec.chat}
-    for path, router in [("", erasure_routes(store)), ("", chat_routes(bots)), *routers.items()]:
+    bots = {f"steer-{each.spec.path}": each for each in every if each.spec.chat}
+    complete = {name: each.spec.chat(each.service) for name, each in bots.items() if each.spec.chat}
+    chat = chat_routes(complete, lambda request, name: current_principal(request).may_use(bots[name].spec.name))
+    for path, router in [("", erasure_routes(store)), ("", chat), *routers.items()]:
         checks = [_key(), Depends(refuse_unknown)]
         prefix = f"/v1/{path}" if path else "/v1"
         app.include_router(router, prefix=prefix, responses=RESPONSES, dependencies=checks)

@@ -77,6 +77,10 @@ class ServedApps:
         """Name of the version that serves, by app."""
         return {opened.spec.name: opened.live.current[1] for opened in self.open}
 
+    def by_path(self) -> dict[str, str]:
+        """Names of the apps by their addresses."""
+        return {each.opened.spec.path: each.opened.spec.name for each in self.apps}
+
     def out_of_order(self) -> list[str]:
         """Names of the apps that are not in order."""
         return [each.spec.name for each in self.closed]

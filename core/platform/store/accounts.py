@@ -2,9 +2,10 @@
 
 import secrets
 import unicodedata
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
@@ -20,8 +21,15 @@ LOCAL = "local"  # owns what is made without accounts; no user may be called so 
 KEY_PREFIX = "steer_"
 
 
-def create(session: Session, name: str, password: str, role: str) -> User:
+def create(session: Session, name: str, password: str, role: str, apps: Sequence[str] | None = None) -> User:
     """A new user.
+
+    Args:
+        session: Session of the store.
+        name: Name to log in with.
+        password: Password to log in with.
+        role: Role of the user.
+        apps: Names of the apps and workspaces that they may use; None for all.
 
     Raises:
         SteerError: The name, the password or the role cannot be used.
@@ -30,7 +38,8 @@ def create(session: Session, name: str, password: str, role: str) -> User:
     name = _valid(normal_name(name), "user")
     if name == LOCAL:
         raise SteerError(f"{LOCAL!r} stands for use without accounts; choose another name")
-    row = {"name": name, "role": _known(role), "password_hash": passwords.hashed(password)}
+    row: dict[str, Any] = {"name": name, "role": _known(role), "password_hash": passwords.hashed(password)}
+    row |= {"apps": None if apps is None else sorted(apps)}
     new = put_once(session, User, [row], ["name"])
     if not new:
         raise ConflictError(f"there is a user {name!r} already; choose another name")
@@ -75,6 +84,15 @@ def set_role(session: Session, name: str, role: str) -> None:
     if _known(role) != "admin":
         _keep_an_admin(session, user)
     user.role = role
+
+
+def set_apps(session: Session, name: str, apps: Sequence[str] | None) -> None:
+    """Let a user use some apps and workspaces, or all (None), from their next request on.
+
+    Raises:
+        NotFoundError: There is no such user.
+    """
+    find(session, name).apps = None if apps is None else sorted(apps)
 
 
 def set_password(session: Session, name: str, password: str) -> None:

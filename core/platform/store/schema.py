@@ -82,7 +82,7 @@ def now() -> datetime:
 
 
 class User(Table):
-    """A user account. `role` is `viewer`, `agent` or `admin`."""
+    """A user account. `role` is `viewer`, `agent` or `admin`; `apps` names those that they may use, None for all."""
 
     __tablename__ = "users"
 
@@ -92,6 +92,7 @@ class User(Table):
     password_hash: Mapped[str] = mapped_column(Text)
     created: Mapped[datetime] = mapped_column(default=now)
     disabled: Mapped[bool] = mapped_column(default=False)
+    apps: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
     # Sessions signed before this moment are void: a new password ends them all.
     sessions_since: Mapped[datetime] = mapped_column(default=now)
 

@@ -121,7 +121,7 @@ class WorkspaceService:
             ConflictError: There is something of that name already.
             SteerError: The principal is no admin, or the name cannot be one.
         """
-        _check_admin(principal)
+        _check_admin(principal, name)
         template = workspace_tasks()[app].template if with_example and app in workspace_tasks() else None
         content = {} if template is None else dict(read_config(template))
         content |= {"app": app, "name": name, "title": title or name}
@@ -264,7 +264,7 @@ class WorkspaceService:
         return version.name
 
     def _folder(self, principal: Principal, name: str) -> Path:
-        _check_admin(principal)
+        _check_admin(principal, name)
         home = self._runs / WORKSPACES
         folder = home / name
         if not name or folder.parent != home or not (folder / FILE).is_file():
@@ -288,7 +288,9 @@ def _job_view(job: Job) -> JobView:
     return JobView(job.state, Progress.model_validate(job.progress), job.error, job.ended or job.created)
 
 
-def _check_admin(principal: Principal) -> None:
+def _check_admin(principal: Principal, name: str) -> None:
+    if not principal.may_use(name):
+        raise SteerError(f"Your account is not for {name}; an admin can change that: steer users apps")
     if not principal.is_at_least("admin"):
         raise SteerError(f"This takes the role admin; yours is {principal.role}.")
 

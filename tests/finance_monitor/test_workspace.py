@@ -1,0 +1,204 @@
+"""A risk desk's own watchlist and feeds: linked, followed, kept, and checked before anything is learnt."""
+
+import json
+import shutil
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from apps.finance_monitor.data import example_data
+from apps.finance_monitor.feed import Item
+from apps.finance_monitor.follow import follow
+from apps.finance_monitor.model import NewsModel
+from apps.finance_monitor.replay import PinnedModel
+from apps.finance_monitor.service import MonitorService
+from core.rl.explore import Explorer
+from core.training.loader import load_task
+from core.util.errors import SteerError
+from testing.web_server import Answer, web_server
+from tests.finance_monitor.news import BAD, NOON
+
+TEMPLATE = Path(load_task("finance_monitor").workspace.folder).parent / "template"
+HEAD = "app: finance_monitor\nname: desk\nwatchlist: watchlist.csv\n"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return Path(shutil.copytree(TEMPLATE, tmp_path / "desk"))
+
+
+def write(folder: Path, yaml: str = "", watchlist: str = "") -> Path:
+    (folder / "steer.yaml").write_text(HEAD + yaml)
+    if watchlist:
+        (folder / "watchlist.csv").write_text(f"id,name,ticker,aliases\n{watchlist}\n")
+    return folder
+
+
+def opened(folder: Path, model: NewsModel, store) -> MonitorService:
+    task = load_task(str(folder))(model.task.settings)
+    return MonitorService(store, PinnedModel((NewsModel(task, model.engine), "v0001")), Explorer())
+
+
+@pytest.fixture
+def desk(folder, model, scratch):
+    return opened(folder, model, scratch)
+
+
+def item(headline: str, key: str = "1", company: str = "", time: datetime = NOON) -> Item:
+    return Item(key=key, time=time, company=company, headline=headline)
+
+
+def test_news_are_read_once_for_each_company_that_they_name(desk):
+    assert desk.push([item("Fabrikam's lender Wingtip sues Fabrikam")]).new == 2
+    assert {line.company for line in desk.items(9)} == {"fabrikam", "wingtip"}
+    assert desk.push([item("Fabrikam's lender Wingtip sues Fabrikam")]).new == 0
+    assert {line.company: line.volume for line in desk.watchlist()} == {
+        "fabrikam": 1, "wingtip": 1, "northwind": 0, "contoso": 0,
+    }  # fmt: skip
+
+
+def test_news_that_name_no_company_are_kept_and_shown_and_alert_nobody(desk):
+    desk.push([item(f"Somebody {bad}", str(hour), time=NOON + timedelta(hours=hour)) for hour, bad in enumerate(BAD)])
+    assert {line.company for line in desk.items(99)} == {""}
+    assert len(desk.items(99, company="")) == len(BAD)
+    assert sum(desk.trend(None, None, 7)["negative"]) >= 3
+    assert desk.alerts(9) == []
+    assert "" not in {line.company for line in desk.watchlist()}
+
+
+def test_a_surge_of_news_that_were_linked_alerts_under_the_companys_id(desk):
+    found = desk.push(
+        [item(f"Contoso {bad}", str(hour), time=NOON + timedelta(hours=hour)) for hour, bad in enumerate(BAD)]
+    )
+    assert [alert.company for alert in found.alerts] == ["contoso"]
+
+
+def test_a_company_goes_by_its_id_whatever_the_feed_calls_it(desk):
+    desk.push([item("Profit falls", name, company=name) for name in ("CTSO", "Contoso", "contoso", "Acme")])
+    assert sorted(line.company for line in desk.items(9)) == ["Acme", "contoso", "contoso", "contoso"]
+
+
+def test_the_policy_reads_the_names_of_both_watchlist_and_shipped_news(desk):
+    news = desk.live.current[0].news
+    assert news.text("contoso", "Profit falls") == "Contoso Pharmaceuticals AG: Profit falls"
+    assert news.text("", "Profit falls") == "The company: Profit falls"
+    assert [news.text(each.company, each.headline) for each in news.news] == [
+        example_data().text(each.company, each.headline) for each in example_data().news
+    ]
+    assert news.fingerprint == example_data().fingerprint
+
+
+def test_all_feeds_are_followed_and_tell_how_they_fare(folder, model, scratch):
+    def eventually(holds) -> None:
+        until = time.monotonic() + 60
+        while not holds() and time.monotonic() < until:
+            time.sleep(0.05)
+        assert holds()
+
+    stop = threading.Event()
+    with web_server() as web:
+        write(
+            folder,
+            f"feeds:\n- {{name: press, source: '{web.url('/rss')}', every: 0.5, allow_private: true}}\n"
+            "- {name: sample, source: news.jsonl}\n"
+            f"- {{name: closed, source: '{web.url('/private')}', every: 0.5}}\n",
+        )
+        desk = opened(folder, model, scratch)
+        servers = [desk, opened(folder, model, scratch)]
+        threads = [threading.Thread(target=follow, args=(server, stop)) for server in servers]
+        for thread in threads:
+            thread.start()
+        eventually(lambda: desk.feeds.get("press") and desk.feeds["press"].error)
+        assert "404" in desk.feeds["press"].error
+        assert desk.feeds["press"].last_success is None
+        entry = "<item><title>Northwind recalls toys</title><guid>1</guid></item>"
+        web.answers["/rss"] = Answer(f"<rss version='2.0'><channel>{entry}</channel></rss>")
+        eventually(lambda: all(server.feeds["press"].last_success for server in servers))
+        eventually(lambda: desk.feeds["sample"].last_success)
+        stop.set()
+        for thread in threads:
+            thread.join(timeout=30)
+            assert not thread.is_alive()
+    samples = [json.loads(line) for line in (folder / "news.jsonl").read_text().splitlines()]
+    assert len(desk.items(99)) == len(samples) + 1 + 1  # one sample names two companies
+    assert (desk.feeds["press"].error, "own network" in desk.feeds["closed"].error) == ("", True)
+    assert desk.feeds["press"].next_poll > desk.feeds["press"].last_success
+    assert all("/private" not in request["path"] for request in web.requests)
+
+
+def test_a_feed_that_fails_is_asked_ever_more_rarely(folder, model, scratch):
+    stop = threading.Event()
+    with web_server() as web:
+        write(folder, f"feeds:\n- {{source: '{web.url('/rss')}', every: 0.5, allow_private: true}}\n")
+        thread = threading.Thread(target=follow, args=(opened(folder, model, scratch), stop))
+        thread.start()
+        time.sleep(4)
+        stop.set()
+        thread.join(timeout=30)
+    assert 1 <= len(web.requests) <= 4  # after 0, 0.5, 1.5 and 3.5 seconds
+
+
+def test_own_headlines_without_splits_are_parted_by_time(folder, model):
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    rows = [
+        {"id": str(n), "time": (start + timedelta(hours=n)).isoformat(), "company": "contoso", "headline": f"News {n}",
+         "topic": "legal", "sentiment": "neutral"}
+        for n in range(10)
+    ]  # fmt: skip
+    write(folder, "news: own.jsonl\n")
+    (folder / "own.jsonl").write_text("\n".join(map(json.dumps, reversed(rows))))
+    data = load_task(str(folder))(model.task.settings).news
+    assert [item.split for item in data.news] == ["train"] * 6 + ["validation"] * 2 + ["test"] * 2
+    assert data.fingerprint != example_data().fingerprint
+    rows[1]["split"] = "train"
+    (folder / "own.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    with pytest.raises(SteerError, match="'0' names no split"):
+        load_task(str(folder))(model.task.settings)
+
+
+def test_the_template_has_nothing_to_complain_of(folder):
+    report = load_task(str(folder)).check()
+    assert [(table.taken, table.rejected) for table in report.tables] == [(4, ()), (6, ())]
+    assert "Contoso recalls its best-selling drug" in report.texts
+    assert [remark.partition(":")[0] for remark in report.missing] == ["watchlist", "news"]
+
+
+def test_a_check_tells_what_would_link_wrongly_and_which_feed_is_silent(folder):
+    write(
+        folder,
+        "feeds:\n- {source: 'http://127.0.0.1/rss'}\n- {source: other.jsonl}\n- {source: gone.jsonl}\n",
+        "gap,Gap Inc,GPS,Twin\ntarget,Target Corp,,Twin\nplain,Plain Vanilla Ltd,,\nall,Allstate,ALL,",
+    )
+    (folder / "other.jsonl").write_text(
+        '{"time": "2026-03-01T12:00:00Z", "headline": "Nobody is named"}\n{"time": "noon", "headline": "x"}\nno\n'
+    )
+    report = load_task(str(folder)).check()
+    _, private, other, gone = report.tables
+    assert "own network" in private.rejected[0].reason
+    assert (other.rows, other.taken) == (3, 1)
+    assert {reason.first for reason in other.rejected} == {("line 2",), ("line 3",)}
+    assert "cannot read the feed gone.jsonl" in gone.rejected[0].reason
+    said = "\n".join(report.missing)
+    assert "'Twin' links to gap, target at once" in said
+    assert "GPS, ALL may be words" in said
+    assert "Gap, Target may begin a headline" in said
+    assert "plain are found by their names alone" in said
+    assert "feed other.jsonl: none of its 1 headlines names a company" in said
+
+
+@pytest.mark.parametrize(
+    ("yaml", "message"),
+    [
+        ("feeds:\n- {source: 'ftp://x/rss'}\n", "ftp"),
+        ("feeds:\n- {source: a.jsonl, every: 0}\n", "feeds.0.every: .*greater than or equal to 0.5 .got 0"),
+        ("feeds:\n- {source: a.jsonl, zone: Mars/Base}\n", "no time zone 'Mars/Base'; write one such as"),
+        ("feeds:\n- {source: a.jsonl}\n- {source: b/a.jsonl}\n", "two feeds are called 'a.jsonl'"),
+        ("feed: a.jsonl\n", "feed: there is no such key"),
+    ],
+)
+def test_what_the_steer_yaml_says_wrongly_is_named_with_its_remedy(folder, yaml, message):
+    with pytest.raises(SteerError, match=message):
+        load_task(str(write(folder, yaml)))
