@@ -15,7 +15,7 @@ def _page() -> Page[SupportService]:
     from apps.customer_service.tools import tools
     from apps.customer_service.ui import build
 
-    return Page(build, tools, (TEXTS,))
+    return Page(build, tools, lambda service: (TEXTS,))
 
 
 app = AppSpec(

@@ -14,7 +14,7 @@ def _page() -> Page[MonitorService]:
     from apps.finance_monitor.tools import tools
     from apps.finance_monitor.ui import build
 
-    return Page(build, tools, (TEXTS,))
+    return Page(build, tools, lambda service: (TEXTS,))
 
 
 app = AppSpec(

@@ -9,101 +9,100 @@ from apps.recommender.service import (
     LIST_LENGTH,
     MAX_WORDS,
     Event,
-    Film,
+    Item,
     Recommended,
     RecommenderService,
     Shown,
     Visitor,
 )
-from apps.recommender.texts import TEXTS
+from core.platform.apps.texts import Texts
 from core.platform.auth.access import CurrentPrincipal
 from core.platform.http.idempotency import IdempotencyKey
 from core.platform.http.parameters import Limit, Offset, RequestBody
 
-Row = Annotated[int, Field(strict=True, ge=0, le=2**31 - 1, description="row of the film")]
+Id = Annotated[str, Field(min_length=1, max_length=200, description="id of the item, as the shop writes it")]
 
 
-class FilmLine(BaseModel):
-    """A film; `row` stands for it in events."""
+class ItemLine(BaseModel):
+    """An item; `id` stands for it in events."""
 
-    row: int
+    id: str
     title: str
-    year: int
-    genres: list[str]
+    year: int | None
+    tags: list[str]
+    price: float | None
 
     @classmethod
-    def of(cls, film: Film) -> "FilmLine":
+    def of(cls, item: Item) -> "ItemLine":
         """From what the service knows."""
-        return cls(row=film.row, title=film.title, year=film.year, genres=list(film.genres))
+        return cls(id=item.id, title=item.title, year=item.year, tags=list(item.tags), price=item.price)
 
 
 class Reason(BaseModel):
-    """Why a film is on the list."""
+    """Why an item is on the list."""
 
     kind: str
-    about: str = Field(description="the film, word or genre that it rests on; may be empty")
+    about: str = Field(description="the item, word or tag that it rests on; may be empty")
 
 
-class ListedFilm(FilmLine):
-    """A film of a list; `score` is relative to the first one's."""
+class ListedItem(ItemLine):
+    """An item of a list; `score` is relative to the first one's."""
 
     score: float
     reason: Reason
 
     @classmethod
-    def listed(cls, film: Recommended) -> "ListedFilm":
+    def listed(cls, item: Recommended) -> "ListedItem":
         """From what the service knows."""
-        reason = Reason(kind=film.reason.kind, about=film.reason.about)
-        return cls(**vars(FilmLine.of(film.film)), score=film.score, reason=reason)
+        reason = Reason(kind=item.reason.kind, about=item.reason.about)
+        return cls(**vars(ItemLine.of(item.item)), score=item.score, reason=reason)
 
 
-class FilmList(BaseModel):
-    """A list; well-loved films of many kinds for somebody of whom nothing is known."""
+class ItemList(BaseModel):
+    """A list; well-loved items of many kinds for somebody of whom nothing is known."""
 
-    films: list[ListedFilm]
+    items: list[ListedItem]
     decision: str | None = Field(
-        description="name it when you send what was done with a film of the list; null for a newcomer's list"
+        description="name it when you send what was done with an item of the list; null for a newcomer's list"
     )
-    note: str | None = Field(default=None, description="Why the list has fewer than ten films.")
+    note: str | None = Field(default=None, description="Why the list has fewer than ten items.")
 
     @classmethod
-    def of(cls, shown: Shown) -> "FilmList":
+    def of(cls, shown: Shown, texts: Texts) -> "ItemList":
         """From what the service knows."""
-        films = [ListedFilm.listed(film) for film in shown.films]
-        is_short = len(films) < LIST_LENGTH
-        return cls(films=films, decision=shown.decision, note=TEXTS.texts["all_seen"][0] if is_short else None)
+        items = [ListedItem.listed(item) for item in shown.items]
+        is_short = len(items) < LIST_LENGTH
+        return cls(items=items, decision=shown.decision, note=texts.texts["all_seen"][0] if is_short else None)
 
 
 class VisitEvent(RequestBody):
     """A like or hide."""
 
     kind: Literal["like", "hide"]
-    film: Row
+    item: Id
 
 
 class Wish(RequestBody):
     """Whom a list is for: a known user, words, what they did in this visit, and your profile."""
 
-    user: int | None = Field(
-        default=None, strict=True, ge=0, le=2**31 - 1, description="number of a user of the shipped data"
-    )
+    user: str | None = Field(default=None, min_length=1, max_length=200, description="id of a user whom the data know")
     words: str = Field(default="", max_length=MAX_WORDS)
     events: list[VisitEvent] = Field(default=[], max_length=500)
     profile: bool = Field(default=False, description="count what you did before")
 
 
 class NewEvent(VisitEvent):
-    """What you did with a film."""
+    """What you did with an item."""
 
     decision: str | None = Field(default=None, pattern="^[0-9a-f]{32}$", description="the list that showed it")
 
 
 class UserLine(BaseModel):
-    """A user of the shipped data."""
+    """A user whom the data know."""
 
-    user: int
+    user: str
     likes: int
-    genres: list[str]
+    tags: list[str]
 
 
 def routes(service: RecommenderService) -> APIRouter:
@@ -118,28 +117,28 @@ def _lists(service: RecommenderService) -> APIRouter:
     router = APIRouter()
 
     @router.post("/lists")
-    async def show(principal: CurrentPrincipal, body: Wish) -> FilmList:
-        """Ten films with their reasons, or as many as were neither seen nor hidden."""
-        visitor = Visitor(body.user, body.words, tuple(Event(event.kind, event.film) for event in body.events))
-        return FilmList.of(await service.show(principal, visitor, with_profile=body.profile))
+    async def show(principal: CurrentPrincipal, body: Wish) -> ItemList:
+        """Ten items with their reasons, or as many as were neither seen nor hidden."""
+        visitor = Visitor(body.user, body.words, tuple(Event(event.kind, event.item) for event in body.events))
+        return ItemList.of(await service.show(principal, visitor, with_profile=body.profile), service.texts)
 
     @router.get("/users")
     def users(limit: Annotated[int, Query(ge=2, le=200)] = 24) -> list[UserLine]:
-        """Some users of the shipped data, from those with few likes to those with many."""
+        """Some users whom the data know, from those with few likes to those with many."""
         return [UserLine.model_validate(user, from_attributes=True) for user in service.catalogue.users(limit)]
 
-    @router.get("/films")
+    @router.get("/items")
     def search(
         title: Annotated[str, Query(min_length=1, max_length=MAX_WORDS)],
         limit: Annotated[int, Query(ge=1, le=100)] = 10,
-    ) -> list[FilmLine]:
-        """Films whose title holds every word, the best known first."""
-        return [FilmLine.of(film) for film in service.catalogue.search(title, limit)]
+    ) -> list[ItemLine]:
+        """Items whose title holds every word, the best known first."""
+        return [ItemLine.of(item) for item in service.catalogue.search(title, limit)]
 
-    @router.get("/films/{row}")
-    def film(row: Annotated[int, Path(ge=0, le=2**31 - 1)]) -> FilmLine:
-        """One film."""
-        return FilmLine.of(service.catalogue.film(row))
+    @router.get("/items/{id_:path}")  # an id may hold slashes
+    def item(id_: Annotated[str, Path(min_length=1, max_length=200)]) -> ItemLine:
+        """One item."""
+        return ItemLine.of(service.catalogue.item(id_))
 
     return router
 
@@ -151,12 +150,12 @@ def _profile(service: RecommenderService) -> APIRouter:
     async def read(principal: CurrentPrincipal, limit: Limit = 500, offset: Offset = 0) -> list[VisitEvent]:
         """What you did, oldest first; a page that is full may have a next one."""
         events = await service.events(principal, limit, offset)
-        return [VisitEvent(kind=event.kind, film=event.film) for event in events]
+        return [VisitEvent(kind=event.kind, item=event.item) for event in events]
 
     @router.post("/events", status_code=201)
     async def note(principal: CurrentPrincipal, body: NewEvent, key: IdempotencyKey = None) -> dict[str, str]:
-        """Like or hide a film; the key that the event is kept under."""
-        return {"key": await service.note(principal, Event(body.kind, body.film), body.decision, key)}
+        """Like or hide an item; the key that the event is kept under."""
+        return {"key": await service.note(principal, Event(body.kind, body.item), body.decision, key)}
 
     @router.delete("/events/last")
     async def undo(principal: CurrentPrincipal) -> dict[str, bool]:

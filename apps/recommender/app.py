@@ -13,7 +13,7 @@ def _page() -> Page[RecommenderService]:
     from apps.recommender.tools import tools
     from apps.recommender.ui import build
 
-    return Page(build, tools, (TEXTS,))
+    return Page(build, tools, lambda service: (service.texts,))
 
 
 app = AppSpec(

@@ -1,15 +1,16 @@
-"""From a history of films to candidates, and what is known about each of them."""
+"""From a history of items to candidates, and what is known about each of them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.sparse import csr_array
 
-from apps.recommender.data import MovieLens
+from apps.recommender.data import ShopData
 from apps.recommender.diversity import Distances, diverse_lists
 from apps.recommender.retriever import Retriever
 from apps.recommender.splits import retriever_histories
-from core.envs.observations import Observations, join
+from core.envs.observations import Observations, join, take
 
 CANDIDATES = 200
 RECENT = 10
@@ -22,30 +23,29 @@ class CandidateBuilder:
     """Makes states for the ranker; every count comes from the retriever's share of the data, so nothing leaks.
 
     Args:
-        data: Films and events.
+        data: Items and events.
         retriever: Retriever that finds candidates.
     """
 
-    def __init__(self, data: MovieLens, retriever: Retriever) -> None:
+    def __init__(self, data: ShopData, retriever: Retriever) -> None:
         self.data, self.retriever = data, retriever
         self.distances = Distances(data, retriever.texts)
         histories = retriever_histories(data)
-        # A row for each film: the users of a few films lie together in memory, and are fetched four times as fast.
-        likes = np.zeros((len(data.items), len(histories)), dtype=np.float32)
-        for user, history in enumerate(histories):
-            likes[history, user] = 1.0
-        self.popularity = likes.sum(axis=1)
-        # Shrunk, so that two films that one and the same user liked do not count as inseparable.
-        self._likes = likes / np.sqrt(self.popularity + 10.0)[:, None]
-        # From 0 (nobody likes it) to 1 (the best-loved film of all).
-        self.log_popularity = np.log1p(self.popularity) / np.log1p(self.popularity.max())
+        items = np.concatenate([np.zeros(0, dtype=np.int64), *histories])
+        users = np.repeat(np.arange(len(histories)), [len(history) for history in histories])
+        self.popularity = np.bincount(items, minlength=len(data.items)).astype(np.float32)
+        # Shrunk, so that two items that one and the same user liked do not count as inseparable.
+        likes = 1.0 / np.sqrt(self.popularity[items] + 10.0)
+        self._likes = csr_array((likes, (items, users)), shape=(len(data.items), len(histories)))
+        # From 0 (nobody likes it) to 1 (the best-loved item of all).
+        self.log_popularity = np.log1p(self.popularity) / np.log1p(max(self.popularity.max(), 1.0))
 
     def states(self, histories: Sequence[np.ndarray], seen: Sequence[np.ndarray]) -> Observations:
         """Columns `history`, `candidates` and `features` (see `CandidateHead`), best retrieved first.
 
         Args:
-            histories: Films that each user likes, oldest first.
-            seen: Films that must not be shown again.
+            histories: Items that each user likes, oldest first.
+            seen: Items that must not be shown again.
         """
         return join(
             [
@@ -58,9 +58,9 @@ class CandidateBuilder:
         """States with given candidates.
 
         Args:
-            histories: Films that each user likes, oldest first.
+            histories: Items that each user likes, oldest first.
             queries: Vectors that the retriever makes of the histories, see `Retriever.queries`.
-            candidates: Films to rank, int64 of shape (states, candidates).
+            candidates: Items to rank, int64 of shape (states, candidates).
         """
         pool = _Pool(
             histories,
@@ -73,19 +73,40 @@ class CandidateBuilder:
         return {"history": tuple(histories), "candidates": candidates, "features": features.astype(np.float32)}
 
     def co_occurrence(self, histories: Sequence[np.ndarray]) -> np.ndarray:
-        """Item-to-item cosine of every film to the most recent films of each history, float32 (histories, items)."""
-        users = np.stack([self._likes[history[-RECENT:]].sum(axis=0) for history in histories])
-        return (self._likes @ users.T).T
+        """Item-to-item cosine of every item to the most recent items of each history, float32 (histories, items)."""
+        recent = [history[-RECENT:] for history in histories]
+        ends = np.cumsum([0, *(len(items) for items in recent)])
+        picked = np.concatenate([np.zeros(0, dtype=np.int64), *recent])
+        chosen = csr_array((np.ones(len(picked), np.float32), picked, ends), shape=(len(recent), len(self.popularity)))
+        return (self._likes @ (chosen @ self._likes).toarray().T).T
 
-    def closeness(self, films: np.ndarray, others: np.ndarray) -> np.ndarray:
-        """How near films are to each other: mean of vector cosine and co-occurrence, float32 (films, others)."""
-        cosine = self.retriever.vectors[films] @ self.retriever.vectors[others].T
-        together = self._likes[films] @ self._likes[others].T
+    def closeness(self, items: np.ndarray, others: np.ndarray) -> np.ndarray:
+        """How near items are to each other: mean of vector cosine and co-occurrence, float32 (items, others)."""
+        cosine = self.retriever.vectors[items] @ self.retriever.vectors[others].T
+        together = (self._likes[items] @ self._likes[others].T).toarray()
         return 0.5 * (cosine + together)
 
     def _batch(self, histories: Sequence[np.ndarray], seen: Sequence[np.ndarray]) -> Observations:
         queries = self.retriever.queries(histories)
-        return self.describe(histories, queries, np.stack(self.retriever.nearest(queries, seen, CANDIDATES)))
+        found = self.retriever.nearest(queries, seen, CANDIDATES)
+        sizes = [len(items) for items in found]
+        groups = [[row for row, size in enumerate(sizes) if size == each] for each in sorted(set(sizes))]
+        states = [
+            padded(self.describe([histories[at] for at in rows], queries[rows], np.stack([found[at] for at in rows])))
+            for rows in groups
+        ]
+        return take(join(states), np.argsort(np.concatenate(groups)))
+
+
+def padded(states: Observations) -> Observations:
+    """States of fewer than `CANDIDATES` candidates, filled up with none."""
+    candidates, features = np.asarray(states["candidates"]), np.asarray(states["features"])
+    missing = CANDIDATES - candidates.shape[1]
+    return {
+        **states,
+        "candidates": np.pad(candidates, ((0, 0), (0, missing)), constant_values=-1),
+        "features": np.pad(features, ((0, 0), (0, missing), (0, 0))),
+    }
 
 
 @dataclass(frozen=True)
@@ -93,8 +114,8 @@ class _Pool:
     """Candidates of some states, and what several features are made from.
 
     Attributes:
-        histories: Films that each user likes, oldest first.
-        candidates: Films to rank, int64 of shape (states, candidates), as all that follow.
+        histories: Items that each user likes, oldest first.
+        candidates: Items to rank, int64 of shape (states, candidates), as all that follow.
         retrieved: Similarity to the retriever's query.
         together: How often they are liked together with the recent likes.
         distances: Distances between the candidates of a state, of shape (states, candidates, candidates).
@@ -109,22 +130,22 @@ class _Pool:
 
 # What the ranker sees of each candidate, of shape (states, candidates), in the order of its columns.
 FEATURES: Mapping[str, Callable[[CandidateBuilder, _Pool], np.ndarray]] = {
-    "retriever": lambda films, pool: pool.retrieved,
-    "popularity": lambda films, pool: _standard(films.log_popularity[pool.candidates]),
-    "co_occurrence": lambda films, pool: pool.together,
-    "genre_affinity": lambda films, pool: _genre_affinity(films.data.genres, pool),
-    "text_affinity": lambda films, pool: _text_affinity(films.retriever.texts, pool),
-    "year_affinity": lambda films, pool: _year_affinity(films.data.years, pool),
-    "year": lambda films, pool: (films.data.years[pool.candidates] - 1990.0) / 10.0,
-    "novel_among_best": lambda films, pool: _distance_to_best(pool),
-    "place_if_varied": lambda films, pool: _places(pool, 8.0),
-    "place_if_very_varied": lambda films, pool: _places(pool, 24.0),
+    "retriever": lambda shop, pool: pool.retrieved,
+    "popularity": lambda shop, pool: _standard(shop.log_popularity[pool.candidates]),
+    "co_occurrence": lambda shop, pool: pool.together,
+    "tag_affinity": lambda shop, pool: _tag_affinity(shop.data.tags, pool),
+    "text_affinity": lambda shop, pool: _text_affinity(shop.retriever.texts, pool),
+    "year_affinity": lambda shop, pool: _year_affinity(shop.data.years, pool),
+    "year": lambda shop, pool: (shop.data.years[pool.candidates] - 1990.0) / 10.0,
+    "novel_among_best": lambda shop, pool: _distance_to_best(pool),
+    "place_if_varied": lambda shop, pool: _places(pool, 8.0),
+    "place_if_very_varied": lambda shop, pool: _places(pool, 24.0),
 }
 
 
-def _genre_affinity(genres: np.ndarray, pool: _Pool) -> np.ndarray:
-    wanted = _unit(_recent_mean(genres, pool.histories))
-    return _standard(np.einsum("ng,ncg->nc", wanted, _unit(genres[pool.candidates])))
+def _tag_affinity(tags: np.ndarray, pool: _Pool) -> np.ndarray:
+    wanted = _unit(_recent_mean(tags, pool.histories))
+    return _standard(np.einsum("ng,ncg->nc", wanted, _unit(tags[pool.candidates])))
 
 
 def _text_affinity(texts: np.ndarray, pool: _Pool) -> np.ndarray:
@@ -151,7 +172,7 @@ def _places(pool: _Pool, trade_off: float) -> np.ndarray:
 
 
 def _recent_mean(values: np.ndarray, histories: Sequence[np.ndarray]) -> np.ndarray:
-    """Mean of `values` over each history's most recent films; the mean over all films for an empty one."""
+    """Mean of `values` over each history's most recent items; the mean over all items for an empty one."""
     return np.stack([(values[history[-RECENT:]] if len(history) else values).mean(axis=0) for history in histories])
 
 

@@ -1,35 +1,14 @@
-"""How films look: cards with generated covers (the data have no posters), and the strip of likes."""
+"""How items look: cards with generated covers (the data have no posters), and the strip of likes."""
 
 from collections.abc import Callable, Collection, Sequence
 from html import escape
+from zlib import crc32
 
-from apps.recommender.service import Film, Recommended
+from apps.recommender.service import Item, Recommended
 
 Say = Callable[..., str]
 SHOWN_LIKES = 12
 
-# Hues of the colour wheel by mood; the first two genres of a film make its cover's gradient.
-_HUES = {
-    "Action": 8,
-    "Adventure": 32,
-    "Animation": 190,
-    "Children": 48,
-    "Comedy": 42,
-    "Crime": 350,
-    "Documentary": 150,
-    "Drama": 255,
-    "Fantasy": 285,
-    "Film-Noir": 225,
-    "Horror": 0,
-    "IMAX": 205,
-    "Musical": 315,
-    "Mystery": 240,
-    "Romance": 335,
-    "Sci-Fi": 200,
-    "Thriller": 222,
-    "War": 80,
-    "Western": 24,
-}
 _PLAIN_HUE = 215
 _SMALL_WORDS = frozenset(("a", "an", "and", "at", "de", "for", "in", "la", "le", "les", "of", "on", "or", "the", "to"))
 
@@ -59,7 +38,7 @@ body.dark { --rec-muted: var(--neutral-400); }
 .rec-body h3 { margin: 0; font-size: .95rem; line-height: 1.3; font-weight: 650; color: var(--body-text-color);
   overflow-wrap: anywhere; display: -webkit-box; -webkit-line-clamp: 3; -webkit-box-orient: vertical;
   overflow: hidden; }
-.rec-body .rec-genres { margin: .15rem 0 .55rem; font-size: .78rem; color: var(--rec-muted); }
+.rec-body .rec-tags { margin: .15rem 0 .55rem; font-size: .78rem; color: var(--rec-muted); }
 .rec-body .rec-reason { font-size: .82rem; line-height: 1.35; margin: .55rem 0 .3rem; overflow-wrap: anywhere; }
 .rec-match { height: 4px; border-radius: 4px; background: var(--border-color-primary); overflow: hidden; }
 .rec-match i { display: block; height: 100%; border-radius: 4px; background: var(--rec-muted); }
@@ -98,21 +77,23 @@ body.dark { --rec-muted: var(--neutral-400); }
   color: var(--rec-muted) !important; }
 """
 
-# Stands in the place of a card on a list of fewer films.
+# Stands in the place of a card on a list of fewer items.
 ABSENT = '<span class="rec-absent"></span>'
 
 
-def card(film: Recommended, say: Say) -> str:
+def card(item: Recommended, say: Say) -> str:
     """A card's picture and words; its buttons are the page's own."""
-    shown = film.film
-    genres = ", ".join(say(f"genre.{name}") for name in shown.genres[:3])
-    about = say(f"genre.{film.reason.about}") if film.reason.kind in ("genre", "different") else film.reason.about
-    reason = escape(say(f"reason.{film.reason.kind}", about=about))
-    share = round(100 * film.score)
+    shown = item.item
+    tags = ", ".join(say(f"tag.{name}") for name in shown.tags[:3])
+    about = say(f"tag.{item.reason.about}") if item.reason.kind in ("tag", "different") else item.reason.about
+    reason = escape(say(f"reason.{item.reason.kind}", about=about))
+    share = round(100 * item.score)
+    price = "" if shown.price is None else f"{shown.price:,.2f}"
+    facts = " · ".join(escape(fact) for fact in (_year(shown), tags, price) if fact)
     return (
         f'<article><div class="rec-cover" style="{_hues(shown)}" aria-hidden="true">'
-        f"<b>{escape(initials(shown.title))}</b><span>{shown.year}</span></div>"
-        f'<div class="rec-body"><h3>{escape(shown.title)}</h3><p class="rec-genres">{shown.year} · {escape(genres)}</p>'
+        f"<b>{escape(initials(shown.title))}</b><span>{_year(shown)}</span></div>"
+        f'<div class="rec-body"><h3>{escape(shown.title)}</h3><p class="rec-tags">{facts}</p>'
         f'<div class="rec-match" role="img" aria-label="{say("match")} {share}%" title="{say("match")} {share}%">'
         f'<i style="width:{max(share, 3)}%"></i></div><p class="rec-reason">{reason}</p></div></article>'
     )
@@ -125,21 +106,21 @@ def status(headline: str, notes: Sequence[str], *, is_demo: bool, say: Say) -> s
     return f'<div class="rec-status" role="status">{mark}<h2>{escape(headline)}</h2>{lines}</div>'
 
 
-def history_strip(title: str, likes: Sequence[Film], new: Collection[int], hidden: int, say: Say) -> str:
+def history_strip(title: str, likes: Sequence[Item], new: Collection[str], hidden: int, say: Say) -> str:
     """The visitor's likes, newest first.
 
     Args:
         title: Heading that says whose they are.
-        likes: Films that the visitor likes.
-        new: Rows of the films that stand out, as they were liked in this visit.
-        hidden: Number of films that the visitor does not want to see.
+        likes: Items that the visitor likes.
+        new: Ids of the items that stand out, as they were liked in this visit.
+        hidden: Number of items that the visitor does not want to see.
         say: Gives a text of the page.
     """
     rows = "".join(
-        f'<li class="{"rec-new" if film.row in new else ""}">'
-        f'<span class="rec-dot" style="{_hues(film)}" aria-hidden="true">{escape(initials(film.title))}</span>'
-        f"<span>{escape(film.title)} <small>{film.year}</small></span></li>"
-        for film in likes[:SHOWN_LIKES]
+        f'<li class="{"rec-new" if item.id in new else ""}">'
+        f'<span class="rec-dot" style="{_hues(item)}" aria-hidden="true">{escape(initials(item.title))}</span>'
+        f"<span>{escape(item.title)} <small>{_year(item)}</small></span></li>"
+        for item in likes[:SHOWN_LIKES]
     )
     notes = [say("more", count=len(likes) - SHOWN_LIKES)] if len(likes) > SHOWN_LIKES else []
     notes += [say("hidden", count=hidden)] if hidden else []
@@ -154,8 +135,13 @@ def initials(title: str) -> str:
     return "".join(word[0].upper() for word in main[:3])
 
 
-def _hues(film: Film) -> str:
-    hues = [_HUES.get(genre, _PLAIN_HUE) for genre in film.genres] or [_PLAIN_HUE]
-    # Films of the same genres shall not look all the same, so the row turns the wheel a little.
-    turn = film.row * 37 % 31 - 15
-    return f"--a:{hues[0] + turn};--b:{hues[min(1, len(hues) - 1)] + 40 + turn}"
+def _year(item: Item) -> str:
+    return "" if item.year is None else str(item.year)
+
+
+def _hues(item: Item) -> str:
+    """The first two tags of an item make its cover's gradient."""
+    hues = [crc32(tag.encode()) % 360 for tag in item.tags[:2]] or [_PLAIN_HUE]
+    # Items of the same tags shall not look all the same, so the id turns the wheel a little.
+    turn = crc32(item.id.encode()) % 31 - 15
+    return f"--a:{hues[0] + turn};--b:{hues[-1] + 40 + turn}"

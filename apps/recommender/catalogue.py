@@ -1,4 +1,4 @@
-"""Looking up films, and the users of the shipped data."""
+"""Looking up items, and the users whom the data know."""
 
 import unicodedata
 from collections import Counter
@@ -6,55 +6,61 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from apps.recommender.data import SOURCE, Film, MovieLens
+from apps.recommender.data import Item, ShopData
 from core.util.errors import SteerError
 from core.util.text_input import check_text
 
 MAX_WORDS = 500
 SHOWN_USERS = 24
 
+_SHOWN = 60
+
 
 @dataclass(frozen=True)
 class UserSummary:
-    """A user of the shipped data.
+    """A user whom the data know.
 
     Attributes:
-        user: Number of the user.
-        likes: Number of films that they like.
-        genres: Genres that they like most of all.
+        user: Id of the user.
+        likes: Number of items that they like.
+        tags: Tags that they like most of all.
     """
 
-    user: int
+    user: str
     likes: int
-    genres: tuple[str, ...]
+    tags: tuple[str, ...]
 
 
 class Catalogue:
-    """All films, and who the shipped data know.
+    """All items, and whom the data know.
 
     Args:
-        data: Films and users.
-        popularity: Number of likes of each film.
+        data: Items and users.
+        popularity: Number of likes of each item.
     """
 
-    terms = SOURCE.licence
-
-    def __init__(self, data: MovieLens, popularity: np.ndarray) -> None:
+    def __init__(self, data: ShopData, popularity: np.ndarray) -> None:
         self.data, self._popularity = data, popularity
-        self._titles = [_plain(film.title) for film in data.items]
+        self._titles = [_plain(item.title) for item in data.items]
 
-    def film(self, row: int) -> Film:
-        """The film of a row.
+    def item(self, id_: str) -> Item:
+        """The item of an id.
 
         Raises:
-            SteerError: There is no such row.
+            SteerError: There is no such item.
         """
-        if not 0 <= row < len(self.data.items):
-            raise SteerError(f"There is no film number {row}; there are films 0 to {len(self.data.items) - 1}.")
+        row = self.data.rows.get(id_)
+        if row is None:
+            raise SteerError(f"There is no item {id_[:_SHOWN]!r}; items are called as {self.data.items[0].id!r} is.")
         return self.data.items[row]
 
-    def search(self, title: str, count: int = 6) -> list[Film]:
-        """Films whose title holds every word of `title`, the best known first.
+    @property
+    def best_known(self) -> Item:
+        """The item that most people like."""
+        return self.data.items[int(self._popularity.argmax())]
+
+    def search(self, title: str, count: int = 6) -> list[Item]:
+        """Items whose title holds every word of `title`, the best known first.
 
         Raises:
             SteerError: `title` is empty, too long or no text.
@@ -67,27 +73,27 @@ class Catalogue:
 
     def users(self, count: int = SHOWN_USERS) -> list[UserSummary]:
         """Some users, from those with few likes to those with many."""
-        known = sorted(self.data.users, key=lambda user: (len(self.data.users[user].likes), user))
+        order = {user: at for at, user in enumerate(self.data.users)}
+        known = sorted(order, key=lambda user: (len(self.data.users[user].likes), order[user]))
         picked = {known[place] for place in np.linspace(0, len(known) - 1, count).astype(int)}
-        return [self._summary(user) for user in sorted(picked)]
+        return [self._summary(user) for user in sorted(picked, key=order.__getitem__)]
 
-    def past(self, user: int) -> tuple[list[int], list[int]]:
-        """Films that a user of the shipped data liked, and all that they saw, oldest first.
+    def past(self, user: str) -> tuple[list[int], list[int]]:
+        """Rows of the items that a user liked, and of all that they met, oldest first.
 
         Raises:
-            SteerError: Nobody has that number.
+            SteerError: Nobody has that id.
         """
         events = self.data.users.get(user)
         if events is None:
-            raise SteerError(
-                f"There is no user {user}; known users are {min(self.data.users)} to {max(self.data.users)}."
-            )
+            first = next(iter(self.data.users))
+            raise SteerError(f"There is no user {user[:_SHOWN]!r}; users are called as {first!r} is.")
         return events.items[events.likes].tolist(), events.items.tolist()
 
-    def _summary(self, user: int) -> UserSummary:
+    def _summary(self, user: str) -> UserSummary:
         liked, _ = self.past(user)
-        genres = Counter(genre for film in liked for genre in self.data.items[film].genres)
-        return UserSummary(user, len(liked), tuple(genre for genre, _ in genres.most_common(3)))
+        tags = Counter(tag for row in liked for tag in self.data.items[row].tags)
+        return UserSummary(user, len(liked), tuple(tag for tag, _ in tags.most_common(3)))
 
 
 def checked_words(words: str) -> str:

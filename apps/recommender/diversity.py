@@ -1,34 +1,34 @@
-"""How different films are, and lists that trade relevance against that."""
+"""How different items are, and lists that trade relevance against that."""
 
 import numpy as np
 
-from apps.recommender.data import MovieLens
+from apps.recommender.data import ShopData
 
 
 class Distances:
-    """Distance of films between 0 (alike) and 1: half by genres (Jaccard), half by what their texts say (cosine).
+    """Distance of items between 0 (alike) and 1: half by tags (Jaccard), half by what their texts say (cosine).
 
     Args:
-        data: Films with their genres.
-        texts: Unit-length text embeddings of the films, float32 of shape (items, text width).
+        data: Items with their tags.
+        texts: Unit-length text embeddings of the items, float32 of shape (items, text width).
     """
 
-    def __init__(self, data: MovieLens, texts: np.ndarray) -> None:
-        self.genres, self.texts = data.genres, texts
+    def __init__(self, data: ShopData, texts: np.ndarray) -> None:
+        self.tags, self.texts = data.tags, texts
 
     def within(self, rows: np.ndarray) -> np.ndarray:
-        """Distances between all films of each list.
+        """Distances between all items of each list.
 
         Args:
-            rows: Films of each list, int64 of shape (lists, films).
+            rows: Items of each list, int64 of shape (lists, items).
 
         Returns:
-            float32 of shape (lists, films, films).
+            float32 of shape (lists, items, items).
         """
-        texts, genres = self.texts[rows], self.genres[rows]
+        texts, tags = self.texts[rows], self.tags[rows]
         cosine = texts @ texts.transpose(0, 2, 1)
-        shared = genres @ genres.transpose(0, 2, 1)
-        count = genres.sum(axis=2)
+        shared = tags @ tags.transpose(0, 2, 1)
+        count = tags.sum(axis=2)
         either = np.maximum(count[:, :, None] + count[:, None, :] - shared, 1.0)
         return 0.5 * (1.0 - shared / either) + 0.5 * (1.0 - cosine.clip(0.0, 1.0))
 

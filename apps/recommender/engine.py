@@ -21,8 +21,8 @@ class Wanted:
     """What a list is made from.
 
     Attributes:
-        liked: Films that the visitor likes, oldest first.
-        seen: Films that must not be shown again.
+        liked: Items that the visitor likes, oldest first.
+        seen: Items that must not be shown again.
         words: Words that the visitor wrote; may be empty.
     """
 
@@ -36,10 +36,10 @@ class Scored:
     """Candidates of a visitor.
 
     Attributes:
-        history: Films that stand for the visitor's taste, oldest first.
-        candidates: Films to choose from.
+        history: Items that stand for the visitor's taste, oldest first.
+        candidates: Items to choose from.
         scores: Score of each candidate in nats.
-        similarity: Similarity of every film to the words, if there were any.
+        similarity: Similarity of every item to the words, if there were any.
     """
 
     history: np.ndarray
@@ -49,7 +49,7 @@ class Scored:
 
 
 class RecommenderEngine:
-    """Scores films by the trained policy, for many visitors at once; keeps nothing of them.
+    """Scores items by the trained policy, for many visitors at once; keeps nothing of them.
 
     Args:
         task: Task as its run was trained.
@@ -85,8 +85,8 @@ class RecommenderEngine:
         """The policy's scores of each visitor's candidates, float32; no distribution is needed to rank them."""
         scores = [np.zeros(0, dtype=np.float32)] * len(candidates)
         # Nearly all visitors have as many candidates; those who have seen almost everything are ranked by themselves.
-        for size in {len(films) for films in candidates} - {0}:
-            rows = [row for row, films in enumerate(candidates) if len(films) == size]
+        for size in {len(items) for items in candidates} - {0}:
+            rows = [row for row, items in enumerate(candidates) if len(items) == size]
             taste = [histories[row] for row in rows]
             states = self._builder.describe(taste, queries[rows], np.stack([candidates[row] for row in rows]))
             for row, ranked in zip(rows, self.policy.head(self.policy.encoder(taste), states).numpy(), strict=True):
@@ -94,20 +94,21 @@ class RecommenderEngine:
         return scores
 
     def _similarities(self, words: list[str]) -> list[np.ndarray | None]:
-        """Cosine of every film's text to each visitor's words, float32 of shape (items,); None where there are none."""
+        """Cosine of every item's text to each visitor's words, float32 of shape (items,); None where there are none."""
         texts = [text for text in words if text]
         vectors = iter(self._encoder.embed(texts) if texts else ())
         return [self._builder.retriever.texts @ next(vectors) if text else None for text in words]
 
     def _seeds(self, similarity: np.ndarray, seen: np.ndarray) -> np.ndarray:
-        """Well-liked films nearest to the words, least near first: they stand in for a history."""
-        fits = np.where(self._builder.popularity >= _SEED_LIKES, similarity, -1.0)
+        """Well-liked items nearest to the words, least near first: they stand in for a history."""
+        popularity = self._builder.popularity
+        fits = np.where(popularity >= min(_SEED_LIKES, popularity.max() / 4), similarity, -1.0)
         fits[seen] = -1.0
         return np.argsort(-fits, kind="stable")[:_SEEDS][::-1].astype(np.int64)
 
 
 def _with_nearest(found: np.ndarray, seen: np.ndarray, similarity: np.ndarray | None) -> np.ndarray:
-    """What the retriever found; with words, half of the candidates are the films nearest to them."""
+    """What the retriever found; with words, half of the candidates are the items nearest to them."""
     if similarity is None:
         return found
     near = np.argsort(-similarity, kind="stable")

@@ -7,11 +7,9 @@ from gymnasium import spaces
 
 from apps.recommender.candidates import CANDIDATES, FEATURES
 from apps.recommender.rewards import ListReward, Taste
-from apps.recommender.splits import HistoryCut
+from apps.recommender.splits import PICKS, HistoryCut
 from core.envs.observations import Observations
 from core.envs.slate import SlateEnv
-
-PICKS = 10
 
 
 def recommender_env(
@@ -28,7 +26,7 @@ def recommender_env(
     Args:
         cuts: Cut history of each episode.
         states: States of the cuts (see `CandidateBuilder.states`).
-        items: Number of films in the catalogue.
+        items: Number of items in the catalogue.
         reward: Reward of a list.
         num_envs: Number of environments side by side.
         shuffle: See `EpisodeEnv`.
@@ -45,7 +43,7 @@ def recommender_env(
 
     def outcomes(rows: np.ndarray, columns: np.ndarray) -> list[str]:
         lists = zip(rows, shown(rows, columns), strict=True)
-        return ["hit" if np.isin(films, cuts[row].relevant).any() else "miss" for row, films in lists]
+        return ["hit" if np.isin(items, cuts[row].relevant).any() else "miss" for row, items in lists]
 
     return SlateEnv(
         states,
@@ -60,7 +58,7 @@ def recommender_env(
 
 
 def state_space(items: int) -> spaces.Dict:
-    """Liked films of any number, the candidates, and what is known about each of them."""
+    """Liked items of any number, the candidates, and what is known about each of them."""
     return spaces.Dict(
         {
             "history": spaces.Sequence(spaces.Discrete(items), stack=True),

@@ -1,7 +1,7 @@
-"""Why a film is on the list, in terms of what the visitor did or said."""
+"""Why an item is on the list, in terms of what the visitor did or said."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,35 +10,25 @@ from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
 from apps.recommender.candidates import RECENT, CandidateBuilder
 
-Kind = Literal["liked", "words", "described", "genre", "popular", "different"]
+Kind = Literal["liked", "words", "described", "tag", "popular", "different"]
 
-# Measured over real histories: about the upper third of a list's films lie this near to one that the user liked.
+# Measured over real histories: about the upper third of a list's items lie this near to one that the user liked.
 _ALIKE = 0.45
 _DESCRIBED = 0.35
 _KNOWN = 0.6
 _MEMORY = 50
-_EMPTY_WORDS = frozenset(ENGLISH_STOP_WORDS) | {
-    "film",
-    "films",
-    "like",
-    "likes",
-    "love",
-    "movie",
-    "movies",
-    "something",
-    "want",
-}
+_EMPTY_WORDS = frozenset(ENGLISH_STOP_WORDS) | {"like", "likes", "love", "something", "want"}
 
 
 @dataclass(frozen=True)
 class Reason:
-    """Why a film is recommended.
+    """Why an item is recommended.
 
     Attributes:
-        kind: `liked` is near a film that the visitor liked, `words` has a word of the visitor's in it, `described` is
-            near what the visitor wrote, `genre` is of a genre that the visitor likes, `popular` with many people,
+        kind: `liked` is near an item that the visitor liked, `words` has a word of the visitor's in it, `described` is
+            near what the visitor wrote, `tag` has a tag that the visitor likes, `popular` with many people,
             `different` is there for variety.
-        about: Title of that film, that word or that genre; empty where the kind says all.
+        about: Title of that item, that word or that tag; empty where the kind says all.
     """
 
     kind: Kind
@@ -46,32 +36,34 @@ class Reason:
 
 
 class Explanations:
-    """Finds the strongest reason for each film of a list.
+    """Finds the strongest reason for each item of a list.
 
     Args:
-        builder: Builder that holds the films, their vectors and who liked them.
+        builder: Builder that holds the items, their vectors and who liked them.
+        empty_words: Words that tell nothing of an item, such as what the shop calls one.
     """
 
-    def __init__(self, builder: CandidateBuilder) -> None:
+    def __init__(self, builder: CandidateBuilder, empty_words: Collection[str] = ()) -> None:
         self.builder, self.items = builder, builder.data.items
+        self._empty_words = _EMPTY_WORDS.union(word.lower() for word in empty_words)
 
     def explain(
-        self, films: np.ndarray, liked: np.ndarray, words: str = "", similarity: np.ndarray | None = None
+        self, items: np.ndarray, liked: np.ndarray, words: str = "", similarity: np.ndarray | None = None
     ) -> list[Reason]:
-        """One reason for each film.
+        """One reason for each item.
 
         Args:
-            films: Films of the list, int64 of shape (films,).
-            liked: Films that the visitor likes, oldest first.
+            items: Items of the list, int64 of shape (items,).
+            liked: Items that the visitor likes, oldest first.
             words: Words that the visitor wrote, if any.
-            similarity: Similarity of each film to the words, float32 of shape (films,).
+            similarity: Similarity of each item to the words, float32 of shape (items,).
         """
         recent = liked[-_MEMORY:]
-        closeness = self.builder.closeness(films, recent)
+        closeness = self.builder.closeness(items, recent)
         favourites = self._favourites(liked)
         reasons = []
-        for i, film in enumerate(films):
-            word = self._shared_word(int(film), words) if words else ""
+        for i, item in enumerate(items):
+            word = self._shared_word(int(item), words) if words else ""
             nearest = int(closeness[i].argmax()) if len(recent) else -1
             if word:
                 reasons.append(Reason("words", word))
@@ -80,30 +72,29 @@ class Explanations:
             elif nearest >= 0 and closeness[i, nearest] >= _ALIKE:
                 reasons.append(Reason("liked", self.items[recent[nearest]].title))
             else:
-                reasons.append(self._by_taste(int(film), favourites))
+                reasons.append(self._by_taste(int(item), favourites))
         return reasons
 
-    def _by_taste(self, film: int, favourites: Sequence[str]) -> Reason:
-        genres = self.items[film].genres
-        shared = [genre for genre in favourites if genre in genres]
-        if self.builder.log_popularity[film] >= _KNOWN:
+    def _by_taste(self, item: int, favourites: Sequence[str]) -> Reason:
+        tags = self.items[item].tags
+        shared = [tag for tag in favourites if tag in tags]
+        if self.builder.log_popularity[item] >= _KNOWN:
             return Reason("popular")
         if shared:
-            return Reason("genre", shared[0])
-        return Reason("different", genres[0]) if genres else Reason("popular")
+            return Reason("tag", shared[0])
+        return Reason("different", tags[0]) if tags else Reason("popular")
 
     def _favourites(self, liked: np.ndarray) -> list[str]:
-        """Genres of at least a quarter of the recent likes, the commonest first."""
+        """Tags of at least a quarter of the recent likes, the commonest first."""
         recent = liked[-2 * RECENT :]
-        names = [genre for film in recent for genre in self.items[film].genres]
-        common = sorted(set(names), key=lambda genre: (-names.count(genre), genre))
-        return [genre for genre in common if names.count(genre) >= len(recent) / 4]
+        names = [tag for item in recent for tag in self.items[item].tags]
+        common = sorted(set(names), key=lambda tag: (-names.count(tag), tag))
+        return [tag for tag in common if names.count(tag) >= len(recent) / 4]
 
-    def _shared_word(self, film: int, words: str) -> str:
-        item = self.items[film]
-        theirs = set(_content_words(f"{item.title} {' '.join(item.genres)}"))
-        return next((word for word in _content_words(words) if word in theirs), "")
+    def _shared_word(self, row: int, words: str) -> str:
+        item = self.items[row]
+        theirs = set(self._content_words(f"{item.title} {' '.join(item.tags)}"))
+        return next((word for word in self._content_words(words) if word in theirs), "")
 
-
-def _content_words(text: str) -> list[str]:
-    return [word for word in re.findall(r"[^\W_]{3,}", text.lower()) if word not in _EMPTY_WORDS]
+    def _content_words(self, text: str) -> list[str]:
+        return [word for word in re.findall(r"[^\W_]{3,}", text.lower()) if word not in self._empty_words]

@@ -1,27 +1,19 @@
-"""Lists as they are logged, by the keys of their films, and what people's feedback on them teaches."""
+"""Lists as they are logged, by the ids of their items, and what people's feedback on them teaches."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
 
-from apps.recommender.candidates import CANDIDATES, CandidateBuilder
-from apps.recommender.environment import PICKS
+from apps.recommender.candidates import CANDIDATES, CandidateBuilder, padded
 from apps.recommender.rewards import ListReward, Taste
+from apps.recommender.splits import PICKS
 from core.envs.observations import Observations, join
 from core.rl.off_policy import LoggedDecisions
 from core.training.feedback import DecisionWithFeedback
 
-
-def shown_films(state: Mapping[str, Any], action: Sequence[Any]) -> list[int]:
-    """Rows of the films that a logged list showed, in its order.
-
-    Args:
-        state: Logged state; `candidates` and `history` are keys of films.
-        action: Keys of the films; in logs of earlier versions, numbers of places among the candidates.
-    """
-    return [int(film) if isinstance(film, str) else int(state["candidates"][film]) for film in action]
+Rows: TypeAlias = Mapping[str, int]  # of the items, by id
 
 
 def feedback_decisions(
@@ -29,15 +21,16 @@ def feedback_decisions(
 ) -> LoggedDecisions | None:
     """See `Task.feedback_decisions`.
 
-    Left out are lists in which words had a say beside the policy, and those of films that are no longer there.
+    Left out are lists in which words had a say beside the policy, and those of items that are no longer there.
     """
-    lists = [each for each in judged if _is_learnable(each, len(builder.data.items))]
+    row_of = builder.data.rows
+    lists = [each for each in judged if _is_learnable(each, row_of)]
     if not lists:
         return None
-    histories = [_rows(each.decision.state["history"]) for each in lists]
-    shown = np.array([shown_films(each.decision.state, each.decision.action) for each in lists])
-    states = join([_state(builder, each.decision.state, films) for each, films in zip(lists, shown, strict=True)])
-    taste = Taste([_judged(each, liked=True) for each in lists], [_judged(each, liked=False) for each in lists])
+    histories = [_rows(each.decision.state["history"], row_of) for each in lists]
+    shown = np.array([_rows(each.decision.action, row_of) for each in lists])
+    states = join([_state(builder, each.decision.state, items) for each, items in zip(lists, shown, strict=True)])
+    taste = Taste(*([_judged(each, row_of, liked=liked) for each in lists] for liked in (True, False)))
     # Only the list's propensity is known, not that of each pick: an equal share of its logarithm for each.
     log_propensities = torch.tensor([each.decision.propensity for each in lists], dtype=torch.float64).log() / PICKS
     return LoggedDecisions(
@@ -48,9 +41,9 @@ def feedback_decisions(
     )
 
 
-def _is_learnable(each: DecisionWithFeedback, films: int) -> bool:
+def _is_learnable(each: DecisionWithFeedback, row_of: Rows) -> bool:
     state, action = each.decision.state, each.decision.action
-    is_known = all(int(film) < films for film in (*state["history"], *state["candidates"]))
+    is_known = row_of.keys() >= {*state["history"], *state["candidates"]}
     is_whole = len(action) == PICKS and each.decision.propensity > 0
     return bool(each.feedback) and not state["words"] and is_known and is_whole
 
@@ -61,29 +54,26 @@ def _state(builder: CandidateBuilder, state: Mapping[str, Any], shown: np.ndarra
     The features are those of all candidates of then. Of more than today's number, those that were not shown go first,
     from the end of the list; fewer are filled up with none.
     """
-    history, candidates = _rows(state["history"]), _rows(state["candidates"])
+    row_of = builder.data.rows
+    history, candidates = _rows(state["history"], row_of), _rows(state["candidates"], row_of)
     ranked = builder.describe([history], builder.retriever.queries([history]), candidates[None])
     is_shown = np.isin(candidates, shown)
     others = np.flatnonzero(~is_shown)[: CANDIDATES - len(shown)]
     kept = np.sort(np.concatenate([np.flatnonzero(is_shown), others]))
-    missing = CANDIDATES - len(kept)
-    return {
-        "history": ranked["history"],
-        "candidates": np.pad(candidates[kept], (0, missing), constant_values=-1)[None],
-        "features": np.pad(np.asarray(ranked["features"])[:, kept], ((0, 0), (0, missing), (0, 0))),
-    }
+    features = np.asarray(ranked["features"])[:, kept]
+    return padded({"history": ranked["history"], "candidates": candidates[None, kept], "features": features})
 
 
 def _places(candidates: np.ndarray, shown: np.ndarray) -> np.ndarray:
-    """Where the shown films stand among the candidates, int64 of shape (lists, picks)."""
+    """Where the shown items stand among the candidates, int64 of shape (lists, picks)."""
     return (candidates[:, None, :] == shown[:, :, None]).argmax(axis=2)
 
 
-def _judged(each: DecisionWithFeedback, *, liked: bool) -> np.ndarray:
-    """Films that people liked, or else did not want; their last word counts."""
+def _judged(each: DecisionWithFeedback, row_of: Rows, *, liked: bool) -> np.ndarray:
+    """Items that people liked, or else did not want; their last word counts."""
     last = {opinion.subject: opinion.value for opinion in each.feedback}
-    return _rows([film for film, value in last.items() if (value > 0) == liked])
+    return _rows([item for item, value in last.items() if (value > 0) == liked and item in row_of], row_of)
 
 
-def _rows(keys: Sequence[Any]) -> np.ndarray:
-    return np.array([int(key) for key in keys], dtype=np.int64)
+def _rows(ids: Sequence[str], row_of: Rows) -> np.ndarray:
+    return np.array([row_of[id_] for id_ in ids], dtype=np.int64)

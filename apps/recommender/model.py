@@ -6,28 +6,28 @@ from typing import Any, Literal
 import numpy as np
 
 from apps.recommender.catalogue import Catalogue, checked_words
-from apps.recommender.data import Film
+from apps.recommender.data import Item
 from apps.recommender.diversity import diverse_lists
 from apps.recommender.engine import RecommenderEngine, Scored, Wanted
-from apps.recommender.environment import PICKS
 from apps.recommender.explanations import Explanations, Reason
+from apps.recommender.splits import PICKS
 from apps.recommender.task import Recommender
 from core.platform.inference.engine import Engine
 from core.rl.explore import Explorer
 
 Kind = Literal["like", "hide"]
 
-# A newcomer's list is drawn from so many of the best-loved films; a distance of 1 is worth so much popularity.
+# A newcomer's list is drawn from so many of the best-loved items; a distance of 1 is worth so much popularity.
 _BEST_LOVED = 100
 _NEWCOMER_TRADE_OFF = 1.5
 
 
 @dataclass(frozen=True)
 class Event:
-    """What a visitor did with a film."""
+    """What a visitor did with an item, by its id."""
 
     kind: Kind
-    film: int
+    item: str
 
 
 @dataclass(frozen=True)
@@ -35,18 +35,18 @@ class Visitor:
     """All that is known of a visitor.
 
     Attributes:
-        user: Number of a user of the shipped data, whose past counts; None for somebody else.
+        user: Id of a user whom the data know, whose past counts; None for somebody else.
         words: Words that the visitor wrote about their taste.
-        events: Likes and hides, oldest first; the last word about a film counts.
+        events: Likes and hides, oldest first; the last word about an item counts.
     """
 
-    user: int | None = None
+    user: str | None = None
     words: str = ""
     events: tuple[Event, ...] = ()
 
-    def with_event(self, kind: Kind, film: int) -> "Visitor":
+    def with_event(self, kind: Kind, item: str) -> "Visitor":
         """The visitor after one more like or hide."""
-        return replace(self, events=(*self.events, Event(kind, film)))
+        return replace(self, events=(*self.events, Event(kind, item)))
 
     def undone(self) -> "Visitor":
         """The visitor before their last like or hide."""
@@ -55,26 +55,26 @@ class Visitor:
 
 @dataclass(frozen=True)
 class Recommended:
-    """A film of the list.
+    """An item of the list.
 
     Attributes:
-        film: Film that is recommended.
+        item: Item that is recommended.
         score: How strongly it is, relative to the first of the list, between 0 and 1.
         reason: Why it is.
     """
 
-    film: Film
+    item: Item
     score: float
     reason: Reason
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What the policy decided, by the keys of films, for learning.
+    """What the policy decided, by the ids of items, for learning.
 
     Attributes:
         state: History and candidates, from which the observation can be made again, and whether words had a say.
-        action: Films of the list in its order.
+        action: Items of the list in its order.
         propensity: Probability with which this visitor is shown that very list.
     """
 
@@ -88,12 +88,12 @@ class Ranked:
     """A list.
 
     Attributes:
-        films: Films, best first.
-        liked: Films that the visitor likes, oldest first, int64.
+        items: Items, best first.
+        liked: Rows of the items that the visitor likes, oldest first, int64.
         choice: What the policy decided; None where it was not asked, as nothing is known of the visitor.
     """
 
-    films: list[Recommended]
+    items: list[Recommended]
     liked: np.ndarray
     choice: Choice | None
 
@@ -108,18 +108,20 @@ class RecommenderModel:
 
     def __init__(self, task: Recommender, engine: Engine[RecommenderEngine]) -> None:
         self.task, self.engine, self._builder = task, engine, task.builder
+        words = task.workspace.config.words
         self.catalogue = Catalogue(task.data, self._builder.popularity)
-        self._explanations = Explanations(self._builder)
+        self._explanations = Explanations(self._builder, (words.item, words.items))
+        self._not_offered = [item.row for item in task.data.items if not item.is_offered]
 
     async def rank(self, visitor: Visitor, explorer: Explorer) -> Ranked:
-        """Ten films with reasons, or as many as the visitor has not seen; for somebody new, well-loved ones.
+        """Ten items with reasons, or as many as the visitor has not seen; for somebody new, well-loved ones.
 
         Args:
             visitor: Visitor whom the list is for.
             explorer: Picks the list by its probability.
 
         Raises:
-            SteerError: Unknown user or film, words that are too long or no text, or too many requests wait.
+            SteerError: Unknown user or item, words that are too long or no text, or too many requests wait.
         """
         words = checked_words(visitor.words) if visitor.words else ""
         liked, seen = self._liked_and_seen(visitor)
@@ -129,12 +131,12 @@ class RecommenderModel:
         if not len(scored.candidates):
             return Ranked([], liked, None)
         order, propensity = explorer.rank(scored.scores.astype(np.float64), PICKS)
-        films = scored.candidates[order]
-        similarity = None if scored.similarity is None else scored.similarity[films]
-        reasons = self._explanations.explain(films, liked, words, similarity)
+        items = scored.candidates[order]
+        similarity = None if scored.similarity is None else scored.similarity[items]
+        reasons = self._explanations.explain(items, liked, words, similarity)
         strengths = np.exp(scored.scores[order] - scored.scores.max())
-        choice = Choice(_state(scored, words), _keys(films), propensity)
-        return Ranked(self._listed(films, strengths, reasons), liked, choice)
+        choice = Choice(self._state(scored, words), self._ids(items), propensity)
+        return Ranked(self._listed(items, strengths, reasons), liked, choice)
 
     def _for_newcomer(self, liked: np.ndarray, seen: np.ndarray) -> Ranked:
         popularity = self._builder.log_popularity
@@ -143,29 +145,27 @@ class RecommenderModel:
         if not loved.size:
             return Ranked([], liked, None)
         distances = self._builder.distances.within(loved)
-        films = loved[0, diverse_lists(popularity[loved], distances, _NEWCOMER_TRADE_OFF, PICKS)[0]]
-        strengths = popularity[films] / max(popularity[films].max(), 1e-6)  # what is left may be loved by nobody
-        return Ranked(self._listed(films, strengths, [Reason("popular")] * len(films)), liked, None)
+        items = loved[0, diverse_lists(popularity[loved], distances, _NEWCOMER_TRADE_OFF, PICKS)[0]]
+        strengths = popularity[items] / max(popularity[items].max(), 1e-6)  # what is left may be loved by nobody
+        return Ranked(self._listed(items, strengths, [Reason("popular")] * len(items)), liked, None)
 
     def _liked_and_seen(self, visitor: Visitor) -> tuple[np.ndarray, np.ndarray]:
-        """Likes of the user's past, then those since, oldest first; and the films that must not be shown."""
+        """Likes of the user's past, then those since, oldest first; and the items that must not be shown."""
         past, seen = self.catalogue.past(visitor.user) if visitor.user is not None else ([], [])
         last: dict[int, Kind] = {}
         for event in visitor.events:
-            film = self.catalogue.film(event.film).row
-            last.pop(film, None)  # the newest stands at the end
-            last[film] = event.kind
-        liked = [film for film in past if film not in last] + [film for film, kind in last.items() if kind == "like"]
-        return np.array(liked, dtype=np.int64), np.array([*seen, *last], dtype=np.int64)
+            row = self.catalogue.item(event.item).row
+            last.pop(row, None)  # the newest stands at the end
+            last[row] = event.kind
+        liked = [row for row in past if row not in last] + [row for row, kind in last.items() if kind == "like"]
+        return np.array(liked, dtype=np.int64), np.array([*seen, *last, *self._not_offered], dtype=np.int64)
 
-    def _listed(self, films: np.ndarray, strengths: np.ndarray, reasons: list[Reason]) -> list[Recommended]:
-        rows = zip(films, strengths, reasons, strict=True)
-        return [Recommended(self.catalogue.data.items[film], float(score), reason) for film, score, reason in rows]
+    def _listed(self, items: np.ndarray, strengths: np.ndarray, reasons: list[Reason]) -> list[Recommended]:
+        rows = zip(items, strengths, reasons, strict=True)
+        return [Recommended(self.catalogue.data.items[item], float(score), reason) for item, score, reason in rows]
 
+    def _state(self, scored: Scored, words: str) -> dict[str, Any]:
+        return {"history": self._ids(scored.history), "candidates": self._ids(scored.candidates), "words": bool(words)}
 
-def _state(scored: Scored, words: str) -> dict[str, Any]:
-    return {"history": _keys(scored.history), "candidates": _keys(scored.candidates), "words": bool(words)}
-
-
-def _keys(films: np.ndarray) -> list[str]:
-    return [str(film) for film in films]
+    def _ids(self, rows: np.ndarray) -> list[str]:
+        return [self.catalogue.data.items[row].id for row in rows]

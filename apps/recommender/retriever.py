@@ -1,4 +1,4 @@
-"""The first stage: a small causal transformer over liked films, and FAISS over its film vectors.
+"""The first stage: a small causal transformer over liked items, and FAISS over its item vectors.
 
 SASRec (Kang & McAuley 2018) with cross-entropy over the whole catalogue instead of sampled negatives, which Klenitskiy
 & Vasilev (2023, "Turning Dross Into Gold Loss") found to be what makes it strong. Scores are scaled cosines, so that
@@ -19,6 +19,7 @@ from core.retrieval.index import DenseIndex
 OnEpoch = Callable[[int, int], None]
 
 _BATCH = 256
+_MOST_STEPS = 500
 
 
 @dataclass(frozen=True)
@@ -29,9 +30,9 @@ class RetrieverSettings:
         encoder: Name of the text encoder.
         seed: Seed of everything random.
         width: Size of the vectors.
-        window: Number of a history's newest films that count.
+        window: Number of a history's newest items that count.
         epochs: Number of passes over the histories.
-        batch_size: Number of histories in a batch.
+        batch_size: Number of histories in a batch; more where an epoch would take over 500 batches.
         learning_rate: Highest learning rate of a one-cycle schedule.
         weight_decay: Weight decay of AdamW.
         dropout: Dropout of the transformer.
@@ -51,7 +52,7 @@ class RetrieverSettings:
 
 
 class Retriever:
-    """Film texts, film vectors and the transformer that reads a history of films.
+    """Item texts, item vectors and the transformer that reads a history of items.
 
     Args:
         texts: Unit-length text embeddings, float32 of shape (items, text width).
@@ -65,18 +66,18 @@ class Retriever:
 
     @torch.no_grad()
     def queries(self, histories: Sequence[np.ndarray]) -> np.ndarray:
-        """Where each history points among the film vectors, float32 unit vectors of shape (histories, width)."""
+        """Where each history points among the item vectors, float32 unit vectors of shape (histories, width)."""
         parts = [self.encoder(histories[at : at + _BATCH]) for at in range(0, len(histories), _BATCH)]
         return _unit(torch.cat(parts)).numpy()
 
     def nearest(self, queries: np.ndarray, seen: Sequence[np.ndarray], count: int) -> list[np.ndarray]:
-        """The `count` films nearest to each query that are not in `seen`, best first, int64; or what is left."""
-        _, rows = self.index.search(queries, count + max(len(films) for films in seen))
-        return [row[~np.isin(row, films)][:count] for row, films in zip(rows, seen, strict=True)]
+        """The `count` items nearest to each query that are not in `seen`, best first, int64; or what is left."""
+        _, rows = self.index.search(queries, count + max(len(items) for items in seen))
+        return [row[~np.isin(row, items)][:count] for row, items in zip(rows, seen, strict=True)]
 
 
 def new_encoder(texts: np.ndarray, settings: RetrieverSettings) -> HistoryEncoder:
-    """An untrained transformer over films with the given text embeddings."""
+    """An untrained transformer over items with the given text embeddings."""
     items = ItemTable(texts, settings.width)
     encoder = HistoryEncoder(items, settings.width, window=settings.window)
     for module in encoder.transformer.modules():
@@ -88,10 +89,10 @@ def new_encoder(texts: np.ndarray, settings: RetrieverSettings) -> HistoryEncode
 def train_encoder(
     histories: Sequence[np.ndarray], texts: np.ndarray, settings: RetrieverSettings, on_epoch: OnEpoch
 ) -> HistoryEncoder:
-    """Teach a fresh transformer to tell the next film after every film of every history.
+    """Teach a fresh transformer to tell the next item after every item of every history.
 
     Args:
-        histories: Liked films of each user, oldest first.
+        histories: Liked items of each user, oldest first.
         texts: Text embeddings, float32 of shape (items, text width).
         settings: Size and training of the transformer.
         on_epoch: Callback for (epochs done, epochs) after each epoch.
@@ -100,14 +101,15 @@ def train_encoder(
     generator = np.random.default_rng(settings.seed)
     encoder = new_encoder(texts, settings)
     epochs = [_pieces(histories, settings.window, generator) for _ in range(settings.epochs)]
-    steps = sum(-(-len(pieces) // settings.batch_size) for pieces in epochs)
+    size = max(settings.batch_size, -(-max(map(len, epochs)) // _MOST_STEPS))
+    steps = sum(-(-len(pieces) // size) for pieces in epochs)
     optimizer = torch.optim.AdamW(encoder.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, settings.learning_rate, total_steps=steps + 1, pct_start=0.1
     )
     for done, pieces in enumerate(epochs, start=1):
-        for at in range(0, len(pieces), settings.batch_size):
-            loss = _loss(encoder, pieces[at : at + settings.batch_size], settings.scale)
+        for at in range(0, len(pieces), size):
+            loss = _loss(encoder, pieces[at : at + size], settings.scale)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             nn.utils.clip_grad_norm_(encoder.parameters(), 1.0)
@@ -118,10 +120,10 @@ def train_encoder(
 
 
 def _pieces(histories: Sequence[np.ndarray], window: int, generator: np.random.Generator) -> list[np.ndarray]:
-    """Histories cut into pieces of at most `window` + 1 films at random places, in random order."""
+    """Histories cut into pieces of at most `window` + 1 items at random places, in random order."""
     pieces = []
     for history in histories:
-        # Ends that move let every film be the newest of a piece in some epoch, as it is when the retriever is asked.
+        # Ends that move let every item be the newest of a piece in some epoch, as it is when the retriever is asked.
         end = len(history) - int(generator.integers(0, max(1, min(window, len(history) - 2))))
         ends = {len(history), *range(end, 1, -window)} if len(history) > 1 else set()
         pieces += [history[max(0, at - window - 1) : at] for at in sorted(ends)]
@@ -129,7 +131,7 @@ def _pieces(histories: Sequence[np.ndarray], window: int, generator: np.random.G
 
 
 def _loss(encoder: HistoryEncoder, pieces: Sequence[np.ndarray], scale: float) -> Tensor:
-    """Cross-entropy of the next film over the whole catalogue, at every position."""
+    """Cross-entropy of the next item over the whole catalogue, at every position."""
     states = encoder.every_state([piece[:-1] for piece in pieces])
     targets = torch.full(states.shape[:2], -1)
     for row, piece in enumerate(pieces):

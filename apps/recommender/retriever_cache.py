@@ -12,7 +12,7 @@ from filelock import FileLock
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from apps.recommender.data import MovieLens
+from apps.recommender.data import ShopData
 from apps.recommender.retriever import Retriever, RetrieverSettings, new_encoder, train_encoder
 from apps.recommender.splits import retriever_histories
 from core.models.encoder import TextEncoder
@@ -22,15 +22,16 @@ from core.util.paths import cache_folder
 Announce = Callable[[str], None]
 
 _FILE = "retriever.safetensors"
+_TITLE_TOKENS, _TEXT_TOKENS = 32, 128
 
 
 def open_retriever(
-    data: MovieLens, settings: RetrieverSettings, announce: Announce, folder: Path | None = None
+    data: ShopData, settings: RetrieverSettings, announce: Announce, folder: Path | None = None
 ) -> Retriever:
     """The retriever of these data and settings, trained when the cache does not hold it yet.
 
     Args:
-        data: Films and events; only the oldest likes are learnt from (see `retriever_histories`).
+        data: Items and events; only the oldest likes are learnt from (see `retriever_histories`).
         settings: Size and training of the retriever.
         announce: Callback for a sentence on what goes on.
         folder: Folder of all retrievers; the cache by default.
@@ -56,11 +57,11 @@ def open_retriever(
 
 
 def _train(
-    data: MovieLens, histories: Sequence[np.ndarray], settings: RetrieverSettings, announce: Announce
+    data: ShopData, histories: Sequence[np.ndarray], settings: RetrieverSettings, announce: Announce
 ) -> dict[str, torch.Tensor]:
-    announce(f"reading the texts of {len(data.items):,} films")
-    films = [item.text for item in data.items]
-    texts = TextEncoder(settings.encoder, max_length=32).embed(films, role="document")
+    announce(f"reading the texts of {len(data.items):,} items")
+    longest = _TEXT_TOKENS if any(item.about for item in data.items) else _TITLE_TOKENS
+    texts = TextEncoder(settings.encoder, max_length=longest).embed([item.text for item in data.items], role="document")
     encoder = train_encoder(
         histories, texts, settings, lambda done, total: announce(f"training the retriever: epoch {done} of {total}")
     )
@@ -75,7 +76,7 @@ def _read(file: Path) -> dict[str, torch.Tensor] | None:
         return None
 
 
-def _fingerprint(data: MovieLens, histories: Sequence[np.ndarray], settings: RetrieverSettings) -> str:
+def _fingerprint(data: ShopData, histories: Sequence[np.ndarray], settings: RetrieverSettings) -> str:
     """Of everything that a retriever depends on."""
     digest = hashlib.sha256(json.dumps(asdict(settings), sort_keys=True).encode())
     digest.update("\n".join(item.text for item in data.items).encode())

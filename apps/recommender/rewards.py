@@ -19,8 +19,8 @@ class Taste:
     """What turned out to be right for the users of some lists.
 
     Attributes:
-        liked: Films that each user liked, int64 of shape (films,).
-        hidden: Films that each user did not want to see, int64 of shape (films,).
+        liked: Items that each user liked, int64 of shape (items,).
+        hidden: Items that each user did not want to see, int64 of shape (items,).
     """
 
     liked: Sequence[np.ndarray]
@@ -32,7 +32,7 @@ class Taste:
         return cls(liked, [np.zeros(0, dtype=np.int64)] * len(liked))
 
 
-# State: films that each user had liked before, oldest first. Action: films of each list in order, int64 of shape
+# State: items that each user had liked before, oldest first. Action: items of each list in order, int64 of shape
 # (lists, picks). Every term is float32 of that shape, and summed over a row it is the whole list's.
 Histories: TypeAlias = Sequence[np.ndarray]
 ListReward: TypeAlias = Reward[Histories, np.ndarray, Taste]
@@ -42,15 +42,15 @@ def list_reward(distances: Distances, novelty: np.ndarray, settings: Mapping[str
     """Weighted sum of what a list is worth; relevance, diversity, novelty and unexpectedness lie between 0 and 1.
 
     Args:
-        distances: Distances between films.
-        novelty: How little each film is known, float32 of shape (items,); see `scarcity`.
+        distances: Distances between items.
+        novelty: How little each item is known, float32 of shape (items,); see `scarcity`.
         settings: Weights that differ from the defaults, by name.
 
     Raises:
         SteerError: A name that no term has.
     """
     terms: dict[str, Term[Histories, np.ndarray, Taste]] = {
-        # A film that the user did not want costs what it would have earned.
+        # An item that the user did not want costs what it would have earned.
         "relevance": lambda histories, lists, taste: ndcg_gains(lists, taste.liked) - ndcg_gains(lists, taste.hidden),
         "diversity": lambda histories, lists, taste: marginal_distances(distances.within(lists)) / (lists.shape[1] - 1),
         "novelty": lambda histories, lists, taste: novelty[lists] / lists.shape[1],
@@ -63,8 +63,8 @@ def ndcg_gains(lists: np.ndarray, relevant: Sequence[np.ndarray]) -> np.ndarray:
     """Discounted gain of each position over the ideal list's, so that a row sums to NDCG (Järvelin & Kekäläinen 2002).
 
     Args:
-        lists: Films in order, int64 of shape (lists, picks).
-        relevant: Right films of each list; without any, nothing is gained.
+        lists: Items in order, int64 of shape (lists, picks).
+        relevant: Right items of each list; without any, nothing is gained.
 
     Returns:
         float32 of shape (lists, picks).
@@ -79,18 +79,18 @@ def scarcity(popularity: np.ndarray, users: int) -> np.ndarray:
     """Self-information of a like, scaled to 0..1 (Zhou et al. 2010).
 
     Args:
-        popularity: Likes of each film, of shape (items,).
+        popularity: Likes of each item, of shape (items,).
         users: Number of users.
 
     Returns:
-        float32 of shape (items,); 1 for a film that one user or nobody likes.
+        float32 of shape (items,); 1 for an item that one user or nobody likes.
     """
     share = np.maximum(popularity, 1) / users
     return (np.log(share) / np.log(1 / users)).astype(np.float32)
 
 
 def _to_history(distances: Distances, histories: Histories, lists: np.ndarray) -> np.ndarray:
-    """Mean distance of each film to what its user liked last, 0 where that is nothing (Murakami et al. 2008)."""
+    """Mean distance of each item to what its user liked last, 0 where that is nothing (Murakami et al. 2008)."""
     means = np.zeros(lists.shape, dtype=np.float32)
     for row, history in enumerate(histories):
         recent = history[-_RECENT:]

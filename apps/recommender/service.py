@@ -8,10 +8,11 @@ from uuid import uuid4
 
 from apps.recommender import tables
 from apps.recommender.catalogue import MAX_WORDS, UserSummary, checked_words
-from apps.recommender.data import Film
-from apps.recommender.environment import PICKS
-from apps.recommender.logs import shown_films
+from apps.recommender.config import ShopConfig
+from apps.recommender.data import Item
 from apps.recommender.model import Event, Kind, Ranked, Recommended, RecommenderModel, Visitor
+from apps.recommender.splits import PICKS
+from apps.recommender.texts import shop_texts
 from core.platform.auth.access import Principal
 from core.platform.http.idempotency import used_for_another
 from core.platform.inference.drift import WATCH
@@ -23,7 +24,7 @@ from core.rl.explore import Explorer
 from core.util.errors import NotFoundError
 
 __all__ = [
-    "LIST_LENGTH", "MAX_WORDS", "Event", "Film", "Kind", "Recommended", "RecommenderService", "Shown", "UserSummary",
+    "LIST_LENGTH", "MAX_WORDS", "Event", "Item", "Kind", "Recommended", "RecommenderService", "Shown", "UserSummary",
     "Visitor", "checked_words",
 ]  # fmt: skip
 
@@ -39,19 +40,19 @@ class Shown:
 
     Attributes:
         visitor: Visitor whom it is for.
-        films: Films, best first.
-        likes: Films that the visitor likes, newest first.
-        decision: Id to name when something is done with a film of the list; None where the policy was not asked.
+        items: Items, best first.
+        likes: Items that the visitor likes, newest first.
+        decision: Id to name when something is done with an item of the list; None where the policy was not asked.
     """
 
     visitor: Visitor
-    films: list[Recommended]
-    likes: Sequence[Film]
+    items: list[Recommended]
+    likes: Sequence[Item]
     decision: str | None
 
 
 class RecommenderService:
-    """Shows lists, and keeps what people do with the films.
+    """Shows lists, and keeps what people do with the items.
 
     Args:
         store: Store that keeps events and shown lists.
@@ -63,7 +64,9 @@ class RecommenderService:
         self.store, self.live, self.explorer = store, live, explorer
         model, _ = live.current
         self.app, self.catalogue = model.task.name, model.catalogue
-        self._keep_films()
+        self.config: ShopConfig = model.task.workspace.config
+        self.texts = shop_texts(self.config.words, self.app)
+        self._keep_items()
 
     async def show(self, principal: Principal, visitor: Visitor, *, with_profile: bool = False) -> Shown:
         """A list for a visitor, logged with its propensity.
@@ -74,7 +77,7 @@ class RecommenderService:
             with_profile: Whether what the principal did before counts, too.
 
         Raises:
-            SteerError: Unknown user or film, or words that are too long or no text.
+            SteerError: Unknown user or item, or words that are too long or no text.
         """
         if not with_profile:
             return await self._show(principal, visitor)
@@ -86,32 +89,32 @@ class RecommenderService:
         return await self._show(principal, replace(visitor, events=(*profile.events, *visitor.events)), newest)
 
     async def profile(self, principal: Principal) -> Visitor:
-        """The principal as a visitor, with the last thing that they did with each film."""
+        """The principal as a visitor, with the last thing that they did with each item."""
         return await self.store.read(partial(self._profile, principal.name))
 
     async def events(self, principal: Principal, limit: int, offset: int = 0) -> list[Event]:
         """What the principal did behind the first `offset` events, oldest first."""
         found = await self.store.read(lambda session: tables.events(session, self.app, principal.name, limit, offset))
-        return [Event(_KINDS[event.kind], int(event.item)) for event in found]
+        return [Event(_KINDS[event.kind], event.item) for event in found]
 
     async def note(
         self, principal: Principal, event: Event, decision: str | None = None, key: str | None = None
     ) -> str:
-        """Keep what the principal did with a film.
+        """Keep what the principal did with an item.
 
         Args:
             principal: Person who did it.
             event: Like or hide.
-            decision: Id of the list that showed the film.
+            decision: Id of the list that showed the item.
             key: Key of the sender's choice; what is sent again with the same key counts once.
 
         Returns:
             The key that it is kept under.
 
         Raises:
-            NotFoundError: No such list was shown to the principal, or not with this film.
+            NotFoundError: No such list was shown to the principal, or not with this item.
             ConflictError: The key came with another event before.
-            SteerError: There is no such film.
+            SteerError: There is no such item.
         """
         key = key or uuid4().hex
         if await self.store.write(partial(self._keep, principal, event, decision, key)):
@@ -119,12 +122,12 @@ class RecommenderService:
         return key
 
     async def react(self, principal: Principal, event: Event, decision: str | None = None, words: str = "") -> Shown:
-        """Keep what the principal did with a film, and show the list that follows from it.
+        """Keep what the principal did with an item, and show the list that follows from it.
 
         Args:
             principal: Person who did it.
             event: Like or hide.
-            decision: Id of the list that showed the film.
+            decision: Id of the list that showed the item.
             words: Further words on their taste.
 
         Raises:
@@ -152,15 +155,15 @@ class RecommenderService:
         """A list for a visitor; `newest` is the key of the last event of the profile that it rests on."""
         model, version = self.live.current
         ranked = await model.rank(visitor, self.explorer)
-        likes = [self.catalogue.data.items[film] for film in reversed(ranked.liked)]
-        return Shown(visitor, ranked.films, likes, await self._log(principal, version, ranked, newest))
+        likes = [self.catalogue.data.items[row] for row in reversed(ranked.liked)]
+        return Shown(visitor, ranked.items, likes, await self._log(principal, version, ranked, newest))
 
     async def _log(self, principal: Principal, version: str, ranked: Ranked, newest: str | None) -> str | None:
         """Keep a list, unless the profile behind it was erased while it was made; its id."""
         choice = ranked.choice
         if choice is None:
             return None
-        sure = 1 - ranked.films[1].score if len(ranked.films) > 1 else 1.0  # how far the first film stands out
+        sure = 1 - ranked.items[1].score if len(ranked.items) > 1 else 1.0  # how far the first item stands out
 
         def kept(session: Session) -> str | None:
             principal.hold(session)
@@ -183,27 +186,27 @@ class RecommenderService:
 
     def _keep(self, principal: Principal, event: Event, decision: str | None, key: str, session: Session) -> bool:
         """Note an event within a transaction; whether it was new."""
-        film = self.catalogue.film(event.film)
+        item = self.catalogue.item(event.item)
         principal.hold(session)
         if decision is not None:
-            _check_shown(session, self.app, principal, decision, film)
-        row = {"kind": event.kind, "item": str(film.row), "decision_id": decision}
+            _check_shown(session, self.app, principal, decision, item)
+        row = {"kind": event.kind, "item": item.id, "decision_id": decision}
         is_new = tables.add_event(session, {"app": self.app, "owner": principal.name, "key": key, **row})
         if not is_new and not _is_same(tables.event(session, principal.name, key), row):
             raise used_for_another(key)
         if is_new and decision is not None:
-            decisions.judge(session, decision, principal.name, _VALUES[event.kind], {}, subject=str(film.row))
+            decisions.judge(session, decision, principal.name, _VALUES[event.kind], {}, subject=item.id)
         return is_new
 
     def _profile(self, owner: str, session: Session) -> Visitor:
-        """What an owner did last with each film; films that the catalogue no longer holds are left out."""
-        kept = [Event(_KINDS[kind], int(item)) for kind, item in tables.last_events(session, self.app, owner)]
-        return Visitor(events=tuple(event for event in kept if event.film < len(self.catalogue.data.items)))
+        """What an owner did last with each item; items that the catalogue no longer holds are left out."""
+        kept = [Event(_KINDS[kind], item) for kind, item in tables.last_events(session, self.app, owner)]
+        return Visitor(events=tuple(event for event in kept if event.item in self.catalogue.data.rows))
 
-    def _keep_films(self) -> None:
+    def _keep_items(self) -> None:
         rows = [
-            {"key": str(film.row), "title": film.title, "attributes": {"year": film.year, "genres": list(film.genres)}}
-            for film in self.catalogue.data.items
+            {"key": item.id, "title": item.title, "attributes": {"year": item.year, "tags": list(item.tags)}}
+            for item in self.catalogue.data.items
         ]
         with self.store.transaction() as session:
             tables.put_items(session, self.app, rows)
@@ -213,12 +216,12 @@ def _is_same(kept: tables.Event | None, row: Mapping[str, Any]) -> bool:
     return all(getattr(kept, name) == value for name, value in row.items())
 
 
-def _check_shown(session: Session, app: str, principal: Principal, decision: str, film: Film) -> None:
+def _check_shown(session: Session, app: str, principal: Principal, decision: str, item: Item) -> None:
     found = decisions.find(session, app, decision)
     if found is None or not principal.may_see(found.owner):
         raise NotFoundError("There is no such list of yours.")
-    if film.row not in shown_films(found.state, found.action):
-        raise NotFoundError(f"That list did not show “{film.title}”; name the list that did, or none.")
+    if item.id not in found.action:
+        raise NotFoundError(f"That list did not show “{item.title}”; name the list that did, or none.")
 
 
 def _undo(app: str, owner: str, session: Session) -> bool:

@@ -9,14 +9,16 @@ from typing import ClassVar
 import numpy as np
 
 from apps.recommender.candidates import FEATURES, CandidateBuilder
-from apps.recommender.data import MovieLens, load_movielens
+from apps.recommender.config import ShopConfig
+from apps.recommender.data import ShopData
 from apps.recommender.diversity import diverse_lists
-from apps.recommender.environment import PICKS, recommender_env
+from apps.recommender.environment import recommender_env
 from apps.recommender.logs import feedback_decisions
+from apps.recommender.reading import check_shop_data, read_shop_data
 from apps.recommender.retriever import RetrieverSettings
 from apps.recommender.retriever_cache import open_retriever
 from apps.recommender.rewards import ListReward, list_reward, scarcity
-from apps.recommender.splits import history_cuts
+from apps.recommender.splits import PICKS, history_cuts
 from core.envs.observations import Observations, take
 from core.envs.play import Act, play
 from core.envs.slate import SlateEnv
@@ -26,16 +28,21 @@ from core.rl.supervised import Demonstrations
 from core.training.feedback import DecisionWithFeedback
 from core.training.settings import Settings
 from core.training.task import Split, Task
+from core.training.workspace import Workspace, WorkspaceReport, read_workspace
 
+_EXAMPLE = Path(__file__).parent / "example"
 _TRADE_OFFS = (0.0, *np.geomspace(0.25, 64.0, 17))
 
 
 class Recommender(Task):
-    """Order ten films for a user out of two hundred that a retriever found."""
+    """Order ten items for a user out of two hundred that a retriever found."""
 
     name: ClassVar[str] = "recommender"
     title: ClassVar[str] = "Recommender"
-    data_card: ClassVar[str] = (Path(__file__).parent / "example" / "README.md").read_text(encoding="utf-8")
+    config = ShopConfig
+    workspace: ClassVar[Workspace[ShopConfig]] = read_workspace(_EXAMPLE, ShopConfig)
+    template = _EXAMPLE.parent / "template"
+    data_card: ClassVar[str] = (_EXAMPLE / "README.md").read_text(encoding="utf-8")
     presets: ClassVar = {
         "quick": {
             "linear": {"iterations": 8, "batch_size": 64, "head_learning_rate": 3e-3, "patience": 3},
@@ -64,8 +71,12 @@ class Recommender(Task):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
-        self.data: MovieLens = load_movielens()
+        self.data: ShopData = read_shop_data(self.workspace)
         self._states: dict[Split, Observations] = {}
+
+    @classmethod
+    def check(cls) -> WorkspaceReport:
+        return check_shop_data(cls.workspace)
 
     def data_fingerprint(self) -> str:
         return self.data.fingerprint
@@ -94,13 +105,13 @@ class Recommender(Task):
         )
 
     def demonstrations(self, split: Split) -> Demonstrations:
-        """Each film that the user went on to like is an equally good first pick.
+        """Each item that the user went on to like is an equally good first pick.
 
         Training leaves out the cuts whose candidates hold none of them.
         """
         states = self._states_of(split)
         relevant = [cut.relevant for cut in history_cuts(self.data, split)]
-        right = np.array([np.isin(row, films) for row, films in zip(states["candidates"], relevant, strict=True)])
+        right = np.array([np.isin(row, items) for row, items in zip(states["candidates"], relevant, strict=True)])
         targets = (right / np.maximum(right.sum(axis=1, keepdims=True), 1)).astype(np.float32)
         rows = np.flatnonzero(right.any(axis=1)) if split == "train" else np.arange(len(right))
         return Demonstrations(take(states, rows), targets[rows])
@@ -139,4 +150,9 @@ class Recommender(Task):
 def _best_by(feature: str) -> Act:
     """The candidates with the highest value of one feature."""
     column = list(FEATURES).index(feature)
-    return lambda states: np.argsort(-np.asarray(states["features"])[:, :, column], axis=1, kind="stable")[:, :PICKS]
+
+    def act(states: Observations) -> np.ndarray:
+        values = np.where(np.asarray(states["candidates"]) < 0, -np.inf, np.asarray(states["features"])[:, :, column])
+        return np.argsort(-values, axis=1, kind="stable")[:, :PICKS]
+
+    return act

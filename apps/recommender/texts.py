@@ -1,28 +1,10 @@
-"""The page's texts in English and Chinese."""
+"""The texts in English and Chinese, the page's in the words of the shop."""
 
-from core.platform.apps.texts import Texts
+from string import Template
+from typing import Any
 
-_GENRES = {
-    "Action": "动作",
-    "Adventure": "冒险",
-    "Animation": "动画",
-    "Children": "儿童",
-    "Comedy": "喜剧",
-    "Crime": "犯罪",
-    "Documentary": "纪录",
-    "Drama": "剧情",
-    "Fantasy": "奇幻",
-    "Film-Noir": "黑色电影",
-    "Horror": "恐怖",
-    "IMAX": "IMAX",
-    "Musical": "音乐剧",
-    "Mystery": "悬疑",
-    "Romance": "爱情",
-    "Sci-Fi": "科幻",
-    "Thriller": "惊悚",
-    "War": "战争",
-    "Western": "西部",
-}
+from apps.recommender.config import Words
+from core.platform.apps.texts import HasHeaders, Texts
 
 TEXTS = Texts(
     "recommender",
@@ -32,61 +14,92 @@ TEXTS = Texts(
             "Ten films for a visitor, varied and with a reason for each; every like changes the list at once.",
             "为访客推荐十部电影：内容多样，并说明理由；每次点赞都会立即更新列表。",
         ),
-        "taste": ("Describe your taste", "描述您的口味"),
-        "taste_hint": ("In English, as you would tell a friend", "请用英文，像对朋友说的那样"),
-        "search": ("Find a film that you like", "查找您喜欢的电影"),
-        "search_hint": ("Words of a title, then Enter", "输入英文片名中的词，然后按回车"),
-        "search_placeholder": ("matrix", "matrix"),
-        "demo": ("Try it as somebody else", "以他人身份试用"),
-        "demo_mark": ("Demo", "演示"),
-        "demo_hint": (
-            "A visitor of the shipped ratings. Nothing that you do here is kept or enters your own list.",
-            "这是自带评分数据中的访客。您在此的操作不会保存，也不会影响您自己的列表。",
-        ),
-        "user": ("Visitor of the shipped ratings", "自带评分数据中的访客"),
-        "user_hint": ("With what they like; or type a number", "附其喜好；也可输入编号"),
-        "all_seen": ("There are no more films that were neither seen nor hidden.", "已没有未看过且未隐藏的电影。"),
-        "like": ("Like", "喜欢"),
-        "hide": ("Not for me", "不感兴趣"),
-        "undo": ("Undo", "撤销"),
-        "back": ("Back to my list", "返回我的列表"),
-        "forget": ("Forget me", "忘记我"),
-        "forget_ask": (
-            "Delete all {count} likes and hides? This cannot be undone.",
-            "删除全部 {count} 条喜欢与隐藏记录？此操作无法撤销。",
-        ),
-        "forget_sure": ("Delete", "删除"),
-        "forget_not": ("Keep them", "保留"),
-        "history": ("What you like", "您喜欢的电影"),
-        "history_of": ("What visitor {user} likes", "访客 {user} 喜欢的电影"),
-        "no_history": ("Films that you like appear here.", "您喜欢的电影会显示在这里。"),
-        "more": ("and {count} more", "以及另外 {count} 部"),
-        "hidden": ("{count} hidden", "已隐藏 {count} 部"),
-        "for_user": ("For visitor {user}", "为访客 {user} 推荐"),
-        "for_words": ("For “{words}”", "根据“{words}”推荐"),
-        "for_likes": ("For you", "为您推荐"),
-        "for_newcomer": ("Well-loved films of many kinds", "各类广受喜爱的电影"),
-        "newcomer_hint": ("Like one, and the list becomes yours.", "点一个“喜欢”，列表就会成为您的专属推荐。"),
-        "after_like": ("Updated because you liked {title}", "已更新：您喜欢了《{title}》"),
-        "after_hide": ("Updated: you will not see {title} again", "已更新：不再显示《{title}》"),
-        "after_undo": ("Your last like or hide is undone", "已撤销您最近一次操作"),
-        "after_forget": ("Everything that you did here is deleted", "您在此的所有记录已删除"),
-        "none_found": ("No film has “{title}” in its title.", "没有片名包含“{title}”的电影。"),
-        "not_a_user": (
-            "“{typed}” is not a visitor's number; type a whole number such as 15.",
-            "“{typed}”不是访客编号；请输入整数，例如 15。",
-        ),
-        "match": ("match", "匹配度"),
-        "reason.liked": ("Because you liked {about}", "因为您喜欢《{about}》"),
-        "reason.words": ("Matches “{about}”", "符合“{about}”"),
-        "reason.described": ("Close to what you described", "与您的描述相近"),
-        "reason.genre": ("For your taste in {about}", "符合您对{about}片的喜好"),
-        "reason.popular": ("Loved by many", "深受众人喜爱"),
-        "reason.different": ("Something different: {about}", "换换口味：{about}"),
-        "terms": (
-            "Ratings: MovieLens. Visitors are numbers only; covers are drawn by this page.",
-            "评分数据：MovieLens。访客仅以编号表示；封面由本页面生成。",
-        ),
-        **{f"genre.{name}": (name, chinese) for name, chinese in _GENRES.items()},
     },
 )
+
+# $item, $items and $item_zh are what the shop calls them; a Chinese noun has no plural.
+_PAGE = {
+    "taste": ("Describe your taste", "描述您的口味"),
+    "taste_hint": ("As you would tell a friend, in the language of the titles", "像对朋友说的那样，用名称所用的语言"),
+    "search": ("Find $items that you like", "查找您喜欢的$item_zh"),
+    "search_hint": ("Words of a title, then Enter", "输入名称中的词，然后按回车"),
+    "demo": ("Try it as somebody else", "以他人身份试用"),
+    "demo_mark": ("Demo", "演示"),
+    "demo_hint": (
+        "A visitor whom the data know. Nothing that you do here is kept or enters your own list.",
+        "这是数据中已有的访客。您在此的操作不会保存，也不会影响您自己的列表。",
+    ),
+    "user": ("Visitor whom the data know", "数据中已有的访客"),
+    "user_hint": ("With what they like; or type an id", "附其喜好；也可输入编号"),
+    "all_seen": ("There are no more $items that were neither seen nor hidden.", "已没有未看过且未隐藏的$item_zh。"),
+    "like": ("Like", "喜欢"),
+    "hide": ("Not for me", "不感兴趣"),
+    "undo": ("Undo", "撤销"),
+    "back": ("Back to my list", "返回我的列表"),
+    "forget": ("Forget me", "忘记我"),
+    "forget_ask": (
+        "Delete all {count} likes and hides? This cannot be undone.",
+        "删除全部 {count} 条喜欢与隐藏记录？此操作无法撤销。",
+    ),
+    "forget_sure": ("Delete", "删除"),
+    "forget_not": ("Keep them", "保留"),
+    "history": ("What you like", "您喜欢的$item_zh"),
+    "history_of": ("What visitor {user} likes", "访客 {user} 喜欢的$item_zh"),
+    "no_history": ("The $items that you like appear here.", "您喜欢的$item_zh会显示在这里。"),
+    "more": ("and {count} more", "以及另外 {count} 项"),
+    "hidden": ("{count} hidden", "已隐藏 {count} 项"),
+    "for_user": ("For visitor {user}", "为访客 {user} 推荐"),
+    "for_words": ("For “{words}”", "根据“{words}”推荐"),
+    "for_likes": ("For you", "为您推荐"),
+    "for_newcomer": ("Well-loved $items of many kinds", "各类广受喜爱的$item_zh"),
+    "newcomer_hint": ("Like one, and the list becomes yours.", "点一个“喜欢”，列表就会成为您的专属推荐。"),
+    "after_like": ("Updated because you liked {title}", "已更新：您喜欢了“{title}”"),
+    "after_hide": ("Updated: you will not see {title} again", "已更新：不再显示“{title}”"),
+    "after_undo": ("Your last like or hide is undone", "已撤销您最近一次操作"),
+    "after_forget": ("Everything that you did here is deleted", "您在此的所有记录已删除"),
+    "none_found": ("No $item has “{title}” in its title.", "没有名称包含“{title}”的$item_zh。"),
+    "match": ("match", "匹配度"),
+    "reason.liked": ("Because you liked {about}", "因为您喜欢“{about}”"),
+    "reason.words": ("Matches “{about}”", "符合“{about}”"),
+    "reason.described": ("Close to what you described", "与您的描述相近"),
+    "reason.tag": ("For your taste in {about}", "符合您对{about}的喜好"),
+    "reason.popular": ("Loved by many", "深受众人喜爱"),
+    "reason.different": ("Something different: {about}", "换换口味：{about}"),
+    "terms": (
+        "Visitors of the data are known by their ids only; covers are drawn by this page.",
+        "数据中的访客仅以编号表示；封面由本页面生成。",
+    ),
+}
+_TAG = "tag."
+
+
+class ShopTexts(Texts):
+    """Texts whose keys `tag.NAME` are tags: as the shop translates them, or else as they are."""
+
+    def say(self, key: str, request: HasHeaders | None, **values: Any) -> str:
+        """See `Texts.say`."""
+        if key.startswith(_TAG) and key not in self.texts:
+            return key.removeprefix(_TAG)
+        return super().say(key, request, **values)
+
+
+def shop_texts(words: Words, scope: str) -> ShopTexts:
+    """The page's texts with what the shop calls an item.
+
+    Args:
+        words: What the shop calls an item.
+        scope: Name of the workspace.
+    """
+    named = {name: _plain(getattr(words, name)) for name in ("item", "items", "item_zh")}
+    texts = {key: (_filled(english, named), _filled(chinese, named)) for key, (english, chinese) in _PAGE.items()}
+    tags = {f"{_TAG}{name}": (_plain(name), _plain(chinese)) for name, chinese in words.tags_zh.items()}
+    return ShopTexts(scope, {**texts, **tags})
+
+
+def _filled(text: str, named: dict[str, str]) -> str:
+    return Template(text).substitute(named)
+
+
+def _plain(text: str) -> str:
+    """Text that `str.format` leaves as it is."""
+    return text.replace("{", "{{").replace("}", "}}")

@@ -10,22 +10,22 @@ from core.platform.pages.requests import page_principal
 
 
 def tools(service: RecommenderService) -> list[Callable[..., Any]]:
-    """`recommend_films`."""
+    """`recommend_items`."""
 
-    async def recommend_films(wish: str, request: gr.Request) -> list[dict[str, Any]]:
-        """Recommend ten films that fit a wish and differ from each other.
+    async def recommend_items(wish: str, request: gr.Request) -> list[dict[str, Any]]:
+        """Recommend ten items that fit a wish and differ from each other.
 
         Args:
-            wish: A few words about what somebody would like to see.
+            wish: A few words about what somebody would like.
             request: Request of the model.
 
         Returns:
-            Title, year and genres of each film, best first.
+            Title, year and tags of each item, best first.
         """
         shown = await service.show(page_principal(request), Visitor(words=wish))
         return [
-            {"title": listed.film.title, "year": listed.film.year, "genres": list(listed.film.genres)}
-            for listed in shown.films
+            {"title": listed.item.title, "year": listed.item.year, "tags": list(listed.item.tags)}
+            for listed in shown.items
         ]
 
-    return [recommend_films]
+    return [recommend_items]

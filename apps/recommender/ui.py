@@ -1,10 +1,10 @@
-"""The page on which a visitor gets ten films and changes the list by liking and hiding.
+"""The page on which a visitor gets ten items and changes the list by liking and hiding.
 
-It opens on the visitor's own list, from the profile in the store. A user of the shipped data can be tried out in a
+It opens on the visitor's own list, from the profile in the store. A user whom the data know can be tried out in a
 demo view, where nothing is kept. The address names what is shown: `?words=...`, `?visitor=...`.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from html import escape
@@ -13,10 +13,11 @@ from typing import Any
 import gradio as gr
 from gradio.context import Context
 
-from apps.recommender.cards import ABSENT, CSS, card, history_strip, status
+from apps.recommender.cards import ABSENT, CSS, Say, card, history_strip, status
 from apps.recommender.service import (
     LIST_LENGTH,
     Event,
+    Item,
     Kind,
     RecommenderService,
     Shown,
@@ -24,14 +25,12 @@ from apps.recommender.service import (
     Visitor,
     checked_words,
 )
-from apps.recommender.texts import TEXTS
+from apps.recommender.texts import ShopTexts
 from core.platform.pages.requests import page_principal, shown_errors
 
 FOUND = 6
-EXAMPLES = ("a quiet film about space", "funny and warm, for children", "dark crime thriller")
 
 # What is typed and not sent yet outlives a reload of the tab; what is shown stands in the address.
-_LONGEST_NUMBER = 9
 _DRAFTS = "() => JSON.parse(sessionStorage.getItem('rec-drafts') || '[\"\", \"\"]')"
 _KEEP_DRAFTS = "(words, title) => { sessionStorage.setItem('rec-drafts', JSON.stringify([words, title])) }"
 _KEEP_ADDRESS = """(user, words) => {
@@ -47,45 +46,46 @@ class View:
     """What a tab shows.
 
     Attributes:
-        demo: User of the shipped data who is tried out, with what was done in their place; None on the own list.
+        demo: User whom the data know who is tried out, with what was done in their place; None on the own list.
         words: Words that the visitor wrote about their taste.
-        films: Rows of the films on the list.
+        items: Ids of the items on the list.
         decision: Id of the list in the log.
     """
 
     demo: Visitor | None = None
     words: str = ""
-    films: tuple[int, ...] = ()
+    items: tuple[str, ...] = ()
     decision: str | None = None
 
 
 def build(service: RecommenderService) -> None:
     """Lay out the page; likes and hides stand in the store, and what a tab shows is known to that tab alone."""
+    texts, examples = service.texts, service.config.examples
     view, found = gr.State(View()), gr.State([])
     gr.HTML(f"<style>{CSS}</style>", apply_default_css=False)
     with gr.Row(elem_classes="rec-start"):
-        taste, examples = _taste_box()
-        title, finds = _search_box()
+        taste, offered = _taste_box(texts, examples)
+        title, finds = _search_box(texts, service.catalogue.best_known.title)
     with gr.Row():
         with gr.Column(scale=4, min_width=320):
             with gr.Row(elem_classes="rec-head"):
                 headline = gr.HTML(elem_id="rec-status", apply_default_css=False)
-                back = gr.Button(TEXTS.label("back"), size="sm", visible=False, elem_id="rec-back")
-            grid, cards, likes, hides = _grid()
+                back = gr.Button(texts.label("back"), size="sm", visible=False, elem_id="rec-back")
+            grid, cards, likes, hides = _grid(texts)
         with gr.Column(scale=1, min_width=230):
             history = gr.HTML(elem_id="rec-history", apply_default_css=False)
             with gr.Row(elem_classes="rec-profile"):
-                undo = gr.Button(TEXTS.label("undo"), size="sm", interactive=False, elem_id="rec-undo")
-                forget = gr.Button(TEXTS.label("forget"), size="sm", interactive=False, elem_id="rec-forget")
+                undo = gr.Button(texts.label("undo"), size="sm", interactive=False, elem_id="rec-undo")
+                forget = gr.Button(texts.label("forget"), size="sm", interactive=False, elem_id="rec-forget")
             with gr.Column(visible=False, elem_classes="rec-confirm") as confirm:
                 question = gr.Markdown(elem_id="rec-question")
                 with gr.Row():
-                    sure = gr.Button(TEXTS.label("forget_sure"), size="sm", variant="stop", elem_id="rec-forget-sure")
-                    keep = gr.Button(TEXTS.label("forget_not"), size="sm", elem_id="rec-forget-not")
-            with gr.Accordion(TEXTS.label("demo"), open=False, elem_id="rec-demo", elem_classes="rec-demo"):
+                    sure = gr.Button(texts.label("forget_sure"), size="sm", variant="stop", elem_id="rec-forget-sure")
+                    keep = gr.Button(texts.label("forget_not"), size="sm", elem_id="rec-forget-not")
+            with gr.Accordion(texts.label("demo"), open=False, elem_id="rec-demo", elem_classes="rec-demo"):
                 user = _user_picker(service)
-    gr.Markdown(TEXTS.label("terms"), elem_classes="rec-terms")
-    terms = f'<p class="rec-terms">{escape(service.catalogue.terms)}</p>'
+    gr.Markdown(texts.label("terms"), elem_classes="rec-terms")
+    terms = f'<p class="rec-terms">{escape(service.config.terms)}</p>'
     gr.HTML(terms, elem_id="rec-terms", apply_default_css=False)
 
     shown_view = [view, headline, back, grid, history, undo, forget, confirm, *cards]
@@ -94,7 +94,7 @@ def build(service: RecommenderService) -> None:
         visitor = now.demo or Visitor(words=now.words)
         with shown_errors():
             shown = await service.show(page_principal(request), visitor, with_profile=now.demo is None)
-        return _values(shown, note, request)
+        return _values(shown, note, partial(texts.say, request=request))
 
     async def open_page(words: str, title: str, request: gr.Request) -> list[Any]:
         try:
@@ -104,10 +104,10 @@ def build(service: RecommenderService) -> None:
             gr.Warning(error.message)
             now = View()
             values = await show(now, request)
-        return [*values, now.demo and str(now.demo.user), words or now.words, title]
+        return [*values, now.demo and now.demo.user, words or now.words, title]
 
     async def try_out(typed: str | None, request: gr.Request) -> list[Any]:
-        demo = Visitor(user=_user_number(typed, request)) if typed else None
+        demo = Visitor(user=typed.strip()) if typed else None
         return [*await show(View(demo), request), ""]
 
     async def describe(words: str, request: gr.Request) -> list[Any]:
@@ -116,22 +116,22 @@ def build(service: RecommenderService) -> None:
         return [*await show(View(words=words), request), None, words]
 
     async def react(now: View, event: Event, decision: str | None, request: gr.Request) -> list[Any]:
-        note = TEXTS.say(f"after_{event.kind}", request, title=service.catalogue.film(event.film).title)
+        note = texts.say(f"after_{event.kind}", request, title=service.catalogue.item(event.item).title)
         if now.demo is not None:
-            return await show(View(now.demo.with_event(event.kind, event.film)), request, note)
+            return await show(View(now.demo.with_event(event.kind, event.item)), request, note)
         with shown_errors():
             shown = await service.react(page_principal(request), event, decision, now.words)
-        return _values(shown, note, request)
+        return _values(shown, note, partial(texts.say, request=request))
 
     def on_list(kind: Kind, place: int) -> Callable[..., Awaitable[list[Any]]]:
         async def reacted(now: View, request: gr.Request) -> list[Any]:
-            return await react(now, Event(kind, now.films[place]), now.decision, request)
+            return await react(now, Event(kind, now.items[place]), now.decision, request)
 
         return reacted
 
     def on_found(place: int) -> Callable[..., Awaitable[list[Any]]]:
-        async def reacted(now: View, films: list[int], request: gr.Request) -> list[Any]:
-            return await react(now, Event("like", films[place]), None, request)
+        async def reacted(now: View, items: list[str], request: gr.Request) -> list[Any]:
+            return await react(now, Event("like", items[place]), None, request)
 
         return reacted
 
@@ -140,15 +140,15 @@ def build(service: RecommenderService) -> None:
             return await show(View(now.demo.undone()), request)
         with shown_errors():
             await service.undo(page_principal(request))
-        return await show(now, request, TEXTS.say("after_undo", request))
+        return await show(now, request, texts.say("after_undo", request))
 
     def search(words: str, request: gr.Request) -> list[Any]:
         with shown_errors():
-            films = service.catalogue.search(words, FOUND)
-        if not films:
-            gr.Info(escape(TEXTS.say("none_found", request, title=words)))
-        labels = [f"+ {film.title} ({film.year})" for film in films] + [""] * (FOUND - len(films))
-        return [[film.row for film in films], *(gr.Button(label, visible=bool(label)) for label in labels)]
+            items = service.catalogue.search(words, FOUND)
+        if not items:
+            gr.Info(escape(texts.say("none_found", request, title=words)))
+        labels = [f"+ {_named(item)}" for item in items] + [""] * (FOUND - len(items))
+        return [[item.id for item in items], *(gr.Button(label, visible=bool(label)) for label in labels)]
 
     async def go_back(request: gr.Request) -> list[Any]:
         hidden = [gr.Button(visible=False) for _ in finds]
@@ -157,12 +157,12 @@ def build(service: RecommenderService) -> None:
     async def ask(request: gr.Request) -> list[Any]:
         with shown_errors():
             profile = await service.profile(page_principal(request))
-        return [gr.Column(visible=True), TEXTS.say("forget_ask", request, count=len(profile.events))]
+        return [gr.Column(visible=True), texts.say("forget_ask", request, count=len(profile.events))]
 
     async def forget_all(now: View, request: gr.Request) -> list[Any]:
         with shown_errors():
             await service.forget(page_principal(request))
-        return await show(now, request, TEXTS.say("after_forget", request))
+        return await show(now, request, texts.say("after_forget", request))
 
     quiet: dict[str, Any] = {"show_progress": "minimal", "api_visibility": "private"}
     keep_address: dict[str, Any] = {"fn": None, "inputs": [user, taste], "js": _KEEP_ADDRESS}
@@ -170,12 +170,12 @@ def build(service: RecommenderService) -> None:
     assert blocks is not None  # the layout builds pages inside one
     opened = blocks.load(open_page, [taste, title], [*shown_view, user, taste, title], js=_DRAFTS, **quiet)
     # What is typed or chosen before the page is open would be lost under the first list.
-    begin = [taste, title, *examples]
+    begin = [taste, title, *offered]
     opened.then(lambda: [gr.update(interactive=True) for _ in begin], None, begin, **quiet)
     gr.on([taste.change, title.change], None, [taste, title], js=_KEEP_DRAFTS)
     user.input(try_out, user, [*shown_view, taste], trigger_mode="always_last", **quiet).success(**keep_address)
     taste.submit(describe, taste, [*shown_view, user, taste], **quiet).success(**keep_address)
-    for example in examples:
+    for example in offered:
         example.click(describe, example, [*shown_view, user, taste], **quiet).success(**keep_address)
     back.click(go_back, None, [*shown_view, user, taste, title, found, *finds], **quiet).success(**keep_address)
     title.submit(search, title, [found, *finds], **quiet)
@@ -192,21 +192,21 @@ def build(service: RecommenderService) -> None:
 
 def _user_picker(service: RecommenderService) -> gr.Dropdown:
     return gr.Dropdown(
-        [(_user_label(summary), str(summary.user)) for summary in service.catalogue.users()],
-        label=TEXTS.label("user"),
-        info=TEXTS.label("user_hint"),
+        [(_user_label(summary), summary.user) for summary in service.catalogue.users()],
+        label=service.texts.label("user"),
+        info=service.texts.label("user_hint"),
         value=None,
         allow_custom_value=True,
         elem_id="rec-user",
     )
 
 
-def _taste_box() -> tuple[gr.Textbox, list[gr.Button]]:
+def _taste_box(texts: ShopTexts, offered: Sequence[str]) -> tuple[gr.Textbox, list[gr.Button]]:
     with gr.Column(min_width=250):
         box = gr.Textbox(
-            label=TEXTS.label("taste"),
-            info=TEXTS.label("taste_hint"),
-            placeholder=EXAMPLES[0],
+            label=texts.label("taste"),
+            info=texts.label("taste_hint"),
+            placeholder=next(iter(offered), None),
             submit_btn=True,
             interactive=False,
             elem_id="rec-taste",
@@ -214,17 +214,17 @@ def _taste_box() -> tuple[gr.Textbox, list[gr.Button]]:
         with gr.Row(elem_classes="rec-chips"):
             examples = [
                 gr.Button(text, size="sm", interactive=False, elem_id=f"rec-example-{i}")
-                for i, text in enumerate(EXAMPLES)
+                for i, text in enumerate(offered)
             ]
             return box, examples
 
 
-def _search_box() -> tuple[gr.Textbox, list[gr.Button]]:
+def _search_box(texts: ShopTexts, placeholder: str) -> tuple[gr.Textbox, list[gr.Button]]:
     with gr.Column(min_width=250):
         box = gr.Textbox(
-            label=TEXTS.label("search"),
-            info=TEXTS.label("search_hint"),
-            placeholder=TEXTS.label("search_placeholder"),
+            label=texts.label("search"),
+            info=texts.label("search_hint"),
+            placeholder=placeholder,
             submit_btn=True,
             interactive=False,
             elem_id="rec-search",
@@ -233,28 +233,27 @@ def _search_box() -> tuple[gr.Textbox, list[gr.Button]]:
             return box, [gr.Button(size="sm", visible=False, elem_id=f"rec-found-{i}") for i in range(FOUND)]
 
 
-def _grid() -> tuple[gr.Row, list[gr.HTML], list[gr.Button], list[gr.Button]]:
+def _grid(texts: ShopTexts) -> tuple[gr.Row, list[gr.HTML], list[gr.Button], list[gr.Button]]:
     cards, likes, hides = [], [], []
     with gr.Row(visible=False, elem_classes="rec-grid", elem_id="rec-grid") as grid:
         for i in range(LIST_LENGTH):
             with gr.Column(elem_classes="rec-card", min_width=150):
                 cards.append(gr.HTML(elem_id=f"rec-card-{i}", apply_default_css=False))
                 with gr.Row(elem_classes="rec-actions"):
-                    likes.append(gr.Button(TEXTS.label("like"), size="sm", elem_id=f"rec-like-{i}"))
-                    hides.append(gr.Button(TEXTS.label("hide"), size="sm", elem_id=f"rec-hide-{i}"))
+                    likes.append(gr.Button(texts.label("like"), size="sm", elem_id=f"rec-like-{i}"))
+                    hides.append(gr.Button(texts.label("hide"), size="sm", elem_id=f"rec-hide-{i}"))
     return grid, cards, likes, hides
 
 
-def _values(shown: Shown, note: str, request: gr.Request) -> list[Any]:
+def _values(shown: Shown, note: str, say: Say) -> list[Any]:
     """Values of the page's view: state, headline, way back, grid, history, undo, forget, question, cards."""
-    say = partial(TEXTS.say, request=request)
-    visitor, films = shown.visitor, tuple(film.film.row for film in shown.films)
+    visitor, items = shown.visitor, tuple(item.item.id for item in shown.items)
     is_demo = visitor.user is not None
     whose = say("history_of", user=visitor.user) if is_demo else say("history")
-    liked = {event.film for event in visitor.events if event.kind == "like"}
-    hidden = {event.film for event in visitor.events} - {film.row for film in shown.likes}
+    liked = {event.item for event in visitor.events if event.kind == "like"}
+    hidden = {event.item for event in visitor.events} - {item.id for item in shown.likes}
     return [
-        View(visitor if is_demo else None, visitor.words, films, shown.decision),
+        View(visitor if is_demo else None, visitor.words, items, shown.decision),
         status(_headline(shown, say), _notes(shown, note, say), is_demo=is_demo, say=say),
         gr.Button(visible=is_demo or bool(visitor.words)),
         gr.Row(visible=True),
@@ -262,12 +261,12 @@ def _values(shown: Shown, note: str, request: gr.Request) -> list[Any]:
         gr.Button(interactive=bool(visitor.events)),
         gr.Button(interactive=bool(visitor.events), visible=not is_demo),
         gr.Column(visible=False),
-        *(card(film, say) for film in shown.films),
-        *[ABSENT] * (LIST_LENGTH - len(shown.films)),
+        *(card(item, say) for item in shown.items),
+        *[ABSENT] * (LIST_LENGTH - len(shown.items)),
     ]
 
 
-def _headline(shown: Shown, say: Any) -> str:
+def _headline(shown: Shown, say: Say) -> str:
     if shown.visitor.user is not None:
         return say("for_user", user=shown.visitor.user)
     if shown.visitor.words:
@@ -275,8 +274,8 @@ def _headline(shown: Shown, say: Any) -> str:
     return say("for_likes") if shown.likes else say("for_newcomer")
 
 
-def _notes(shown: Shown, note: str, say: Any) -> list[str]:
-    if len(shown.films) < LIST_LENGTH:
+def _notes(shown: Shown, note: str, say: Say) -> list[str]:
+    if len(shown.items) < LIST_LENGTH:
         return [note, say("all_seen")]
     if shown.visitor.user is not None:
         return [note, say("demo_hint")]
@@ -287,17 +286,14 @@ def _addressed(request: gr.Request) -> View:
     """What the page's address asks for."""
     query = request.query_params
     if visitor := query.get("visitor"):
-        return View(Visitor(user=_user_number(visitor, request)))
+        return View(Visitor(user=visitor))
     with shown_errors():
         return View(words=checked_words(query["words"])) if query.get("words") else View()
 
 
-def _user_number(typed: str, request: gr.Request) -> int:
-    number = typed.strip()
-    if not number.isdecimal() or len(number) > _LONGEST_NUMBER:
-        raise gr.Error(escape(TEXTS.say("not_a_user", request, typed=typed[:40])), print_exception=False)
-    return int(number)
+def _named(item: Item) -> str:
+    return f"{item.title} ({item.year})" if item.year else item.title
 
 
 def _user_label(summary: UserSummary) -> str:
-    return f"{summary.user} · {', '.join(summary.genres)} · {summary.likes} ♥"
+    return f"{summary.user} · {', '.join(summary.tags)} · {summary.likes} ♥"

@@ -76,7 +76,7 @@ def _live(person: httpx.Client, words: dict[str, str]) -> None:
     message = {"role": "user", "content": f"how do I return {words['completion']}"}
     person.post("/v1/chat/completions", json={"model": "steer-support", "messages": [message]}).raise_for_status()
     shown = person.post("/v1/recommender/lists", json={"words": f"space {words['list']}"}).raise_for_status().json()
-    like = {"kind": "like", "film": shown["films"][0]["row"], "decision": shown["decision"]}
+    like = {"kind": "like", "item": shown["items"][0]["id"], "decision": shown["decision"]}
     person.post("/v1/recommender/profile/events", json=like).raise_for_status()
     _press(person, "ask", [f"where is {words['page']}", None])
     _press(person, "ask_support", [f"can I exchange {words['tool']}"])

@@ -42,7 +42,7 @@ BAD_NEWS = (
     "Chief executive of {} arrested in bribery case",
     "{} shares collapse after profit warning",
 )
-WARM_FILM, FILM = 1, 5
+WARM_FILM, FILM = "1", "5"
 SETTING = "rewards.right_answer=2.0"
 
 
@@ -152,8 +152,8 @@ async def _ask(client: httpx.AsyncClient, question: str) -> dict[str, Any]:
     return await _post(client, f"/v1/support/conversations/{conversation['id']}/messages", {"text": question})
 
 
-async def _like(client: httpx.AsyncClient, film: int) -> None:
-    await _post(client, "/v1/recommender/profile/events", {"kind": "like", "film": film})
+async def _like(client: httpx.AsyncClient, film: str) -> None:
+    await _post(client, "/v1/recommender/profile/events", {"kind": "like", "item": film})
     await _post(client, "/v1/recommender/lists", {"profile": True})
 
 

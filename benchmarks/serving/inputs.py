@@ -7,15 +7,12 @@ from typing import Any
 
 import numpy as np
 
-<<<<<<< HEAD
 from apps.customer_service.reading import read_support_data
 from apps.customer_service.task import CustomerService
-from apps.finance_monitor.data import load_news_data
-=======
-from apps.customer_service.data import load_support_data
 from apps.finance_monitor.data import example_data
->>>>>>> ws-news
-from apps.recommender.data import load_movielens
+from apps.recommender.data import ShopData
+from apps.recommender.reading import read_shop_data
+from apps.recommender.task import Recommender
 
 
 def questions(seed: int) -> Iterator[str]:
@@ -36,16 +33,16 @@ def headlines(seed: int) -> Iterator[tuple[str, str]]:
 
 
 def histories(seed: int) -> Iterator[list[int]]:
-    """Twelve films that somebody likes."""
-    films = _films()
+    """Rows of twelve films that somebody likes."""
+    films = len(_shop().items)
     generator = np.random.default_rng(seed)
     while True:
         yield generator.choice(films, 12, replace=False).tolist()
 
 
 @cache
-def _films() -> int:
-    return len(load_movielens().items)
+def _shop() -> ShopData:
+    return read_shop_data(Recommender.workspace)
 
 
 def _support(seed: int) -> Iterator[tuple[str, Any]]:
@@ -60,7 +57,8 @@ def _finance(seed: int) -> Iterator[tuple[str, Any]]:
 
 def _recommender(seed: int) -> Iterator[tuple[str, Any]]:
     for films in histories(seed):
-        yield "/v1/recommender/lists", {"events": [{"kind": "like", "film": film} for film in films]}
+        ids = [_shop().items[row].id for row in films]
+        yield "/v1/recommender/lists", {"events": [{"kind": "like", "item": id_} for id_ in ids]}
 
 
 # Address and body of each request, by app.

@@ -142,7 +142,7 @@ def _like(address: str, said: _Acknowledged, over: threading.Event) -> None:
     with httpx.Client(base_url=address, timeout=30) as client:
         while not over.is_set():
             key = uuid4().hex
-            if _insist(client, "/v1/recommender/profile/events", {"kind": "like", "film": 1}, key, over):
+            if _insist(client, "/v1/recommender/profile/events", {"kind": "like", "item": "1"}, key, over):
                 said.events.append(key)
 
 

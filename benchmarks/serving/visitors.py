@@ -47,6 +47,6 @@ class Visitor(FastHttpUser):
         """Get a list, and like a film of it."""
         path, body = next(self.requests["recommender"])
         shown = self.client.post(path, json=body).json()
-        event = {"kind": "like", "film": shown["films"][0]["row"], "decision": shown["decision"]}
+        event = {"kind": "like", "item": shown["items"][0]["id"], "decision": shown["decision"]}
         self.client.post("/v1/recommender/profile/events", json=event)
         self.client.delete("/v1/recommender/profile/events/last")

@@ -54,7 +54,7 @@ def live(person: httpx.Client, word: str) -> dict[str, str]:
     message = {"role": "user", "content": f"how do I return {word}"}
     person.post("/v1/chat/completions", json={"model": "steer-support", "messages": [message]}).raise_for_status()
     shown = person.post("/v1/recommender/lists", json={"words": f"space {word}"}).raise_for_status().json()
-    event = {"kind": "like", "film": shown["films"][0]["row"], "decision": shown["decision"]}
+    event = {"kind": "like", "item": shown["items"][0]["id"], "decision": shown["decision"]}
     person.post("/v1/recommender/profile/events", json=event).raise_for_status()
     person.post("/v1/recommender/lists", json={"profile": True, "words": word}).raise_for_status()
     return {"conversation": made, "decision": reply["decision"], "list": shown["decision"]}
@@ -139,7 +139,7 @@ def test_a_deleted_conversation_and_a_deleted_profile_leave_no_word(guarded, new
     assert person.put(f"/v1/support/decisions/{made['decision']}/feedback", json={"value": 1}).status_code == 404
     assert person.delete("/v1/recommender/profile").json() == {"forgotten": 1}
     assert person.delete("/v1/recommender/profile").json() == {"forgotten": 0}
-    event = {"kind": "like", "film": 1, "decision": made["list"]}
+    event = {"kind": "like", "item": "1", "decision": made["list"]}
     assert person.post("/v1/recommender/profile/events", json=event).status_code == 404
     assert found(guarded, since, word) == []
 
@@ -160,7 +160,7 @@ def test_requests_in_flight_leave_nothing_of_whoever_is_erased(guarded, new_user
         (f"/v1/support/conversations/{talk}/messages", {"text": f"where is {word}"}),
         ("/v1/chat/completions", {"model": "steer-support", "messages": [message]}),
         ("/v1/recommender/lists", {"words": word, "profile": True}),
-        ("/v1/recommender/profile/events", {"kind": "like", "film": 7}),
+        ("/v1/recommender/profile/events", {"kind": "like", "item": "7"}),
     ]
     with ThreadPoolExecutor(10) as pool:
         ended = [pool.submit(insist, *each) for each in asked * 2]

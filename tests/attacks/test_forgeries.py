@@ -123,7 +123,7 @@ def test_another_sites_page_does_nothing_with_the_browsers_cookie(guarded, nobod
     before = ann.get(MINE).json()
     headers = {"Cookie": f"{COOKIE}={guarded.cookie}", "Origin": origin}
     for path in (MINE, "/v1/recommender/profile/events", "/gradio_api/queue/join"):
-        assert nobody.post(path, headers=headers, json={"kind": "like", "film": 1}).status_code == 401
+        assert nobody.post(path, headers=headers, json={"kind": "like", "item": "1"}).status_code == 401
     assert ann.get(MINE).json() == before
     assert nobody.post(MINE, headers={**headers, "Origin": guarded.address}).status_code == 201
 

@@ -36,7 +36,7 @@ ADMINS = {("DELETE", "/v1/users/{name}"): None}
 EVERYBODYS = {
     ("GET", "/v1/support/articles/{identity}"),
     ("GET", "/v1/news/alerts/{number}"),
-    ("GET", "/v1/recommender/films/{row}"),
+    ("GET", "/v1/recommender/items/{id_}"),
 }
 
 
@@ -104,7 +104,7 @@ def test_an_agent_reads_every_conversation_and_speaks_in_none(ann, carol, talk):
 
 
 def test_profiles_are_apart(ann, bob):
-    ann.post("/v1/recommender/profile/events", json={"kind": "like", "film": 3}).raise_for_status()
+    ann.post("/v1/recommender/profile/events", json={"kind": "like", "item": "3"}).raise_for_status()
     before = ann.get("/v1/recommender/profile").json()
     assert bob.get("/v1/recommender/profile").json() == []
     assert bob.delete("/v1/recommender/profile/events/last").json() == {"undone": False}
@@ -116,7 +116,7 @@ def test_profiles_are_apart(ann, bob):
 
 def test_a_list_that_was_shown_to_another_is_no_reason_for_an_event(ann, bob):
     shown = ann.post("/v1/recommender/lists", json={"words": "space"}).raise_for_status().json()["decision"]
-    event = {"kind": "hide", "film": 1, "decision": shown}
+    event = {"kind": "hide", "item": "1", "decision": shown}
     assert bob.post("/v1/recommender/profile/events", json=event).status_code == 404
 
 

@@ -35,8 +35,8 @@ BODIES = {
     },
     "/v1/news/items/{number}/label": {"topic": "legal", "sentiment": "neutral"},
     "/v1/news/alerts/{number}/acknowledge": {"note": ""},
-    "/v1/recommender/lists": {"words": "space", "events": [{"kind": "like", "film": 1}]},
-    "/v1/recommender/profile/events": {"kind": "like", "film": 1, "decision": "0" * 32},
+    "/v1/recommender/lists": {"words": "space", "events": [{"kind": "like", "item": "1"}]},
+    "/v1/recommender/profile/events": {"kind": "like", "item": "1", "decision": "0" * 32},
 }
 
 

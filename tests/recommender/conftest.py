@@ -8,9 +8,10 @@ from sqlalchemy import delete
 
 from apps.recommender import tables
 from apps.recommender.candidates import CandidateBuilder
-from apps.recommender.data import Events, MovieLens, load_movielens
+from apps.recommender.data import Events, ShopData
 from apps.recommender.engine import RecommenderEngine
 from apps.recommender.model import RecommenderModel
+from apps.recommender.reading import read_shop_data
 from apps.recommender.retriever import RetrieverSettings
 from apps.recommender.retriever_cache import open_retriever
 from apps.recommender.service import RecommenderService
@@ -28,12 +29,12 @@ FILMS = 1500
 
 
 @pytest.fixture(scope="session")
-def data() -> MovieLens:
-    return load_movielens()
+def data() -> ShopData:
+    return read_shop_data(Recommender.workspace)
 
 
 @pytest.fixture(scope="session")
-def small(data) -> MovieLens:
+def small(data) -> ShopData:
     """The best-known films and what a third of the users rated of them: real, and quick to train on."""
     counts = np.bincount(np.concatenate([events.items for events in data.users.values()]), minlength=len(data.items))
     kept = np.sort(np.argsort(-counts, kind="stable")[:FILMS])
@@ -42,9 +43,9 @@ def small(data) -> MovieLens:
     users = {}
     for user, events in data.users.items():
         known = new_row[events.items] >= 0
-        if user % 3 == 0:
-            users[user] = Events(new_row[events.items[known]], events.ratings[known])
-    return MovieLens(tuple(replace(data.items[film], row=row) for row, film in enumerate(kept)), users)
+        if int(user) % 3 == 0:
+            users[user] = Events(new_row[events.items[known]], events.is_liked[known])
+    return ShopData(tuple(replace(data.items[film], row=row) for row, film in enumerate(kept)), users)
 
 
 @pytest.fixture(scope="session")

@@ -1,18 +1,20 @@
 import numpy as np
 import pandas as pd
 
-from apps.recommender.data import SOURCE, spoken_title
-from apps.recommender.splits import NEXT, history_cuts, retriever_histories
-from core.data.packages import fetch_packaged
+from apps.recommender.movielens import SHIPPED, spoken_title
+from apps.recommender.splits import history_cuts, retriever_histories
+from core.data.packages import fetch_packaged, packaged
+
+SOURCE = packaged(SHIPPED)
 
 
 def test_the_whole_data_set_is_read(data):
     assert len(data.users) == 671
     assert sum(len(events.items) for events in data.users.values()) == 100_004 - 7  # seven ratings lack a title
     toy_story = data.items[0]
-    assert (toy_story.title, toy_story.year) == ("Toy Story", 1995)
-    assert "Animation" in toy_story.genres
-    assert data.genres.shape == (len(data.items), 19)
+    assert (toy_story.id, toy_story.title, toy_story.year) == ("1", "Toy Story", 1995)
+    assert "Animation" in toy_story.tags
+    assert data.tags.shape == (len(data.items), 19)
 
 
 def test_titles_read_as_people_say_them():
@@ -27,7 +29,7 @@ def test_equal_times_keep_the_order_of_the_file(data):
     file = file.dropna(subset=["title", "year"])
     for user, rated in file.groupby("userId"):
         in_order = sorted(zip(rated["timestamp"], range(len(rated)), rated["movieId"], strict=True))
-        assert [data.items[row].movie for row in data.users[user].items] == [movie for *_, movie in in_order]
+        assert [data.items[row].id for row in data.users[str(user)].items] == [str(movie) for *_, movie in in_order]
     assert file.duplicated(["userId", "timestamp"]).sum() > 10_000
 
 
@@ -38,10 +40,10 @@ def test_no_cut_knows_its_targets_or_anything_after_them(data):
             first = len(cut.seen)
             np.testing.assert_array_equal(cut.seen, events.items[:first])
             assert not np.isin(cut.relevant, cut.seen).any()
-            assert len(cut.relevant) == NEXT
-            later = events.items[first:]
-            ratings = dict(zip(later.tolist(), events.ratings[first:].tolist(), strict=True))
-            assert all(ratings[film] >= 3.5 for film in cut.relevant.tolist())
+            assert len(cut.relevant) == data.next_likes
+            is_liked = dict(zip(events.items.tolist(), events.is_liked.tolist(), strict=True))
+            assert all(is_liked[film] for film in cut.relevant.tolist())
+            assert np.isin(cut.relevant, events.items[first:]).all()
 
 
 def test_splits_and_the_retrievers_share_do_not_overlap(data):
@@ -57,6 +59,9 @@ def test_splits_and_the_retrievers_share_do_not_overlap(data):
 
 
 def test_a_low_rating_is_no_like(data):
-    events = data.users[1]
-    assert (events.ratings[events.likes] >= 3.5).all()
-    assert len(events.likes) < len(events.items)
+    table = pd.read_pickle(fetch_packaged(SOURCE) / SOURCE.pinned, compression="xz")  # noqa: S301 - checked above
+    rated = table[table["userId"] == 1].set_index("movieId")["rating"]
+    events = data.users["1"]
+    for row, is_liked in zip(events.items, events.is_liked, strict=True):
+        assert is_liked == (rated[int(data.items[row].id)] >= 3.5)
+    assert 0 < len(events.likes) < len(events.items)

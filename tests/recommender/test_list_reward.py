@@ -5,13 +5,13 @@ from math import log, log2
 import numpy as np
 import pytest
 
-from apps.recommender.data import Film, MovieLens
+from apps.recommender.data import Item, ShopData
 from apps.recommender.diversity import Distances
 from apps.recommender.rewards import Taste, list_reward, ndcg_gains, scarcity
 from core.util.errors import SteerError
 
 # Films 0 and 1 are of one genre and one text, 2 and 3 have nothing in common with them or each other.
-FILMS = MovieLens(tuple(Film(at, at, f"film {at}", 2000, (genre,)) for at, genre in enumerate("aabc")), {})
+FILMS = ShopData(tuple(Item(at, str(at), f"film {at}", tags=(tag,)) for at, tag in enumerate("aabc")), {})
 TEXTS = np.array([[1, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]], np.float32)
 NOVELTY = np.array([0.0, 0.25, 0.5, 1.0], np.float32)
 NOTHING = np.zeros(0, dtype=np.int64)

@@ -9,11 +9,10 @@ import pytest
 import torch
 
 from apps.recommender.candidates import CANDIDATES
-from apps.recommender.environment import PICKS
-from apps.recommender.logs import feedback_decisions, shown_films
+from apps.recommender.logs import feedback_decisions
 from apps.recommender.model import Event, Visitor
 from apps.recommender.rewards import Taste
-from apps.recommender.splits import history_cuts
+from apps.recommender.splits import PICKS, history_cuts
 from apps.recommender.task import Recommender
 from core.rl.explore import Explorer
 from core.training.feedback import DecisionWithFeedback, Feedback, LoggedDecision
@@ -21,6 +20,7 @@ from core.training.loader import open_task
 from core.training.run import Run, trained_policy
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+LIKED = ["10", "50", "223", "608"]
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def learnt(task):
 @pytest.fixture(scope="module")
 def logged(model) -> LoggedDecision:
     """A list that was drawn at random, as serving logs it."""
-    visitor = Visitor(events=tuple(Event("like", film) for film in (10, 50, 200, 420)))
+    visitor = Visitor(events=tuple(Event("like", film) for film in LIKED))
     choice = asyncio.run(model.rank(visitor, Explorer(1.0, seed=0))).choice
     return LoggedDecision("0" * 32, choice.state, choice.action, choice.propensity, NOON)
 
@@ -54,8 +54,17 @@ def with_candidates(decision: LoggedDecision, candidates: list[str]) -> LoggedDe
     return replace(decision, state={**decision.state, "candidates": candidates})
 
 
-def films(log) -> list[list[int]]:
-    return np.take_along_axis(log.observations["candidates"], log.actions.numpy(), axis=1).tolist()
+def films(task, log) -> list[list[str]]:
+    rows = np.take_along_axis(log.observations["candidates"], log.actions.numpy(), axis=1)
+    return [ids(task, row) for row in rows]
+
+
+def ids(task, rows) -> list[str]:
+    return [task.data.items[row].id for row in rows]
+
+
+def rows(task, films) -> np.ndarray:
+    return np.array([task.data.rows[film] for film in films])
 
 
 def log_probability(task, run, log) -> float:
@@ -63,22 +72,22 @@ def log_probability(task, run, log) -> float:
     return float(policy.distribution(policy.logits(log.observations)).log_prob(log.actions).sum())
 
 
-def test_lists_are_logged_by_the_keys_of_their_films(logged):
+def test_lists_are_logged_by_the_ids_of_their_films(logged):
     assert all(isinstance(film, str) for film in (*logged.action, *logged.state["candidates"]))
     assert set(logged.action) < set(logged.state["candidates"])
-    assert logged.state["history"] == ["10", "50", "200", "420"]
+    assert logged.state["history"] == LIKED
 
 
 def test_the_log_holds_what_the_policy_saw_and_did(task, run, learnt, logged):
     log = learnt(judged(logged, (logged.action[0], 1.0)))
-    assert films(log) == [[int(film) for film in logged.action]]
+    assert films(task, log) == [logged.action]
     assert log_probability(task, run, log) == pytest.approx(np.log(logged.propensity), rel=1e-3)
     assert float(log.log_propensities.sum()) == pytest.approx(np.log(logged.propensity), rel=1e-5)
 
 
 def test_likes_are_worth_more_the_higher_they_stand_and_hides_cost_as_much(learnt, logged):
     first, last = logged.action[0], logged.action[-1]
-    elsewhere = "8000"  # says nothing of this list's films
+    elsewhere = "1"  # says nothing of this list's films
     opinions = [(first, 1.0), (last, 1.0), (elsewhere, 1.0), (last, -1.0), (first, -1.0)]
     rewards = learnt(*(judged(logged, opinion) for opinion in opinions)).rewards
     assert torch.equal(rewards.argsort(descending=True), torch.arange(5))
@@ -94,10 +103,10 @@ def test_likes_in_feedback_are_worth_what_the_environment_pays_for_them(task, le
     _, paid, _, _, _ = env.step(lists)
     relevant = [cut.relevant for cut in history_cuts(task.data, "validation")[:20]]
     for row, right in enumerate(relevant):
-        history, candidates = (list(map(str, states[name][row])) for name in ("history", "candidates"))
+        history, candidates = (ids(task, states[name][row]) for name in ("history", "candidates"))
         state = {"history": history, "candidates": candidates, "words": False}
         decision = LoggedDecision("0" * 32, state, [candidates[place] for place in lists[row]], 1.0, NOON)
-        log = learnt(judged(decision, *((str(film), 1.0) for film in right)))
+        log = learnt(judged(decision, *((film, 1.0) for film in ids(task, right))))
         assert float(log.rewards[0]) == pytest.approx(paid[row], abs=1e-6)
 
 
@@ -112,14 +121,12 @@ def test_a_log_with_fewer_candidates_teaches_exactly_what_it_taught(task, run, l
     others = [film for film in logged.state["candidates"] if film not in chosen][: 100 - PICKS]
     few = with_candidates(logged, [*logged.action, *others])
     log, whole = (learnt(judged(each, (logged.action[3], 1.0))) for each in (few, logged))
-    assert films(log) == films(whole)
+    assert films(task, log) == films(task, whole)
     assert log.rewards.tolist() == pytest.approx(whole.rewards.tolist(), abs=1e-6)
     assert log.observations["candidates"].shape == (1, CANDIDATES)
-    among = task.builder.describe(
-        [np.array([10, 50, 200, 420])],
-        task.builder.retriever.queries([np.array([10, 50, 200, 420])]),
-        np.array([few.state["candidates"]], dtype=np.int64),
-    )
+    taste = [rows(task, LIKED)]
+    queries = task.builder.retriever.queries(taste)
+    among = task.builder.describe(taste, queries, rows(task, few.state["candidates"])[None])
     policy = trained_policy(task, run)
     places = torch.arange(PICKS)[None]
     alone = float(policy.distribution(policy.logits(among)).log_prob(places).sum())
@@ -128,34 +135,22 @@ def test_a_log_with_fewer_candidates_teaches_exactly_what_it_taught(task, run, l
 
 def test_a_log_with_more_candidates_keeps_the_films_that_were_shown(learnt, logged, task):
     known = set(logged.state["candidates"])
-    more = [str(film) for film in range(len(task.data.items)) if str(film) not in known][:150]
+    more = [item.id for item in task.data.items if item.id not in known][:150]
     shown_last = [film for film in logged.state["candidates"] if film not in logged.action]
     many = with_candidates(logged, [*shown_last, *more, *logged.action])
     log, whole = (learnt(judged(each, (logged.action[3], 1.0))) for each in (many, logged))
-    assert films(log) == films(whole)
+    assert films(task, log) == films(task, whole)
     assert log.rewards.tolist() == pytest.approx(whole.rewards.tolist(), abs=1e-6)
     assert log.observations["candidates"].shape == (1, CANDIDATES)
-    assert log.observations["candidates"][0, : CANDIDATES - PICKS].tolist() == [int(film) for film in shown_last]
+    assert ids(task, log.observations["candidates"][0, : CANDIDATES - PICKS]) == shown_last
 
 
-def test_logs_of_different_numbers_of_candidates_are_learnt_together(learnt, logged):
+def test_logs_of_different_numbers_of_candidates_are_learnt_together(task, learnt, logged):
     few = with_candidates(
         logged, [*logged.action, *[f for f in logged.state["candidates"] if f not in logged.action]][:60]
     )
     log = learnt(judged(few, (logged.action[0], 1.0)), judged(logged, (logged.action[0], 1.0)))
-    assert films(log)[0] == films(log)[1]
-
-
-def test_lists_that_were_logged_by_their_places_are_still_understood(learnt, logged):
-    candidates = [int(film) for film in logged.state["candidates"]]
-    places = [logged.state["candidates"].index(film) for film in logged.action]
-    state = {**logged.state, "candidates": candidates, "history": [10, 50, 200, 420]}
-    old = replace(logged, state=state, action=places)
-    assert shown_films(old.state, old.action) == shown_films(logged.state, logged.action)
-    log, whole = (learnt(judged(each, (logged.action[3], 1.0))) for each in (old, logged))
-    assert films(log) == films(whole)
-    assert torch.equal(log.actions, whole.actions)
-    assert log.rewards.tolist() == whole.rewards.tolist()
+    assert films(task, log)[0] == films(task, log)[1]
 
 
 def test_lists_in_which_words_had_a_say_or_whose_films_are_gone_are_left_out(learnt, logged):
@@ -168,8 +163,8 @@ def test_lists_in_which_words_had_a_say_or_whose_films_are_gone_are_left_out(lea
 
 
 def test_what_is_liked_and_hidden_makes_the_reward(task, learnt, logged):
-    shown = np.array([[int(film) for film in logged.action]])
+    shown = rows(task, logged.action)[None]
     taste = Taste([shown[0, [0, 4]]], [shown[0, [2]]])
     opinions = [(logged.action[0], 1.0), (logged.action[4], 1.0), (logged.action[2], -1.0)]
-    worth = task.reward([np.array([10, 50, 200, 420])], shown, taste).sum()
+    worth = task.reward([rows(task, LIKED)], shown, taste).sum()
     assert float(learnt(judged(logged, *opinions)).rewards[0]) == pytest.approx(worth, abs=1e-6)

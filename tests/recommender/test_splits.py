@@ -5,15 +5,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.recommender.data import Events, MovieLens
+from apps.recommender.data import Events, Item, ShopData
 from apps.recommender.splits import history_cuts, retriever_histories
 
-DISLIKED, LIKED = 2.0, 4.0
+DISLIKED, LIKED = False, True
+ITEMS = tuple(Item(row, str(row), f"film {row}") for row in range(600))
 
 
-def of_likes(count: int) -> MovieLens:
+def of_likes(count: int) -> ShopData:
     """One user who likes films 100, 101, ... and nothing else."""
-    return MovieLens((), {7: Events(np.arange(100, 100 + count), np.full(count, LIKED, np.float32))})
+    return ShopData(ITEMS, {"7": Events(np.arange(100, 100 + count), np.full(count, LIKED))})
 
 
 def firsts(likes: int, split: str) -> list[int]:
@@ -23,7 +24,7 @@ def firsts(likes: int, split: str) -> list[int]:
 
 def test_the_last_five_likes_are_the_test_and_the_five_before_them_the_validation():
     (test,), (validation,) = (history_cuts(of_likes(30), split) for split in ("test", "validation"))
-    assert test.user == validation.user == 7
+    assert test.user == validation.user == "7"
     assert test.relevant.tolist() == [125, 126, 127, 128, 129]
     assert validation.relevant.tolist() == [120, 121, 122, 123, 124]
     assert test.liked.tolist() == test.seen.tolist() == list(range(100, 125))
@@ -62,8 +63,7 @@ def test_the_retriever_learns_everything_of_users_who_are_not_split():
 
 
 def test_films_that_were_not_liked_are_seen_and_never_wanted():
-    ratings = np.array([DISLIKED, LIKED] * 16, np.float32)
-    data = MovieLens((), {1: Events(np.arange(32), ratings)})
+    data = ShopData(ITEMS, {"1": Events(np.arange(32), np.array([DISLIKED, LIKED] * 16))})
     (test,) = history_cuts(data, "test")
     assert test.relevant.tolist() == [23, 25, 27, 29, 31]
     assert test.liked.tolist() == [1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21]
@@ -73,8 +73,8 @@ def test_films_that_were_not_liked_are_seen_and_never_wanted():
 
 
 @given(st.lists(st.sampled_from([DISLIKED, LIKED]), max_size=200))
-def test_no_like_is_learnt_by_the_retriever_and_wanted_by_a_split_or_wanted_twice(ratings):
-    data = MovieLens((), {1: Events(np.arange(len(ratings)), np.array(ratings, np.float32))})
+def test_no_like_is_learnt_by_the_retriever_and_wanted_by_a_split_or_wanted_twice(done):
+    data = ShopData(ITEMS, {"1": Events(np.arange(len(done)), np.array(done, dtype=bool))})
     taken = [*retriever_histories(data)[0].tolist()]
     for split in ("train", "validation", "test"):
         for cut in history_cuts(data, split):

@@ -3,10 +3,9 @@ import pytest
 import torch
 
 from apps.recommender.candidates import CANDIDATES
-from apps.recommender.environment import PICKS
 from apps.recommender.retriever import new_encoder
 from apps.recommender.retriever_cache import open_retriever
-from apps.recommender.splits import history_cuts
+from apps.recommender.splits import PICKS, history_cuts
 from apps.recommender.task import Recommender
 from core.envs.observations import take
 from core.envs.play import play

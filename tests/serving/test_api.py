@@ -199,23 +199,23 @@ def test_news_are_read_and_can_be_corrected(client):
 def test_a_list_learns_from_the_profile(client):
     client.delete("/v1/recommender/profile").raise_for_status()
     shown = client.post("/v1/recommender/lists", json={"words": "space adventure"}).raise_for_status().json()
-    assert len(shown["films"]) == 10
-    event = {"kind": "like", "film": shown["films"][0]["row"], "decision": shown["decision"]}
+    assert len(shown["items"]) == 10
+    event = {"kind": "like", "item": shown["items"][0]["id"], "decision": shown["decision"]}
     headers = {"Idempotency-Key": "like-0123456789"}
     keys = {client.post("/v1/recommender/profile/events", json=event, headers=headers).json()["key"] for _ in range(2)}
     assert keys == {"like-0123456789"}
-    assert client.get("/v1/recommender/profile").json() == [{"kind": "like", "film": event["film"]}]
+    assert client.get("/v1/recommender/profile").json() == [{"kind": "like", "item": event["item"]}]
     again = client.post("/v1/recommender/lists", json={"profile": True}).json()
-    assert event["film"] not in [film["row"] for film in again["films"]]
+    assert event["item"] not in [film["id"] for film in again["items"]]
     assert client.delete("/v1/recommender/profile/events/last").json() == {"undone": True}
     newcomer = client.post("/v1/recommender/lists", json={"profile": True}).json()
-    assert (len(newcomer["films"]), newcomer["decision"]) == (10, None)
+    assert (len(newcomer["items"]), newcomer["decision"]) == (10, None)
     assert newcomer == client.post("/v1/recommender/lists", json={}).json()
 
 
 def test_a_profile_is_read_in_pages(client):
     client.delete("/v1/recommender/profile").raise_for_status()
-    done = [{"kind": kind, "film": film} for film in (3, 5) for kind in ("like", "hide")]
+    done = [{"kind": kind, "item": film} for film in ("3", "5") for kind in ("like", "hide")]
     for event in done:
         client.post("/v1/recommender/profile/events", json=event).raise_for_status()
     assert client.get("/v1/recommender/profile", params={"limit": 3}).json() == done[:3]
@@ -227,7 +227,7 @@ def test_a_profile_is_read_in_pages(client):
 def test_a_key_that_came_with_another_event_is_refused(client):
     headers = {"Idempotency-Key": uuid4().hex}
     client.delete("/v1/recommender/profile").raise_for_status()
-    like, hide = ({"kind": kind, "film": 7} for kind in ("like", "hide"))
+    like, hide = ({"kind": kind, "item": "7"} for kind in ("like", "hide"))
     assert client.post("/v1/recommender/profile/events", json=like, headers=headers).status_code == 201
     assert client.post("/v1/recommender/profile/events", json=hide, headers=headers).status_code == 409
     assert client.post("/v1/recommender/profile/events", json=like, headers=headers).status_code == 201
@@ -236,9 +236,9 @@ def test_a_key_that_came_with_another_event_is_refused(client):
 
 def test_an_event_must_name_a_list_that_showed_the_film(client):
     shown = client.post("/v1/recommender/lists", json={"words": "space adventure"}).json()
-    rows = [film["row"] for film in shown["films"]]
-    other = next(row for row in range(100) if row not in rows)
-    event = {"kind": "like", "film": other, "decision": shown["decision"]}
+    films = [film["id"] for film in shown["items"]]
+    other = next(film for film in ("1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11") if film not in films)
+    event = {"kind": "like", "item": other, "decision": shown["decision"]}
     refused = client.post("/v1/recommender/profile/events", json=event)
     assert refused.status_code == 404
     assert "did not show" in refused.json()["detail"]
@@ -247,10 +247,10 @@ def test_an_event_must_name_a_list_that_showed_the_film(client):
 @pytest.mark.parametrize(
     ("method", "path", "body", "status", "says"),
     [
-        ("POST", "/v1/recommender/lists", {"user": 999_999}, 400, "There is no user 999999"),
-        ("POST", "/v1/recommender/lists", {"events": [{"kind": "like", "film": 99_999}]}, 400, "no film number"),
-        ("POST", "/v1/recommender/lists", {"events": [{"kind": "eat", "film": 1}]}, 422, "'like' or 'hide'"),
-        ("POST", "/v1/recommender/lists", {"events": [{"kind": "like", "film": True}]}, 422, "valid integer"),
+        ("POST", "/v1/recommender/lists", {"user": "999999"}, 400, "There is no user '999999'"),
+        ("POST", "/v1/recommender/lists", {"events": [{"kind": "like", "item": "999999"}]}, 400, "no item '999999'"),
+        ("POST", "/v1/recommender/lists", {"events": [{"kind": "eat", "item": "1"}]}, 422, "'like' or 'hide'"),
+        ("POST", "/v1/recommender/lists", {"events": [{"kind": "like", "item": 1}]}, 422, "valid string"),
         ("POST", "/v1/news/labels", {"items": []}, 422, "at least 1 item"),
         ("POST", "/v1/news/labels", {"items": [{"headline": "\u200b"}]}, 400, "type a headline"),
         ("POST", "/v1/news/items", {"items": [{**surge("x")[0], "time": "2026-03-01T00:00:00"}]}, 422, "timezone"),
@@ -288,9 +288,9 @@ ASKED = {"model": "steer-support", "messages": [{"role": "user", "content": "whe
         ("POST", "/v1/recommender/lists?limit=3", {}, "query.limit"),
         ("POST", "/v1/recommender/lists", {"k": 3}, "body.k"),
         ("POST", "/v1/recommender/lists", {"filters": {"year": 1999}}, "body.filters"),
-        ("POST", "/v1/recommender/lists", {"events": [{"kind": "like", "film": 1, "value": 5}]}, "value"),
-        ("POST", "/v1/recommender/profile/events", {"kind": "like", "film": 1, "value": 5}, "body.value"),
-        ("GET", "/v1/recommender/films?title=space&genre=drama", None, "query.genre"),
+        ("POST", "/v1/recommender/lists", {"events": [{"kind": "like", "item": "1", "value": 5}]}, "value"),
+        ("POST", "/v1/recommender/profile/events", {"kind": "like", "item": "1", "value": 5}, "body.value"),
+        ("GET", "/v1/recommender/items?title=space&genre=drama", None, "query.genre"),
         ("GET", "/v1/recommender/profile?page=2", None, "query.page"),
         ("POST", "/v1/news/labels", {"items": [{"headline": "Profit doubles", "language": "en"}]}, "language"),
         ("POST", "/v1/news/items", {"items": [{**HEADLINE, "key": "k", "source": "x"}]}, "source"),

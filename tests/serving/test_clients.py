@@ -92,7 +92,7 @@ def test_an_mcp_client_uses_the_three_apps_as_tools(server):
             for name, arguments in (
                 ("ask_support", {"question": PASSWORD}),
                 ("read_headline", {"headline": "Profit doubles", "company": "Corvane"}),
-                ("recommend_films", {"wish": "a quiet film about space"}),
+                ("recommend_items", {"wish": "a quiet film about space"}),
             ):
                 result = await session.call_tool(name, arguments)
                 assert not result.isError, result
@@ -100,7 +100,7 @@ def test_an_mcp_client_uses_the_three_apps_as_tools(server):
             return sorted(tools), answers
 
     names, (answer, label, films) = anyio.run(talk)
-    assert names == ["ask_support", "news_alerts", "read_headline", "read_help_article", "recommend_films"]
+    assert names == ["ask_support", "news_alerts", "read_headline", "read_help_article", "recommend_items"]
     assert "answer" in answer
     assert "assword" in answer
     assert "positive" in label

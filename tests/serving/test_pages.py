@@ -279,8 +279,8 @@ def test_a_like_survives_a_reload_and_undo_takes_it_back(shop):
 
 
 def test_the_page_shows_what_the_api_noted(shop):
-    film = shop.request.get("/v1/recommender/films", params={"title": "toy story"}).json()[0]
-    shop.request.post("/v1/recommender/profile/events", data={"kind": "like", "film": film["row"]})
+    film = shop.request.get("/v1/recommender/items", params={"title": "toy story"}).json()[0]
+    shop.request.post("/v1/recommender/profile/events", data={"kind": "like", "item": film["id"]})
     shop.reload()
     expect(shop.locator("#rec-history")).to_contain_text("Toy Story")
 
@@ -330,7 +330,7 @@ def test_an_address_of_nobody_opens_the_own_list_with_a_notice(shop):
     shop.goto(f"/recommender?visitor={'%20' * 10}5")
     expect(shop.locator("#rec-grid")).to_be_visible()
     shop.goto("/recommender?visitor=99999")
-    expect(shop.get_by_text("There is no user 99999")).to_be_visible()
+    expect(shop.get_by_text("There is no user '99999'")).to_be_visible()
     expect(shop.locator("#rec-status")).to_contain_text("Well-loved films")
 
 

@@ -49,12 +49,12 @@ class Page(Generic[ServiceT]):
     Attributes:
         build: Function that lays out the page for a service, called inside a Gradio Blocks context.
         tools: Function that returns the tools, whose names, docstrings and types say what they do.
-        texts: Texts of the page, where they are others than the app's.
+        texts: Function that returns the texts of the page for a service.
     """
 
     build: Callable[[ServiceT], None]
     tools: Callable[[ServiceT], Sequence[Callable[..., Any]]]
-    texts: tuple[Texts, ...] = ()
+    texts: Callable[[ServiceT], Sequence[Texts]]
 
 
 @dataclass(frozen=True)

@@ -86,7 +86,7 @@ def mount_pages(
     blocks.has_launched = True
     with warnings.catch_warnings():  # Gradio says of several pages that it switches off what `_options` has off
         warnings.filterwarnings("ignore", message="SSR mode is not supported")
-        gr.mount_gradio_app(app, blocks, path="", **_options(apps, list(pages.values())))
+        gr.mount_gradio_app(app, blocks, path="", **_options(apps, pages))
     return LaidOutPages(blocks)
 
 
@@ -126,7 +126,7 @@ def _add_tools(blocks: gr.Blocks, app: OpenApp, page: Page[Any]) -> None:
             gr.api(with_shown_errors(tool), api_name=name, concurrency_limit=8)
 
 
-def _options(apps: Sequence[OpenApp | ClosedApp], pages: Sequence[Page[Any]]) -> dict[str, Any]:
+def _options(apps: Sequence[OpenApp | ClosedApp], pages: Mapping[str, Page[Any]]) -> dict[str, Any]:
     """What `gr.mount_gradio_app` needs besides the Blocks."""
     return {
         "theme": gr.themes.Soft(primary_hue="teal", neutral_hue="slate", font=_FONT, font_mono=_MONO),
@@ -152,15 +152,10 @@ def _navigation(apps: Sequence[OpenApp | ClosedApp], here: str, *, accounts: boo
             gr.Button(TEXTS.label("log_out"), size="sm", elem_classes="steer-log-out").click(None, js=_LOG_OUT)
 
 
-def _translator(apps: Sequence[OpenApp | ClosedApp], pages: Sequence[Page[Any]]) -> gr.I18n:
+def _translator(apps: Sequence[OpenApp | ClosedApp], pages: Mapping[str, Page[Any]]) -> gr.I18n:
     translations: dict[str, dict[str, str]] = {language: {} for language in LANGUAGES}
-    for texts in (
-        TEXTS,
-        START,
-        WORKSPACES,
-        *(app.spec.texts for app in apps),
-        *(texts for page in pages for texts in page.texts),
-    ):
+    of_pages = [texts for app in apps if isinstance(app, OpenApp) for texts in pages[app.spec.name].texts(app.service)]
+    for texts in (TEXTS, START, WORKSPACES, *(app.spec.texts for app in apps), *of_pages):
         for language, entries in texts.translations().items():
             translations[language] |= entries
     # Browsers ask for regional variants, which the page looks up by their full name.

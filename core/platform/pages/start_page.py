@@ -98,7 +98,8 @@ class StartPage:
         mine = [each for each in self.apps if principal.may_use(each.spec.name)]
         cards = [self._app_card(each, views.get(each.spec.name), request) for each in mine]
         if self.workspaces is not None and principal.is_at_least("admin"):
-            cards += [_draft_card(view, request) for view in views.values() if view.name not in names and principal.may_use(view.name)]
+            drafts = [view for name, view in views.items() if name not in names and principal.may_use(name)]
+            cards += [_draft_card(view, request) for view in drafts]
             summary = TEXTS.say("workspaces_summary", request)
             title = TEXTS.say("workspaces", request)
             cards.append(_card(title, summary, [], WORKSPACES_PATH, TEXTS.say("new_workspace", request)))

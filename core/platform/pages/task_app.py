@@ -249,7 +249,7 @@ def task_app(task: type[Task]) -> AppSpec[TaskEngine, TaskModel, TaskService]:
     def page() -> Page[TaskService]:
         from core.platform.pages.task_page import TEXTS, build
 
-        return Page(build, lambda service: [], (TEXTS,))
+        return Page(build, lambda service: [], lambda service: (TEXTS,))
 
     return AppSpec(
         name=task.name,
