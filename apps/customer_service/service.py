@@ -66,6 +66,11 @@ class SupportService:
         self.app = models.current[0].task.name
         self._keep_articles()
 
+    def counts(self) -> dict[str, int]:
+        """What waits for people, for the start page."""
+        with self._store.reading() as session:
+            return {"waiting": tables.waiting(session, self.app)}
+
     async def start(self, principal: Principal) -> str:
         """Begin a conversation of the principal's; its id."""
 
