@@ -113,9 +113,9 @@ def test_a_training_survives_a_kill_is_published_and_served_without_a_restart(se
     assert "rl" in service.evaluation(ADMIN, games).played
 
     pid = served.process.pid
-    assert served.status("/v1/games/items") == 404
+    assert served.status("/v1/games/items?title=the") == 404
     assert service.publish(ADMIN, games) == "v0001"
-    wait_for(lambda: served.status("/v1/games/items") == 200)
+    wait_for(lambda: served.status("/v1/games/items?title=the") == 200)
     assert served.status("/games") == 200
     assert served.process.pid == pid
     assert httpx.get(f"{served.address}/ready", timeout=60).json()["versions"]["games"] == "v0001"
@@ -124,7 +124,7 @@ def test_a_training_survives_a_kill_is_published_and_served_without_a_restart(se
 
     served.end(signal.SIGTERM)
     served.start()
-    assert served.status("/v1/games/items") == 200
+    assert served.status("/v1/games/items?title=the") == 200
 
 
 def test_a_training_can_be_stopped_and_goes_on(served, service, games):

@@ -57,7 +57,7 @@ class _Page:
         with gr.Column(visible=False) as self.steps:
             self._lay_out_data()
             self._lay_out_training()
-        self.timer = gr.Timer(_REFRESH_SECONDS)
+        self.timer, self.measured = gr.Timer(_REFRESH_SECONDS), gr.State(None)
 
     def _lay_out_choice(self) -> None:
         self.problem = gr.HTML(apply_default_css=False)
@@ -107,7 +107,7 @@ class _Page:
         """Say what the components do."""
         table = [self.preview, self.mapping, *self.columns]
         shown = [self.problem, self.name, self.steps, self.key, self.yaml, self.report, *table]
-        state = [self.job, self.evaluation, self.version]
+        state = [self.job, self.version, self.evaluation, self.measured]
         blocks = Context.root_block
         assert blocks is not None  # the shell builds pages inside one
         opened = blocks.load(self._open, self.name, [*shown, *state], js=_NAMED_JS, **_QUIET)
@@ -125,7 +125,7 @@ class _Page:
         self.train.click(self._train, self.name, state, **_QUIET)
         self.cancel.click(self._cancel, self.name, state, **_QUIET)
         self.publish.click(self._publish, [self.name, self.reason], [self.reason, *state], **_QUIET)
-        self.timer.tick(self._state, self.name, state, show_progress="hidden", api_visibility="private")
+        self.timer.tick(self._tick, [self.name, self.measured], state, show_progress="hidden", api_visibility="private")
 
     def _open(self, name: str | None, request: gr.Request) -> list[Any]:
         principal = page_principal(request)
@@ -139,7 +139,7 @@ class _Page:
     def _shown(self, name: str | None, names: list[str], principal: Principal, request: gr.Request) -> list[Any]:
         dropdown = gr.Dropdown(names, value=name, visible=bool(names))
         if name is None:
-            return [dropdown, gr.Column(visible=False), gr.Radio(), "", "", *self._no_table(), "", "", ""]
+            return [dropdown, gr.Column(visible=False), gr.Radio(), "", "", *self._no_table(), "", "", "", None]
         with shown_errors():
             keys = self._service.table_keys(principal, name)
             first = next(iter(keys), None)
@@ -217,15 +217,25 @@ class _Page:
         gr.Info(TEXTS.say("published", request, version=version))
         return [gr.Textbox("", visible=False), *self._state(name, request)]
 
-    def _state(self, name: str | None, request: gr.Request) -> list[Any]:
+    def _state(self, name: str, request: gr.Request) -> list[Any]:
+        with shown_errors():
+            measured = self._service.measured(page_principal(request), name)
+            comparison = self._service.evaluation(page_principal(request), name)
+        return [*self._progress(name, request), shown_evaluation(comparison, request), measured]
+
+    def _tick(self, name: str | None, measured: float | None, request: gr.Request) -> list[Any]:
         principal = page_principal(request)
         if not name or not principal.is_at_least("admin"):
-            return ["", "", ""]
+            return ["", "", gr.skip(), None]
         with shown_errors():
-            view = self._service.view(principal, name)
-            evaluation = shown_evaluation(self._service.evaluation(principal, name), request)
-            version = shown_version(view, is_served=name in self._served, request=request)
-            return [shown_job(view.job, request), evaluation, version]
+            if self._service.measured(principal, name) != measured:  # its intervals take a while
+                return self._state(name, request)
+        return [*self._progress(name, request), gr.skip(), measured]
+
+    def _progress(self, name: str, request: gr.Request) -> list[str]:
+        with shown_errors():
+            view = self._service.view(page_principal(request), name)
+        return [shown_job(view.job, request), shown_version(view, is_served=name in self._served, request=request)]
 
 
 def _button(key: str, *, primary: bool = False) -> gr.Button:

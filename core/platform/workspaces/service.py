@@ -122,19 +122,24 @@ class WorkspaceService:
             SteerError: The principal is no admin, or the name cannot be one.
         """
         _check_admin(principal, name)
-        template = workspace_tasks()[app].template if with_example and app in workspace_tasks() else None
-        content = {} if template is None else dict(read_config(template))
-        content |= {"app": app, "name": name, "title": title or name}
+        tasks = workspace_tasks()
+        if app not in tasks:
+            raise SteerError(f"Choose what it is for: {', '.join(tasks)}.")
         try:
             WorkspaceConfig(app=app, name=name, title=title)
         except ValidationError as error:
             raise SteerError(error.errors()[0]["msg"].removeprefix("Value error, ")) from error
+        template = tasks[app].template
+        given = {} if template is None else dict(read_config(template))
+        # Also with nothing else it is trained as such data are, with articles alone for example.
+        content = given if with_example else {key: given[key] for key in given.keys() & {"preset"}}
+        content |= {"app": app, "name": name, "title": title or name}
         check_free(name)
         folder = self._runs / WORKSPACES / name
         if folder.exists() or (self._runs / name).exists():
             raise ConflictError(f"There is something called {name} already; choose another name.")
         with replace_folder(folder) as fresh:
-            if template is not None:
+            if with_example and template is not None:
                 shutil.copytree(template, fresh, dirs_exist_ok=True)
             write_config(fresh, content)
 
@@ -243,6 +248,11 @@ class WorkspaceService:
         fingerprint = run.folder / "fingerprint"
         return Comparison.saved(run.episodes, fingerprint.read_text("utf-8")) if fingerprint.is_file() else None
 
+    def measured(self, principal: Principal, name: str) -> float | None:
+        """When the last evaluation was written, in seconds since 1970; None before there is one."""
+        file = Run(self._runs / self._folder(principal, name).name).episodes
+        return file.stat().st_mtime if file.is_file() else None
+
     def publish(self, principal: Principal, name: str, reason: str = "") -> str:
         """Let what was trained serve.
 
@@ -272,12 +282,15 @@ class WorkspaceService:
         return folder
 
     def _view(self, session: Session, name: str) -> WorkspaceView:
-        content = read_config(self._runs / WORKSPACES / name)
+        try:
+            content = read_config(self._runs / WORKSPACES / name)
+        except SteerError:  # edited elsewhere; the check says what is wrong
+            content = {}
         job, promotion = jobs.newest(session, name), versions.newest_promotion(session, name)
         return WorkspaceView(
             name,
             str(content.get("title") or name),
-            str(content.get("app")),
+            str(content.get("app") or ""),
             None if job is None else _job_view(job),
             "" if promotion is None else promotion.version,
             None if promotion is None else promotion.time,
