@@ -24,19 +24,27 @@ class LaidOutPages:
         return any(not messages.empty() for messages in self.blocks._queue.pending_messages_per_session.values())
 
     def take_over(self, old: "LaidOutPages") -> None:
-        """Let visitors of the old pages go on: what pages remember of them moves, in the order of the layout.
+        """Let visitors of the old pages go on: what those remember of them moves, by the events that use it.
 
         Pages that are laid out in the same order, new ones behind the others, number their events alike, so that what
         is open in a browser speaks to the same functions as before.
         """
-        pairs = list(zip(_states(old.blocks), _states(self.blocks), strict=False))
+        pairs = _same_components(old.blocks, self.blocks)
         sessions = old.blocks.state_holder.session_data
-        for session, remembered in list(sessions.items()):
-            values = {new: remembered.state_data[at] for at, new in pairs if at in remembered.state_data}
-            for identity, value in values.items():
-                self.blocks.state_holder[session][identity] = value
+        for session, before in list(sessions.items()):
+            for at, new in pairs.items():
+                held = before.state_data.get(at, before.blocks_config.blocks.get(at))
+                if held is not None and held is not old.blocks.blocks[at]:
+                    self.blocks.state_holder[session][new] = held
         sessions.clear()  # or the old pages would tidy up what the new ones use
 
 
-def _states(blocks: gr.Blocks) -> list[int]:
-    return [identity for identity, block in blocks.blocks.items() if isinstance(block, gr.State)]
+def _same_components(old: gr.Blocks, new: gr.Blocks) -> dict[int, int]:
+    """The new component of each old one that is an input or output of an event."""
+    events = [(old.fns[number], new.fns[number]) for number in old.fns.keys() & new.fns.keys()]
+    pairs = [
+        pair
+        for before, after in events
+        for pair in zip([*before.inputs, *before.outputs], [*after.inputs, *after.outputs], strict=False)
+    ]
+    return {before._id: after._id for before, after in pairs}

@@ -69,7 +69,10 @@ class _Page:
                 self.title = gr.Textbox(label=TEXTS.label("title"), max_length=80, elem_id="ws-title")
             self.example = gr.Checkbox(True, label=TEXTS.label("example"), elem_id="ws-example")
             self.create = _button("create", primary=True)
-        self.name = gr.Dropdown([], label=TEXTS.label("workspace"), value=None, elem_id="ws-workspace")
+        # The address may name any.
+        self.name = gr.Dropdown(
+            [], value=None, allow_custom_value=True, label=TEXTS.label("workspace"), elem_id="ws-workspace"
+        )
 
     def _lay_out_data(self) -> None:
         gr.Markdown(TEXTS.label("data"), elem_classes="ws-step")
