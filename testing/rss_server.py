@@ -48,14 +48,13 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def main(
-    file: Annotated[Path, typer.Argument(help="CSV file with a column of headlines, the newest first")],
-    column: Annotated[str, typer.Option(help="that column")] = "Headlines",
+    file: Annotated[Path, typer.Argument(help="CSV file without header; headlines stand last, the newest first")],
     port: Annotated[int, typer.Option(help="port on this machine")] = 8900,
     every: Annotated[float, typer.Option(help="seconds between two headlines")] = 10,
 ) -> None:
     """Serve the headlines of a file, the oldest first, as if they were published now."""
     with file.open(encoding="utf-8", newline="") as stream:
-        headlines = [row[column] for row in csv.DictReader(stream)][::-1]
+        headlines = [row[-1] for row in csv.reader(stream) if row][::-1]
     with _Feed(port, headlines, timedelta(seconds=every)) as server:
         print(f"http://127.0.0.1:{port}/rss: {len(headlines):,} headlines, one each {every:g} seconds", flush=True)
         server.serve_forever()

@@ -12,7 +12,7 @@ import numpy as np
 from gymnasium import spaces
 from gymnasium.vector.utils import batch_space
 
-from apps.customer_service.data import NO_ARTICLE, OFF_TOPIC, SupportData
+from apps.customer_service.data import MADE, NO_ARTICLE, OFF_TOPIC, SupportData
 from apps.customer_service.knowledge import CANDIDATES, FEATURES, Knowledge, Messages
 from apps.customer_service.rewards import FIXED_ACTIONS, MAX_ASKS, Action, Truth, outcome
 from core.envs.episodes import EpisodeEnv
@@ -43,12 +43,13 @@ class Customer(Truth):
 def customers(data: SupportData, split: Split, seed: int = 0) -> list[Customer]:
     """Every customer of a split: each utterance, then each conversation.
 
-    A customer who is asked back without need says the same in other words: another utterance of the same intent.
+    A customer who is asked back without need says the same in other words: another utterance of the same intent. Where
+    the question was made of an article's words, there are no others: two made questions tell more than a customer does.
     """
     generator = np.random.default_rng(seed)
     utterances = [utterance for utterance in data.utterances if utterance.split == split]
     same: dict[str, list[str]] = {}
-    for utterance in utterances:
+    for utterance in (each for each in utterances if each.kind != MADE):
         for intent in utterance.intents:
             same.setdefault(intent, []).append(utterance.text)
 

@@ -1,13 +1,14 @@
 """Questions made from the articles' own titles and sentences, for articles that no customer has asked about yet.
 
 They teach to find the article that a text is about, and tell how well that is done, before there is a customer: a
-title, alone or in a frame such as "I need help with ..."; a sentence of the article, whole, without its stop words, or
-with half of its words left out. Sentences as stand-ins for questions are the inverse cloze task (Lee, Chang & Toutanova
-2019, https://arxiv.org/abs/1906.00300). Customers use other words than the article, so real questions are harder.
+title, alone or in a frame such as "I need help with ..."; of a sentence of the article half of its words, those that
+are no stop words, or a few of these. Sentences as stand-ins for questions are the inverse cloze task (Lee, Chang &
+Toutanova 2019, https://arxiv.org/abs/1906.00300). Customers use other words, so real questions are harder.
 
 Articles are dealt to the splits whole: what validation and test ask about, training has never asked about.
 """
 
+import math
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
@@ -85,32 +86,38 @@ def _dealt(by_intent: Mapping[str, Sequence[Article]], asked: Collection[str], s
 
 def _questions(subject: str, articles: Sequence[Article], generator: np.random.Generator) -> list[str]:
     """Different questions about articles of one intent, in random order."""
-    frames = _CHINESE_FRAMES if _CHINESE.search(subject) else _FRAMES
     asked = [subject]
     if not subject.endswith(("?", "？")):
-        asked.append(frames[generator.integers(len(frames))].format(subject[:1].lower() + subject[1:]))
+        asked.append(_framed(subject[:1].lower() + subject[1:], generator))
     known = [each for article in articles for each in sentences(article.body) if len(each) in _SENTENCE]
     picked = [known[at] for at in generator.permutation(len(known))[:3]]
-    for words, sentence in zip((_all, _without_stop_words, _half), picked, strict=False):
+    for words, sentence in zip((_half, _telling, _few), picked, strict=False):
         asked.append(words(sentence, generator))
     different = list(dict.fromkeys(asked))
     return [different[at] for at in generator.permutation(len(different))]
 
 
-def _all(sentence: str, generator: np.random.Generator) -> str:
-    del generator
-    return sentence
+def _half(sentence: str, generator: np.random.Generator) -> str:
+    return _some(sentence.lower().split(), 0.5, generator)
 
 
-def _without_stop_words(sentence: str, generator: np.random.Generator) -> str:
+def _telling(sentence: str, generator: np.random.Generator) -> str:
     del generator
     return " ".join(word for word in sentence.lower().split() if word not in ENGLISH_STOP_WORDS) or sentence
 
 
-def _half(sentence: str, generator: np.random.Generator) -> str:
-    words = sentence.lower().split()
-    kept = sorted(generator.permutation(len(words))[: (len(words) + 1) // 2])
+def _few(sentence: str, generator: np.random.Generator) -> str:
+    return _framed(_some(_telling(sentence, generator).split(), 0.4, generator), generator)
+
+
+def _some(words: Sequence[str], share: float, generator: np.random.Generator) -> str:
+    kept = sorted(generator.permutation(len(words))[: math.ceil(share * len(words))])
     return " ".join(words[at] for at in kept)
+
+
+def _framed(subject: str, generator: np.random.Generator) -> str:
+    frames = _CHINESE_FRAMES if _CHINESE.search(subject) else _FRAMES
+    return frames[generator.integers(len(frames))].format(subject)
 
 
 def _ending(title: str) -> str:

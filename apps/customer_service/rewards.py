@@ -22,7 +22,7 @@ class Truth:
     """What a customer wants.
 
     Attributes:
-        wants: An answer, a person, or nothing that the shop could give.
+        wants: An answer, a person, or nothing that the company could give.
         intents: Intents of which any is what the customer wants to know.
         vague: Whether the first message cannot be answered.
     """

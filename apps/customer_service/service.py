@@ -24,7 +24,7 @@ from core.util.errors import ConflictError, NotFoundError
 __all__ = ["MAX_MESSAGE", "Article", "SupportService"]
 
 MOST_TURNS = 200
-_TRIES = 5
+_TRIES, _EXAMPLES = 5, 4
 _NOT_YOURS = "There is no such conversation of yours."
 
 
@@ -59,11 +59,18 @@ class SupportService:
         store: Store that keeps them.
         models: Model of the version that serves at the moment.
         explorer: Picks actions by their probability.
+
+    Attributes:
+        app: Name of the app in the store.
+        examples: Messages that the page offers to try.
     """
 
     def __init__(self, store: Store, models: LiveModel[SupportModel], explorer: Explorer) -> None:
         self._store, self._models, self._explorer = store, models, explorer
-        self.app = models.current[0].task.name
+        model, _ = models.current
+        self.app, config = model.task.name, model.task.workspace.config
+        # Without examples, the page offers the titles of some articles.
+        self.examples = config.examples or tuple(article.title for article in model.articles[:_EXAMPLES])
         self._keep_articles()
 
     def counts(self) -> dict[str, int]:

@@ -14,7 +14,7 @@ def tools(service: SupportService) -> list[Callable[..., Any]]:
     """`ask_support` and `read_help_article`."""
 
     async def ask_support(question: str, request: gr.Request) -> dict[str, Any]:
-        """Ask the shop's customer service a question.
+        """Ask customer service a question.
 
         Args:
             question: Question in the words of the customer.
@@ -30,7 +30,7 @@ def tools(service: SupportService) -> list[Callable[..., Any]]:
         return {**reply.model_dump(include={"action", "text", "confidence"}), "articles": articles}
 
     async def read_help_article(article: str) -> dict[str, str]:
-        """Read one of the shop's help articles.
+        """Read one of the help articles.
 
         Args:
             article: Id of an article, as `ask_support` names it.

@@ -16,13 +16,6 @@ from core.util.errors import SteerError
 
 CHOICES, CONVERSATIONS = 3, 100
 
-EXAMPLES = (
-    "Where is my order HP-48213?",
-    "how long do i have to send a lamp back",
-    "It still doesn't work!!",
-    "someone ordered a grill on my account and it wasn't me",
-)
-
 CSS = """
 .cs-panels { display: flex; flex-direction: column; gap: 1rem; }
 .cs-panels > :empty { display: none; }
@@ -114,7 +107,7 @@ def build(service: SupportService) -> None:
         with gr.Column(scale=2, min_width=300):
             panels = gr.HTML(apply_default_css=False)
             gr.Markdown(TEXTS.label("try"))
-            examples = [gr.Button(text, size="sm", elem_classes="cs-example") for text in EXAMPLES]
+            examples = [gr.Button(text, size="sm", elem_classes="cs-example") for text in service.examples]
 
     view = [shown_id, bot, panels, choice_row, *choices, conversations]
 

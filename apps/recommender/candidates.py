@@ -7,30 +7,32 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from apps.recommender.data import ShopData
-from apps.recommender.diversity import Distances, diverse_lists
+from apps.recommender.diversity import Distances
+from apps.recommender.ease import Ease
+from apps.recommender.list_rule import ListRule
 from apps.recommender.retriever import Retriever
-from apps.recommender.splits import retriever_histories
 from core.envs.observations import Observations, join, take
 
 CANDIDATES = 200
 RECENT = 10
 
-_PLACES = 20
 _BATCH = 128
 
 
 class CandidateBuilder:
-    """Makes states for the ranker; every count comes from the retriever's share of the data, so nothing leaks.
+    """Makes states for the ranker; all counts and scores come from the likes that it is given, so nothing else leaks.
 
     Args:
         data: Items and events.
-        retriever: Retriever that finds candidates.
+        retriever: Retriever that gives items and histories vectors.
+        histories: Items that each user likes, as far as they may be known, oldest first.
+        rule: How EASE, which finds the candidates, weighs likes.
     """
 
-    def __init__(self, data: ShopData, retriever: Retriever) -> None:
-        self.data, self.retriever = data, retriever
+    def __init__(self, data: ShopData, retriever: Retriever, histories: Sequence[np.ndarray], rule: ListRule) -> None:
+        self.data, self.retriever, self.rule = data, retriever, rule
         self.distances = Distances(data, retriever.texts)
-        histories = retriever_histories(data)
+        self.ease = Ease(histories, len(data.items), rule.regularisation)
         items = np.concatenate([np.zeros(0, dtype=np.int64), *histories])
         users = np.repeat(np.arange(len(histories)), [len(history) for history in histories])
         self.popularity = np.bincount(items, minlength=len(data.items)).astype(np.float32)
@@ -41,7 +43,7 @@ class CandidateBuilder:
         self.log_popularity = np.log1p(self.popularity) / np.log1p(max(self.popularity.max(), 1.0))
 
     def states(self, histories: Sequence[np.ndarray], seen: Sequence[np.ndarray]) -> Observations:
-        """Columns `history`, `candidates` and `features` (see `CandidateHead`), best retrieved first.
+        """Columns `history`, `candidates` and `features` (see `DiverseListHead`), highest score first.
 
         Args:
             histories: Items that each user likes, oldest first.
@@ -65,9 +67,9 @@ class CandidateBuilder:
         pool = _Pool(
             histories,
             candidates,
+            scores=np.take_along_axis(self.scores(histories), candidates, axis=1),
             retrieved=_standard(np.einsum("nw,ncw->nc", queries, self.retriever.vectors[candidates])),
             together=_standard(np.take_along_axis(self.co_occurrence(histories), candidates, axis=1)),
-            distances=self.distances.within(candidates),
         )
         features = np.stack([feature(self, pool) for feature in FEATURES.values()], axis=2)
         return {"history": tuple(histories), "candidates": candidates, "features": features.astype(np.float32)}
@@ -86,9 +88,21 @@ class CandidateBuilder:
         together = (self._likes[items] @ self._likes[others].T).toarray()
         return 0.5 * (cosine + together)
 
+    def scores(self, histories: Sequence[np.ndarray]) -> np.ndarray:
+        """How well EASE thinks that each item fits each history, float32 (histories, items); the best are near 1."""
+        return self.ease.scores(histories, self.rule.half_life) / self.rule.scale
+
+    def best(self, histories: Sequence[np.ndarray], seen: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """The `CANDIDATES` items of the highest scores that are not in `seen`, best first, int64; or what is left."""
+        scores = self.scores(histories) + 1e-6 * self.log_popularity  # of what goes with nothing, the best loved
+        for row, items in zip(scores, seen, strict=True):
+            row[items] = -np.inf
+        order = np.argsort(-scores, axis=1, kind="stable")[:, :CANDIDATES]
+        return [row[: scores.shape[1] - len(np.unique(items))] for row, items in zip(order, seen, strict=True)]
+
     def _batch(self, histories: Sequence[np.ndarray], seen: Sequence[np.ndarray]) -> Observations:
         queries = self.retriever.queries(histories)
-        found = self.retriever.nearest(queries, seen, CANDIDATES)
+        found = self.best(histories, seen)
         sizes = [len(items) for items in found]
         groups = [[row for row, size in enumerate(sizes) if size == each] for each in sorted(set(sizes))]
         states = [
@@ -116,20 +130,22 @@ class _Pool:
     Attributes:
         histories: Items that each user likes, oldest first.
         candidates: Items to rank, int64 of shape (states, candidates), as all that follow.
+        scores: Scores of EASE.
         retrieved: Similarity to the retriever's query.
         together: How often they are liked together with the recent likes.
-        distances: Distances between the candidates of a state, of shape (states, candidates, candidates).
     """
 
     histories: Sequence[np.ndarray]
     candidates: np.ndarray
+    scores: np.ndarray
     retrieved: np.ndarray
     together: np.ndarray
-    distances: np.ndarray
 
 
 # What the ranker sees of each candidate, of shape (states, candidates), in the order of its columns.
 FEATURES: Mapping[str, Callable[[CandidateBuilder, _Pool], np.ndarray]] = {
+    "ease": lambda shop, pool: pool.scores,
+    "ease_standard": lambda shop, pool: _standard(pool.scores),
     "retriever": lambda shop, pool: pool.retrieved,
     "popularity": lambda shop, pool: _standard(shop.log_popularity[pool.candidates]),
     "co_occurrence": lambda shop, pool: pool.together,
@@ -137,9 +153,8 @@ FEATURES: Mapping[str, Callable[[CandidateBuilder, _Pool], np.ndarray]] = {
     "text_affinity": lambda shop, pool: _text_affinity(shop.retriever.texts, pool),
     "year_affinity": lambda shop, pool: _year_affinity(shop.data.years, pool),
     "year": lambda shop, pool: (shop.data.years[pool.candidates] - 1990.0) / 10.0,
-    "novel_among_best": lambda shop, pool: _distance_to_best(pool),
-    "place_if_varied": lambda shop, pool: _places(pool, 8.0),
-    "place_if_very_varied": lambda shop, pool: _places(pool, 24.0),
+    "scarcity": lambda shop, pool: 1.0 - shop.log_popularity[pool.candidates],
+    "likes": lambda shop, pool: np.broadcast_to(_log_lengths(pool.histories)[:, None], pool.scores.shape),
 }
 
 
@@ -156,19 +171,8 @@ def _year_affinity(years: np.ndarray, pool: _Pool) -> np.ndarray:
     return -np.abs(years[pool.candidates] - _recent_mean(years[:, None], pool.histories)) / 10.0
 
 
-def _distance_to_best(pool: _Pool) -> np.ndarray:
-    best = np.argsort(-pool.retrieved, axis=1, kind="stable")[:, :RECENT]
-    return _standard(np.take_along_axis(pool.distances, best[:, None, :], axis=2).mean(axis=2))
-
-
-def _places(pool: _Pool, trade_off: float) -> np.ndarray:
-    """Discount of each candidate's place in a list of maximal marginal relevance, 0 for those that are not in it."""
-    relevance = pool.retrieved + pool.together
-    order = diverse_lists(relevance, pool.distances, trade_off, _PLACES)
-    places = np.zeros_like(relevance)
-    discounts = 20.0 / np.log2(np.arange(order.shape[1]) + 2.0)
-    np.put_along_axis(places, order, np.broadcast_to(discounts, order.shape).astype(places.dtype), axis=1)
-    return places
+def _log_lengths(histories: Sequence[np.ndarray]) -> np.ndarray:
+    return np.log1p([len(history) for history in histories]) / 5.0
 
 
 def _recent_mean(values: np.ndarray, histories: Sequence[np.ndarray]) -> np.ndarray:

@@ -25,11 +25,19 @@ class Distances:
         Returns:
             float32 of shape (lists, items, items).
         """
-        texts, tags = self.texts[rows], self.tags[rows]
-        cosine = texts @ texts.transpose(0, 2, 1)
-        shared = tags @ tags.transpose(0, 2, 1)
-        count = tags.sum(axis=2)
-        either = np.maximum(count[:, :, None] + count[:, None, :] - shared, 1.0)
+        return self.between(rows, rows)
+
+    def between(self, rows: np.ndarray, others: np.ndarray) -> np.ndarray:
+        """Distances of the items of each list to those of another, float32 of shape (lists, items, other items).
+
+        Args:
+            rows: Items of each list, int64 of shape (lists, items).
+            others: Items of the other lists, int64 of shape (lists, other items).
+        """
+        tags, theirs = self.tags[rows], self.tags[others]
+        cosine = self.texts[rows] @ self.texts[others].transpose(0, 2, 1)
+        shared = tags @ theirs.transpose(0, 2, 1)
+        either = np.maximum(tags.sum(axis=2)[:, :, None] + theirs.sum(axis=2)[:, None, :] - shared, 1.0)
         return 0.5 * (1.0 - shared / either) + 0.5 * (1.0 - cosine.clip(0.0, 1.0))
 
 

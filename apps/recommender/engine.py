@@ -7,13 +7,15 @@ import torch
 
 from apps.recommender.candidates import CANDIDATES
 from apps.recommender.task import Recommender
+from core.models.diverse_list import DiverseList
 from core.models.encoder import TextEncoder
+from core.rl.explore import Explorer
 from core.training.run import Run, trained_policy
 
 _SEEDS = 5
 _SEED_LIKES = 10
 # The words are a second witness beside the policy: a deviation of similarity counts as much as this many nats.
-_WORDS_WEIGHT = 1.5
+_WORDS_WEIGHT = 4.0
 
 
 @dataclass(frozen=True)
@@ -24,32 +26,42 @@ class Wanted:
         liked: Items that the visitor likes, oldest first.
         seen: Items that must not be shown again.
         words: Words that the visitor wrote; may be empty.
+        explorer: What picks the list by its probability.
     """
 
     liked: np.ndarray
     seen: np.ndarray
     words: str
+    explorer: Explorer
 
 
 @dataclass(frozen=True)
-class Scored:
-    """Candidates of a visitor.
+class Listed:
+    """Candidates of a visitor, and the list that was made of them.
 
     Attributes:
         history: Items that stand for the visitor's taste, oldest first.
         candidates: Items to choose from.
-        scores: Score of each candidate in nats.
+        scores: Score of each candidate in nats, as the first of the list.
+        order: Places of the list's items among the candidates, best first.
+        propensity: Probability with which this visitor is shown that very list.
         similarity: Similarity of every item to the words, if there were any.
     """
 
     history: np.ndarray
     candidates: np.ndarray
     scores: np.ndarray
+    order: np.ndarray
+    propensity: float
     similarity: np.ndarray | None
 
 
+_NO_ROWS = np.zeros(0, dtype=np.int64)
+_NOTHING = Listed(_NO_ROWS, _NO_ROWS, np.zeros(0, dtype=np.float32), _NO_ROWS, 1.0, None)
+
+
 class RecommenderEngine:
-    """Scores items by the trained policy, for many visitors at once; keeps nothing of them.
+    """Makes lists by the trained policy, for many visitors at once; keeps nothing of them.
 
     Args:
         task: Task as its run was trained.
@@ -64,34 +76,39 @@ class RecommenderEngine:
         self._encoder = TextEncoder(task.settings.encoder.name, max_length=128)
         self._encoder.for_serving()
 
-    def lists(self, wanted: list[Wanted]) -> list[Scored]:
-        """The candidates of each, with their scores."""
+    def lists(self, wanted: list[Wanted]) -> list[Listed]:
+        """The candidates of each, and a list of ten, or of as many as there are."""
         similarities = self._similarities([each.words for each in wanted])
         seen = [each.seen for each in wanted]
         histories = [
             each.liked if len(each.liked) or similarity is None else self._seeds(similarity, each.seen)
             for each, similarity in zip(wanted, similarities, strict=True)
         ]
-        queries = self._builder.retriever.queries(histories)
-        found = self._builder.retriever.nearest(queries, seen, CANDIDATES)
+        found = self._builder.best(histories, seen)
         candidates = [_with_nearest(*each) for each in zip(found, seen, similarities, strict=True)]
-        scores = self._scores(histories, queries, candidates)
-        return [_scored(*each) for each in zip(histories, candidates, scores, similarities, strict=True)]
-
-    @torch.no_grad()
-    def _scores(
-        self, histories: list[np.ndarray], queries: np.ndarray, candidates: list[np.ndarray]
-    ) -> list[np.ndarray]:
-        """The policy's scores of each visitor's candidates, float32; no distribution is needed to rank them."""
-        scores = [np.zeros(0, dtype=np.float32)] * len(candidates)
-        # Nearly all visitors have as many candidates; those who have seen almost everything are ranked by themselves.
+        listed = [_NOTHING] * len(wanted)
+        # Nearly all visitors have as many candidates; those who have seen almost everything are served by themselves.
         for size in {len(items) for items in candidates} - {0}:
             rows = [row for row, items in enumerate(candidates) if len(items) == size]
-            taste = [histories[row] for row in rows]
-            states = self._builder.describe(taste, queries[rows], np.stack([candidates[row] for row in rows]))
-            for row, ranked in zip(rows, self.policy.head(self.policy.encoder(taste), states).numpy(), strict=True):
-                scores[row] = ranked
-        return scores
+            shown, said = np.stack([candidates[row] for row in rows]), [similarities[row] for row in rows]
+            for row, made in zip(rows, self._made([histories[row] for row in rows], shown, said), strict=True):
+                order, propensity = wanted[row].explorer.rank(made)
+                scores = made.log_probs[0].numpy()
+                listed[row] = Listed(histories[row], candidates[row], scores, order, propensity, similarities[row])
+        return listed
+
+    @torch.no_grad()
+    def _made(
+        self, histories: list[np.ndarray], candidates: np.ndarray, similarities: list[np.ndarray | None]
+    ) -> list[DiverseList]:
+        """The policy's distribution over the lists of each visitor, with what their words say."""
+        states = self._builder.describe(histories, self._builder.retriever.queries(histories), candidates)
+        scores = self.policy.head(self.policy.encoder(histories), states)
+        for row, (items, similarity) in enumerate(zip(candidates, similarities, strict=True)):
+            if similarity is not None:
+                scores[row] += _WORDS_WEIGHT * torch.from_numpy(_standard(similarity[items]))
+        lists = self.policy.distribution(scores, states)
+        return [lists.of(row) for row in range(len(histories))]
 
     def _similarities(self, words: list[str]) -> list[np.ndarray | None]:
         """Cosine of every item's text to each visitor's words, float32 of shape (items,); None where there are none."""
@@ -108,18 +125,12 @@ class RecommenderEngine:
 
 
 def _with_nearest(found: np.ndarray, seen: np.ndarray, similarity: np.ndarray | None) -> np.ndarray:
-    """What the retriever found; with words, half of the candidates are the items nearest to them."""
+    """What EASE found; with words, half of the candidates are the items nearest to them."""
     if similarity is None:
         return found
     near = np.argsort(-similarity, kind="stable")
     near = near[~np.isin(near, seen)][: CANDIDATES // 2]
     return np.concatenate([near, found[~np.isin(found, near)]])[:CANDIDATES]
-
-
-def _scored(history: np.ndarray, candidates: np.ndarray, scores: np.ndarray, similarity: np.ndarray | None) -> Scored:
-    if similarity is not None and len(candidates):
-        scores = scores + _WORDS_WEIGHT * _standard(similarity[candidates])
-    return Scored(history, candidates, scores, similarity)
 
 
 def _standard(values: np.ndarray) -> np.ndarray:

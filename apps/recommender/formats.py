@@ -4,14 +4,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from apps.recommender.movielens import SHIPPED, as_said, dat_records, shipped_records
+from apps.recommender.movielens import SHIPPED, Part, as_said, dat_records, shipped_records
 from core.data.row_files import NOT_UTF8, Record
 from core.data.sources import Records, Source, open_source
 from core.util.errors import SteerError
-
-Part = Literal["items", "events"]
 
 # What MovieLens and RecBole call a column that Steer calls otherwise.
 _KNOWN_AS: Mapping[Part, Mapping[str, tuple[str, ...]]] = {
@@ -36,11 +34,7 @@ def open_shop_table(source: Source, part: Part) -> Records:
     Raises:
         SteerError: There is no such source.
     """
-    if source == SHIPPED:
-        records = shipped_records(part)
-    else:
-        suffix = source.suffix.lower() if isinstance(source, Path) else ""
-        records = _READERS[suffix](source) if isinstance(source, Path) and suffix in _READERS else open_source(source)
+    records = _opened(source, part)
     return Records(records.name, lambda: map(_tidy, records.read())) if part == "items" else records
 
 
@@ -54,6 +48,15 @@ def usual_columns(records: Records, part: Part, columns: Mapping[str, str]) -> d
         if field not in names and any(name in names for name in others)
     }
     return {**found, **columns}
+
+
+def _opened(source: Source, part: Part) -> Records:
+    if source == SHIPPED:
+        return shipped_records(part)
+    suffix = source.suffix.lower() if isinstance(source, Path) else ""
+    if not isinstance(source, Path) or suffix not in (*_READERS, ".dat"):
+        return open_source(source)
+    return dat_records(source, part) if suffix == ".dat" else Records(str(source), partial(_READERS[suffix], source))
 
 
 def _tidy(record: Record) -> Record:
@@ -104,13 +107,8 @@ def _ordered_lists(path: Path) -> Iterator[Record]:
             yield Record(f"line {number}, item {place}", {"user": str(number), "item": item})
 
 
-def _reader(rows: Callable[[Path], Iterator[Record]]) -> Callable[[Path], Records]:
-    return lambda path: Records(str(path), partial(rows, path))
-
-
-_READERS: Mapping[str, Callable[[Path], Records]] = {
-    ".dat": dat_records,
-    ".inter": _reader(_recbole),
-    ".item": _reader(_recbole),
-    ".txt": _reader(_ordered_lists),
+_READERS: Mapping[str, Callable[[Path], Iterator[Record]]] = {
+    ".inter": _recbole,
+    ".item": _recbole,
+    ".txt": _ordered_lists,
 }

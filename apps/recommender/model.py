@@ -8,7 +8,7 @@ import numpy as np
 from apps.recommender.catalogue import Catalogue, checked_words
 from apps.recommender.data import Item
 from apps.recommender.diversity import diverse_lists
-from apps.recommender.engine import RecommenderEngine, Scored, Wanted
+from apps.recommender.engine import Listed, RecommenderEngine, Wanted
 from apps.recommender.explanations import Explanations, Reason
 from apps.recommender.splits import PICKS
 from apps.recommender.task import Recommender
@@ -127,15 +127,14 @@ class RecommenderModel:
         liked, seen = self._liked_and_seen(visitor)
         if not words and not len(liked):
             return self._for_newcomer(liked, seen)
-        scored = await self.engine.answer(RecommenderEngine.lists, Wanted(liked, seen, words))
-        if not len(scored.candidates):
+        listed = await self.engine.answer(RecommenderEngine.lists, Wanted(liked, seen, words, explorer))
+        if not len(listed.candidates):
             return Ranked([], liked, None)
-        order, propensity = explorer.rank(scored.scores.astype(np.float64), PICKS)
-        items = scored.candidates[order]
-        similarity = None if scored.similarity is None else scored.similarity[items]
+        items = listed.candidates[listed.order]
+        similarity = None if listed.similarity is None else listed.similarity[items]
         reasons = self._explanations.explain(items, liked, words, similarity)
-        strengths = np.exp(scored.scores[order] - scored.scores.max())
-        choice = Choice(self._state(scored, words), self._ids(items), propensity)
+        strengths = np.exp(listed.scores[listed.order] - listed.scores.max())
+        choice = Choice(self._state(listed, words), self._ids(items), listed.propensity)
         return Ranked(self._listed(items, strengths, reasons), liked, choice)
 
     def _for_newcomer(self, liked: np.ndarray, seen: np.ndarray) -> Ranked:
@@ -164,8 +163,8 @@ class RecommenderModel:
         rows = zip(items, strengths, reasons, strict=True)
         return [Recommended(self.catalogue.data.items[item], float(score), reason) for item, score, reason in rows]
 
-    def _state(self, scored: Scored, words: str) -> dict[str, Any]:
-        return {"history": self._ids(scored.history), "candidates": self._ids(scored.candidates), "words": bool(words)}
+    def _state(self, listed: Listed, words: str) -> dict[str, Any]:
+        return {"history": self._ids(listed.history), "candidates": self._ids(listed.candidates), "words": bool(words)}
 
     def _ids(self, rows: np.ndarray) -> list[str]:
         return [self.catalogue.data.items[row].id for row in rows]

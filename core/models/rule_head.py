@@ -44,7 +44,7 @@ class RulePolicy(ActorCritic):
         del actions  # one pass over the state gives the probability of every action
         with torch.no_grad():
             state = self.encoder(observations[self.column])
-        return PolicyOutput(self.distribution(self.head(state, observations)), self.critic(state))
+        return PolicyOutput(self.distribution(self.head(state, observations), observations), self.critic(state))
 
     def decide(self, observations: Observations) -> tuple[Tensor, Tensor]:
         """What to do and what to say about it, from one pass, without gradients and on the CPU.
@@ -56,7 +56,7 @@ class RulePolicy(ActorCritic):
 
         def judged(some: Observations) -> tuple[Tensor, Tensor]:
             state = self.encoder(some[self.column])
-            log_probs = self.distribution(self.head(state, some)).log_probs
+            log_probs = self.distribution(self.head(state, some), some).log_probs
             return log_probs, self.head.log_beliefs(state, some).exp()
 
         with evaluating(self):

@@ -1,6 +1,9 @@
 """Taking, now and then, another than the best action, so that the log can tell what that would have brought."""
 
 import numpy as np
+import torch
+
+from core.models.distributions import ChoiceDistribution
 
 
 class Explorer:
@@ -30,28 +33,19 @@ class Explorer:
         action = int(self._chance.choice(len(probs), p=probs)) if self._chance.random() < self.share else best
         return action, float(self.share * probs[action] + (1 - self.share) * (action == best))
 
-    def rank(self, logits: np.ndarray, length: int) -> tuple[np.ndarray, float]:
+    def rank(self, lists: ChoiceDistribution) -> tuple[np.ndarray, float]:
         """A list without repetition, and its propensity as a whole.
 
         Args:
-            logits: Score of each item, float of shape (items,).
-            length: Length of the list.
+            lists: Distribution over the lists of one state.
 
         Returns:
-            Rows of the items, int64 of shape (length,), and the probability that this rule shows that very list.
+            Rows of the items, int64 of shape (picks,), and the probability that this rule shows that very list.
         """
-        rows = best = np.argsort(-logits, kind="stable")[:length]
+        drawn = best = lists.mode()
         if not self.share:
-            return best, 1.0
-        if self._chance.random() < self.share:  # Plackett-Luce by the Gumbel trick, as in training
-            rows = np.argsort(-(logits + self._chance.gumbel(size=len(logits))), kind="stable")[:length]
-        sampled = _plackett_luce(logits, rows)
-        return rows, float(self.share * sampled + (1 - self.share) * np.array_equal(rows, best))
-
-
-def _plackett_luce(logits: np.ndarray, rows: np.ndarray) -> float:
-    """Probability of a list (Plackett 1975): each pick among what is left."""
-    weights = np.exp(logits - logits.max())
-    taken = weights[rows]
-    left = weights.sum() - np.concatenate([[0.0], taken.cumsum()[:-1]])
-    return float(np.prod(taken / np.maximum(left, 1e-12)))
+            return best[0].numpy(), 1.0
+        if self._chance.random() < self.share:
+            drawn = lists.sample(torch.Generator().manual_seed(int(self._chance.integers(2**63))))
+        sampled = float(lists.log_prob(drawn).double().sum().exp())
+        return drawn[0].numpy(), float(self.share * sampled + (1 - self.share) * torch.equal(drawn, best))

@@ -15,6 +15,7 @@ from pydantic_core import ErrorDetails
 from core.models.settings import EncoderSettings
 from core.rl.a2c import A2CSettings
 from core.rl.all_action import AllActionSettings
+from core.rl.all_pick import AllPickSettings
 from core.rl.grpo import GRPOSettings
 from core.rl.off_policy import OffPolicySettings
 from core.rl.ppo import PPOSettings
@@ -26,7 +27,14 @@ from core.util.errors import SteerError
 from core.util.section import Section
 
 AlgorithmSettings = (
-    PPOSettings | A2CSettings | TRPOSettings | ReinforceSettings | GRPOSettings | AllActionSettings | OffPolicySettings
+    PPOSettings
+    | A2CSettings
+    | TRPOSettings
+    | ReinforceSettings
+    | GRPOSettings
+    | AllActionSettings
+    | AllPickSettings
+    | OffPolicySettings
 )
 
 _BY_ALGORITHM: dict[str, type[RLSettings]] = {

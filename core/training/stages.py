@@ -17,6 +17,7 @@ from core.models.rule_head import Correction, RulePolicy
 from core.rl.a2c import A2C
 from core.rl.algorithm import Algorithm
 from core.rl.all_action import AllAction, AllActionSettings
+from core.rl.all_pick import AllPick, AllPickSettings
 from core.rl.grpo import GRPO
 from core.rl.off_policy import LoggedDecisions, OffPolicy, OffPolicySettings, log_decisions
 from core.rl.on_policy import OnPolicy
@@ -143,6 +144,8 @@ class ReinforcementLearning(Stage):
         settings = task.settings.rl
         if isinstance(settings, AllActionSettings):
             return AllAction(*task.action_values(), settings, reference)
+        if isinstance(settings, AllPickSettings):
+            return AllPick(*task.option_rewards(), settings, reference)
         if isinstance(settings, OffPolicySettings):
             return OffPolicy(training_log(task, reference), settings, reference)
         env = task.environment("train", settings.n_envs, shuffle=True)

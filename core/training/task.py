@@ -17,6 +17,7 @@ from core.evaluation.cost_optimal import fit_temperature, minimum_expected_cost
 from core.models.actor_critic import ActorCritic
 from core.models.policy import Policy
 from core.rl.all_action import ActionValues
+from core.rl.all_pick import OptionRewards
 from core.rl.off_policy import LoggedDecisions
 from core.rl.supervised import Demonstrations
 from core.training.feedback import DecisionWithFeedback
@@ -145,6 +146,14 @@ class Task(ABC, Generic[PolicyT]):
             raise SteerError(f"{self.name} cannot tell the reward of every action; set rl.algorithm=ppo")
         observations, rewards = known
         return observations, lambda policy: rewards
+
+    def option_rewards(self) -> tuple[Observations, OptionRewards]:
+        """Training states of a task of lists, and the reward of every option at every pick of given lists.
+
+        Raises:
+            SteerError: The task cannot tell them.
+        """
+        raise SteerError(f"{self.name} cannot tell the reward of every option of a list; set rl.algorithm=ppo")
 
     def stages(self) -> Sequence[Stage]:
         """The stages of training, in order.

@@ -45,7 +45,7 @@ def test_the_bot_of_another_app_is_no_model_of_theirs(dora, carol):
 def test_events_of_other_pages_are_refused(dora, carol):
     assert join(carol, "ask_support", ["Where is my order?"]) == 200
     assert join(dora, "ask_support", ["Where is my order?"]) == 403
-    assert join(dora, "recommend_films", ["a comedy"]) == 403
+    assert join(dora, "recommend_items", ["a comedy"]) == 403
 
 
 def join(client, tool: str, data: list[str]) -> int:

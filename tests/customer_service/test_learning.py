@@ -50,7 +50,7 @@ def test_the_log_holds_what_the_policy_saw_and_did(model, runs):
     assert [each[number] for each, number in zip(names, numbers(log), strict=True)] == [c.action for c in choices]
     served = torch.tensor([choice.propensity for choice in choices])
     policy = trained_policy(model.task, Run(runs / "customer_service")).for_serving()
-    again = policy.distribution(policy.logits(log.observations)).log_prob(log.actions)[:, 0].exp()
+    again = policy.log_prob(log.observations, log.actions)[:, 0].exp()
     assert torch.allclose(again, served.float(), atol=2e-3)
     assert torch.allclose(log.log_propensities[:, 0].exp(), served.float())
 

@@ -172,9 +172,33 @@ def test_conversations_of_one_moment_are_listed_by_their_ids_and_long_beginnings
         assert 0 < len(listed[0][1]) < 1000
 
 
+def test_a_document_that_is_not_taken_over_again_is_gone_from_its_app_alone(store):
+    several = [{"key": f"a/{at}#b", "title": "t", "body": "b", "attributes": {}} for at in range(3)]
+    with store.transaction() as session:
+        tables.put_documents(session, "other", several)
+        tables.put_documents(session, "support", several)
+        tables.put_documents(session, "support", several[1:])
+    with store.reading() as session:
+        assert tables.document(session, "support", "a/0#b") is None
+        assert tables.document(session, "other", "a/0#b") is not None
+        assert tables.document(session, "support", "a/1#b") is not None
+
+
 def test_documents_are_those_of_their_app_in_the_order_of_their_keys(store):
     with store.transaction() as session:
-        for app, key in (("support", "b"), ("other", "c"), ("support", "0")):
-            tables.put_documents(session, app, [{"key": key, "title": "t", "body": "b", "attributes": {}}])
+        for app, keys in (("support", "b0"), ("other", "c")):
+            rows = [{"key": key, "title": "t", "body": "b", "attributes": {}} for key in keys]
+            tables.put_documents(session, app, rows)
     with store.reading() as session:
         assert [document.key for document in tables.documents(session, "support", 10)] == ["0", "b"]
+
+
+def test_documents_that_are_no_longer_there_are_removed_and_those_of_others_stay(store):
+    with store.transaction() as session:
+        for app in ("support", "other"):
+            rows = [{"key": f"{key:04}", "title": "t", "body": "b", "attributes": {}} for key in range(700)]
+            tables.put_documents(session, app, rows)
+        tables.put_documents(session, "support", [rows[3], rows[699]])
+    with store.reading() as session:
+        assert [document.key for document in tables.documents(session, "support", 9)] == ["0003", "0699"]
+        assert len(tables.documents(session, "other", 5000)) == 700

@@ -249,3 +249,25 @@ def test_whole_conversations_are_read_as_well(tmp_path):
     assert "neither an intent nor an article" in told(check_support_data(opened))
     (tmp_path / "logs.jsonl").write_text(json.dumps(talk))
     assert [each.customer for each in read_support_data(opened).conversations] == [["hm", "fish"]]
+
+
+def test_a_workspace_of_articles_alone_starts_from_settings_that_suit_articles_never_asked_about(tmp_path):
+    opened = library(tmp_path / "it")
+    assert opened.config.preset == "articles"
+    assert library(tmp_path / "other", "preset: quick").config.preset == "quick"
+    assert workspace(tmp_path, articles=SEVEN, messages="text,intents\ncats?,000\n").config.preset == "quick"
+
+    class Library(CustomerService):
+        workspace = opened
+
+    policy = Library(load_settings(CustomerService.presets["articles"])).policy()
+    trained = [name for name, parameter in policy.named_parameters() if parameter.requires_grad]
+    assert "head.scale" in trained
+    assert not [name for name in trained if "encoder" in name or "project" in name]
+
+
+def test_a_made_question_knows_no_other_words(from_articles):
+    made = {each.text for each in from_articles.utterances if each.kind == MADE}
+    clear = [each for each in customers(from_articles, "train") if each.messages[0] in made]
+    assert clear
+    assert all(len(set(customer.messages)) == 1 for customer in clear)

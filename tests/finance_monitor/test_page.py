@@ -23,7 +23,7 @@ class Visitor:
     def __init__(self, monitor) -> None:
         self.replays = Replays(monitor)
         with gr.Blocks():
-            self.at = Layout(monitor, self.replays.leave)
+            self.at = Layout(monitor, self.replays)
         self.on = Handlers(self.at, monitor, self.replays)
         asked = Request({"type": "http", "headers": [], "query_string": b"", "state": {"principal": ANN}})
         self.request = gr.Request(asked)

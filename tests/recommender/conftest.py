@@ -10,6 +10,7 @@ from apps.recommender import tables
 from apps.recommender.candidates import CandidateBuilder
 from apps.recommender.data import Events, ShopData
 from apps.recommender.engine import RecommenderEngine
+from apps.recommender.list_rule import choose_rule
 from apps.recommender.model import RecommenderModel
 from apps.recommender.reading import read_shop_data
 from apps.recommender.retriever import RetrieverSettings
@@ -59,16 +60,17 @@ def retriever_settings() -> RetrieverSettings:
 
 
 @pytest.fixture(scope="session")
-def builder(small, cache, retriever_settings) -> CandidateBuilder:
-    return CandidateBuilder(small, open_retriever(small, retriever_settings, print, cache))
+def builder(task) -> CandidateBuilder:
+    return task.builder
 
 
 @pytest.fixture(scope="session")
-def task(small, builder) -> Recommender:
+def task(small, cache, retriever_settings) -> Recommender:
     """The task on the small data; everything else is as it ships."""
     task = Recommender(load_settings(Recommender.presets["quick"]))
     task.data = small
-    task.builder = builder
+    task.retriever = open_retriever(small, retriever_settings, print, cache)
+    task.rule = choose_rule(small, task.distances, task.reward)
     return task
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from copy import copy
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from apps.recommender.cards import card, initials
 from apps.recommender.data import Item
 from apps.recommender.explanations import Reason
-from apps.recommender.model import Event, Ranked, Recommended, Visitor
+from apps.recommender.model import Event, Ranked, Recommended, RecommenderModel, Visitor
 from apps.recommender.task import Recommender
 from apps.recommender.texts import shop_texts
 from core.rl.explore import Explorer
@@ -129,6 +130,16 @@ def test_a_newcomer_who_only_hides_gets_another_list_without_what_they_hid(model
     then = ids(films_for(model, done(("hide", first[0]), ("hide", first[5]))))
     assert not {first[0], first[5]} & set(then)
     assert len(set(then)) == 10
+
+
+def test_what_is_out_of_stock_is_never_listed(model, user):
+    for visitor in (Visitor(), Visitor(user=user), Visitor(words="space")):
+        first = ids(films_for(model, visitor))
+        task = copy(model.task)
+        task.data = replace(task.data, items=[replace(it, is_offered=it.id not in first) for it in task.data.items])
+        then = ids(films_for(RecommenderModel(task, model.engine), visitor))
+        assert len(then) == 10
+        assert not set(first) & set(then)
 
 
 def seen_all_but(model, left: list[int], *liked: int) -> Visitor:

@@ -13,7 +13,7 @@ import torch
 from fastapi import APIRouter, Path, Response
 from pydantic import BaseModel, Field
 
-from core.envs.observations import Observations, join
+from core.envs.observations import Observations, join, take
 from core.models.actor_critic import ActorCritic
 from core.platform.apps.spec import AnyApp, AppSpec, Page, installed_apps, workspace_app
 from core.platform.apps.texts import Texts
@@ -86,16 +86,16 @@ class TaskEngine:
             actions = self.policy.predict(states)
             return [Decided(self.task.describe_action(action), 1.0, None) for action in actions]
         logits = self.policy.logits(states).double().numpy()
-        return [
-            self._choose(request.explorer, row, self.policy.picks) for request, row in zip(asked, logits, strict=True)
-        ]
+        each = zip(asked, logits, range(len(logits)), strict=True)
+        return [self._choose(request.explorer, ours, take(states, [row])) for request, ours, row in each]
 
-    def _choose(self, explorer: Explorer, logits: np.ndarray, picks: int) -> Decided:
+    def _choose(self, explorer: Explorer, logits: np.ndarray, state: Observations) -> Decided:
+        assert isinstance(self.policy, ActorCritic)
         probs = torch.from_numpy(logits).softmax(0).numpy()
         if not np.isfinite(probs).all():
             raise ValueError("they lead to probabilities that are no numbers")
-        if picks > 1:
-            action, propensity = explorer.rank(logits, picks)
+        if self.policy.picks > 1:
+            action, propensity = explorer.rank(self.policy.distribution(torch.from_numpy(logits)[None], state))
         else:
             choice, propensity = explorer.choose(probs)
             action = np.array([choice])
