@@ -1,5 +1,6 @@
 """The page on which an admin makes a workspace: files, columns, check, training, evaluation, publishing."""
 
+import html
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Literal
@@ -215,7 +216,7 @@ class _Page:
         try:
             version = self._service.publish(page_principal(request), name, reason)
         except SteerError as error:
-            gr.Warning(shown_problem(str(error)))
+            gr.Warning(html.escape(str(error)))
             return [gr.Textbox(visible="--reason" in str(error)), *self._state(name, request)]
         gr.Info(TEXTS.say("published", request, version=version))
         return [gr.Textbox("", visible=False), *self._state(name, request)]

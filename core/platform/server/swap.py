@@ -43,7 +43,8 @@ class Swap:
         self._open = asyncio.Event()
         self._open.set()
         self._entering = 0
-        self._retired: dict[asyncio.Task[None], _Running] = {}
+        self._is_ending = False
+        self._retired: set[asyncio.Task[None]] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand a request to the present application."""
@@ -64,10 +65,8 @@ class Swap:
         try:
             yield
         finally:
-            for task in self._retired:
-                task.cancel()
-            for running in [*self._retired.values(), self._current]:
-                await running.end()
+            self._is_ending = True
+            await asyncio.gather(*self._retired, self._current.end())
 
     async def replace(self, make: Callable[[], Inner], then: Callable[[], None]) -> bool:
         """Put another application in the place of the present one.
@@ -90,10 +89,16 @@ class Swap:
             self._current = new
         finally:
             self._open.set()
-        retired = asyncio.create_task(_retire(old, then))
-        self._retired[retired] = old
-        retired.add_done_callback(lambda task: self._retired.pop(task, None))
+        retired = asyncio.create_task(self._retire(old, then))
+        self._retired.add(retired)
+        retired.add_done_callback(self._retired.discard)
         return True
+
+    async def _retire(self, old: "_Running", then: Callable[[], None]) -> None:
+        # A page that stays open holds a connection for as long.
+        await _until(lambda: self._is_ending or not old.requests, _LAST_REQUESTS_SECONDS)
+        await old.end()
+        await asyncio.to_thread(then)
 
     async def _is_quiet(self) -> bool:
         """Wait until no event runs, and then a little until all answers are fetched; some visitors are gone."""
@@ -138,12 +143,6 @@ class _Running:
         async with self.inner.app.router.lifespan_context(self.inner.app):
             started.set()
             await self._ended.wait()
-
-
-async def _retire(old: _Running, then: Callable[[], None]) -> None:
-    await _until(lambda: not old.requests, _LAST_REQUESTS_SECONDS)  # a page that stays open holds a connection as long
-    await old.end()
-    await asyncio.to_thread(then)
 
 
 async def _until(is_so: Callable[[], bool], seconds: float) -> bool:
