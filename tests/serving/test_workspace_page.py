@@ -178,8 +178,9 @@ def test_files_become_a_table_whose_columns_are_mapped(service, tmp_path):
     preview = service.preview(ADMIN, "desk", "watchlist")
     assert preview.files == ("data/watchlist/tmp_watch_list.csv",)
     assert preview.rows[0] == ("1", "Acme <script>", "ACM")
-    assert dict(preview.mapping) == {"id": "ID", "ticker": "Ticker"}
-    service.map_columns(ADMIN, "desk", "watchlist", {"id": "ID", "ticker": "Ticker", "name": "Company name"})
+    assert dict(preview.mapping) == {"id": "ID", "ticker": "Ticker", "name": "Company name"}
+    service.map_columns(ADMIN, "desk", "watchlist", {"id": "ID", "name": "Company name"})
+    assert dict(service.preview(ADMIN, "desk", "watchlist").mapping) == {"id": "ID", "name": "Company name"}
     report = service.check(ADMIN, "desk").report.tables[0]
     assert (report.rows, report.taken) == (2, 2)
     with pytest.raises(SteerError, match="cannot be two fields"):

@@ -16,4 +16,4 @@ if __name__ == "__main__":
     set_up_logs(as_json=False)
     store = open_store(sqlite_url(runs / "steer.db"))
     app = create_app(find_apps([TASK]), runs, store, Serving(workspaces=True))
-    uvicorn.run(app, host="127.0.0.1", port=port, log_config=None)
+    uvicorn.run(app, host="127.0.0.1", port=port, log_config=None, timeout_graceful_shutdown=2)

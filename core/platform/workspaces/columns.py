@@ -1,5 +1,6 @@
 """The columns of a table as they were found, beside the fields that the app reads, with the first rows."""
 
+import re
 from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import islice
@@ -60,13 +61,16 @@ def fields_of_rows(schema: type[BaseModel] | None) -> tuple[tuple[str, bool], ..
 
 
 def guessed(fields: tuple[tuple[str, bool], ...], columns: tuple[str, ...]) -> dict[str, str]:
-    """The column that each field is likely in: of the same name, up to case and spacing, or of nearly the same."""
+    """The column that each field is likely in: of the same name, of one that holds it, or of a similar one."""
     by_name = {_plain(column): column for column in columns}
     mapping = {name: by_name[_plain(name)] for name, _ in fields if _plain(name) in by_name}
-    for name, _ in fields:
-        free = [plain for plain, column in by_name.items() if column not in mapping.values()]
-        near = get_close_matches(_plain(name), free, n=1, cutoff=0.75)
-        if name not in mapping and near:
+    for name in (name for name, _ in fields if name not in mapping):
+        free = [column for column in columns if column not in mapping.values()]
+        holding = [column for column in free if name in re.findall("[a-z0-9]+", column.casefold())]
+        near = get_close_matches(_plain(name), map(_plain, free), n=1, cutoff=0.75)
+        if len(holding) == 1:
+            mapping[name] = holding[0]
+        elif near:
             mapping[name] = by_name[near[0]]
     return mapping
 
