@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import pytest
 from filelock import FileLock
-from hypothesis import Phase, settings
+from hypothesis import HealthCheck, Phase, settings
 
 from tests.servers import Postgres, Redis, steer_server
 
@@ -18,7 +18,8 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 # A failure of a mutant need not be made small, only seen; and it is the same one every time.
 settings.register_profile("mutants", max_examples=25, derandomize=True, phases=[Phase.generate], deadline=None)
-settings.register_profile("default", deadline=None)
+# How long examples take to make says how busy the machine is.
+settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("default")
 # pytest-xdist's workers share the processors.
 IS_WORKER = "PYTEST_XDIST_WORKER" in os.environ

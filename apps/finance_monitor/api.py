@@ -16,7 +16,6 @@ from apps.finance_monitor.service import (
     Sentiment,
     StoredItem,
     Taken,
-    Topic,
     Watch,
 )
 from core.platform.auth.access import Agent, CurrentPrincipal
@@ -25,6 +24,7 @@ from core.platform.http.parameters import Limit, RequestBody
 MOST_ITEMS = 500
 
 Number = Annotated[int, Path(ge=1, le=2**31 - 1)]
+Topic = Annotated[str | None, Query(max_length=40)]
 Company = Annotated[str | None, Query(max_length=80)]
 
 
@@ -62,7 +62,7 @@ class Note(RequestBody):
 class Correction(RequestBody):
     """What a person says an item is about."""
 
-    topic: Topic
+    topic: str = Field(max_length=40)
     sentiment: Sentiment
 
 
@@ -91,7 +91,7 @@ def _news(service: MonitorService) -> APIRouter:
     def items(
         principal: CurrentPrincipal,
         company: Company = None,
-        topic: Topic | None = None,
+        topic: Topic = None,
         sentiment: Sentiment | None = None,
         limit: Limit = 50,
     ) -> list[StoredItem]:
@@ -118,7 +118,7 @@ def _news(service: MonitorService) -> APIRouter:
     def trends(
         principal: CurrentPrincipal,
         company: Company = None,
-        topic: Topic | None = None,
+        topic: Topic = None,
         days: Annotated[int, Query(ge=1, le=84)] = 28,
     ) -> dict[Sentiment, list[int]]:
         """New stories a day of each sentiment, oldest day first."""

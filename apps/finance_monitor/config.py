@@ -1,5 +1,6 @@
 """What the `steer.yaml` of a news monitor may hold."""
 
+import re
 from pathlib import Path
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
@@ -9,6 +10,7 @@ from pydantic import Field, field_validator
 from core.training.workspace import Table, WorkspaceConfig
 from core.util.section import Section
 
+_TOPIC = re.compile(r"\w[\w-]{0,39}")
 _WEB = ("http", "https")
 _SCHEMES = (*_WEB, "redis", "rediss")
 
@@ -72,6 +74,12 @@ class NewsConfig(WorkspaceConfig):
 
     watchlist: Table = Field(description="Companies: id, name, and if you like ticker, aliases, sector, owner")
     feeds: tuple[FeedConfig, ...] = Field(default=(), max_length=100, description="Feeds that a server follows")
+    topics: dict[str, str] = Field(
+        default_factory=dict,
+        max_length=40,
+        description="Topics of your own, each with a description: the nearest to a headline is its topic; by default "
+        "those of the labelled headlines",
+    )
     news: Table | None = Field(
         default=None,
         description="Labelled headlines to learn from: id, time, company, headline, topic, sentiment, and if you like "
@@ -80,6 +88,16 @@ class NewsConfig(WorkspaceConfig):
     episodes: Table | None = Field(
         default=None, description="Surges and decoys among them, for the backtest: id, kind, company, title, start, end"
     )
+
+    @field_validator("topics")
+    @classmethod
+    def _are_described(cls, topics: dict[str, str]) -> dict[str, str]:
+        if len(topics) == 1:
+            raise ValueError("one topic tells nothing; name at least two, or none")
+        for name, description in topics.items():
+            if not _TOPIC.fullmatch(name) or not description.strip():
+                raise ValueError(f"{name!r} must be a word of at most 40 letters, digits, _ and -, with a description")
+        return topics
 
     @field_validator("feeds")
     @classmethod

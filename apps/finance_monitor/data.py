@@ -83,12 +83,14 @@ class NewsData:
         mentioned: Companies that the labelled news are about and that nobody watches, by id.
         news: Labelled news in the order of time, each with its split.
         episodes: Surges and decoys among them.
+        descriptions: Topics of the user's own that no headline is labelled with; empty where those of the labels count.
     """
 
     companies: dict[str, Company]
     mentioned: dict[str, Company]
     news: list[News]
     episodes: list[Episode]
+    descriptions: dict[str, str]
 
     @cached_property
     def fingerprint(self) -> str:
@@ -100,6 +102,11 @@ class NewsData:
     def linker(self) -> Linker:
         """Finds the companies of the watchlist in headlines."""
         return Linker(self.companies.values(), ordinary_words())
+
+    @property
+    def topics(self) -> list[str]:
+        """Topics that headlines may have."""
+        return list(self.descriptions or TOPICS)
 
     def of(self, split: Split) -> list[News]:
         """The news of one split."""
@@ -136,10 +143,10 @@ def read_news_data(workspace: Workspace[NewsConfig]) -> NewsData:
     companies = _by_id(read_companies(workspace))
     if config.news is None:
         learnt = example_data()
-        return NewsData(companies, learnt.companies, learnt.news, learnt.episodes)
+        return NewsData(companies, learnt.companies, learnt.news, learnt.episodes, config.topics)
     news = _with_splits(_rows(workspace, config.news, News))
     episodes = _rows(workspace, config.episodes, Episode) if config.episodes else []
-    return NewsData(companies, {}, sorted(news, key=lambda item: item.time), episodes)
+    return NewsData(companies, {}, sorted(news, key=lambda item: item.time), episodes, config.topics)
 
 
 def read_companies(workspace: Workspace[NewsConfig]) -> list[Company]:

@@ -1,14 +1,18 @@
 """What computes for the monitor: labels by the policy, and vectors that tell stories apart."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, islice
 
 import numpy as np
+from scipy.special import softmax
 
-from apps.finance_monitor.data import SENTIMENTS, TOPICS, Sentiment, Topic
+from apps.finance_monitor.data import SENTIMENTS, TOPICS, Sentiment
 from apps.finance_monitor.task import FinanceMonitor
 from core.models.encoder import TextEncoder
 from core.training.run import Run, trained_policy
+
+# Of cosines with descriptions, as calibrated on the topics of the shipped validation split.
+_TEMPERATURE = 0.07
 
 
 @dataclass(frozen=True)
@@ -16,13 +20,13 @@ class Label:
     """What the policy makes of a headline.
 
     Attributes:
-        topic: Topic of the most probable joint label.
+        topic: Topic of the most probable joint label, or that of the user's own which the headline is nearest to.
         sentiment: Sentiment of it.
         probabilities: Probability of each sentiment, whatever the topic.
         topic_probability: Probability of the topic, whatever the sentiment.
     """
 
-    topic: Topic
+    topic: str
     sentiment: Sentiment
     probabilities: dict[Sentiment, float]
     topic_probability: float
@@ -43,17 +47,27 @@ class NewsEngine:
         self.policy = trained_policy(task, run).for_serving()
         self._encoder = TextEncoder.of(task.settings.encoder, frozen=True, max_length=48)
         self._encoder.for_serving()
+        self._topics = list(task.news.descriptions)
+        self._descriptions = self._encoder.embed(list(task.news.descriptions.values())) if self._topics else None
 
     def labels(self, requests: list[list[str]]) -> list[list[Label]]:
         """Topic and sentiment of each text of each request."""
-        probs = self.policy.logits({"text": tuple(chain.from_iterable(requests))}).exp().numpy()
+        all_texts = list(chain.from_iterable(requests))
+        probs = self.policy.logits({"text": tuple(all_texts)}).exp().numpy()
         labels = map(_label, probs.reshape(-1, len(TOPICS), len(SENTIMENTS)))
+        if self._descriptions is not None:
+            near = softmax(self._encoder.embed(all_texts) @ self._descriptions.T / _TEMPERATURE, axis=1)
+            labels = map(self._with_topic, labels, near)
         return [list(islice(labels, len(texts))) for texts in requests]
 
     def vectors(self, requests: list[list[str]]) -> list[np.ndarray]:
         """Unit-length embeddings of the texts of each request, float32 of shape (texts, width)."""
         vectors = self._encoder.embed(list(chain.from_iterable(requests)))
         return np.split(vectors, np.cumsum([len(texts) for texts in requests])[:-1])
+
+    def _with_topic(self, label: Label, near: np.ndarray) -> Label:
+        topic = int(near.argmax())
+        return replace(label, topic=self._topics[topic], topic_probability=float(near[topic]))
 
 
 def _label(joint: np.ndarray) -> Label:

@@ -47,7 +47,7 @@ class Layout:
             self._top(f"{min(first + _FIRST_WEEKS, last):%Y-%m-%d}")
             with gr.Row():
                 with gr.Column(scale=3, min_width=340):
-                    self._filters(names)
+                    self._filters(names, service.topics)
                     self.stream = _list("fin-stream", js_on_load=_PICK)
                     self.trend = _panel("fin-trend")
                 with gr.Column(scale=2, min_width=320):
@@ -73,7 +73,7 @@ class Layout:
                 TEXTS.label("own_feed"), file_types=[".jsonl"], size="sm", elem_id="fin-upload", min_width=160
             )
 
-    def _filters(self, names: list[tuple[str, str]]) -> None:
+    def _filters(self, names: list[tuple[str, str]], topics: list[str]) -> None:
         everything = (TEXTS.label("all"), "")
         with gr.Row():
             self.company = gr.Dropdown(
@@ -81,10 +81,10 @@ class Layout:
             )
             self.topic, self.sentiment = (
                 gr.Dropdown(
-                    [everything, *((TEXTS.label(name), name) for name in some)],
+                    [everything, *((TEXTS.label(name) if name in known else name, name) for name in some)],
                     value="", label=TEXTS.label(what), min_width=100,
                 )
-                for what, some in (("topic", TOPICS), ("sentiment", SENTIMENTS))
+                for what, some, known in (("topic", topics, TOPICS), ("sentiment", SENTIMENTS, SENTIMENTS))
             )  # fmt: skip
 
     def _chosen_alert(self) -> None:

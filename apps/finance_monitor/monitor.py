@@ -8,7 +8,7 @@ from heapq import heappop, heappush
 
 from apps.finance_monitor.alerts import THRESHOLD, Alert, SurgeDetector
 from apps.finance_monitor.clock import Clock, is_ahead
-from apps.finance_monitor.data import SENTIMENTS, Sentiment, Topic
+from apps.finance_monitor.data import SENTIMENTS, Sentiment
 
 _MOST_WATCHED = 500
 
@@ -37,7 +37,7 @@ class Reading:
     arrived: datetime
     company: str
     headline: str
-    topic: Topic
+    topic: str
     sentiment: Sentiment
     negative: float
     is_copy: bool = False

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from apps.finance_monitor.data import Sentiment, Topic
+from apps.finance_monitor.data import Sentiment
 
 
 class _Record(BaseModel):
@@ -18,7 +18,7 @@ class StoredItem(_Record):
     time: datetime
     company: str = Field(description="id of the company; empty where the headline names none of the watchlist")
     headline: str
-    topic: Topic | None = None
+    topic: str | None = None
     sentiment: Sentiment | None = None
     is_copy: bool = Field(default=False, description="whether an earlier headline told the same story")
     is_ahead: bool = Field(default=False, description="whether it is dated in the future, and counts for nothing yet")

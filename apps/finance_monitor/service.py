@@ -19,7 +19,7 @@ from apps.finance_monitor import tables
 from apps.finance_monitor.alerts import THRESHOLD, Alert
 from apps.finance_monitor.clock import Clock, is_ahead, wall_clock
 from apps.finance_monitor.config import NewsConfig
-from apps.finance_monitor.data import SENTIMENTS, TOPICS, Company, Sentiment, Topic
+from apps.finance_monitor.data import SENTIMENTS, TOPICS, Company, Sentiment
 from apps.finance_monitor.engine import Label
 from apps.finance_monitor.feed import MAX_HEADLINE, Item
 from apps.finance_monitor.markup import without_markup
@@ -34,11 +34,11 @@ from core.platform.store import decisions
 from core.platform.store.database import Session, Store
 from core.rl.explore import Explorer
 from core.training.workspace import Workspace
-from core.util.errors import NotFoundError
+from core.util.errors import NotFoundError, SteerError
 
 __all__ = [
     "MAX_HEADLINE", "SENTIMENTS", "TOPICS", "AlertHistory", "AlertLine", "Company", "FeedState", "Item", "Label",
-    "MonitorService", "Principal", "Sentiment", "StoredItem", "Taken", "Topic", "Watch",
+    "MonitorService", "Principal", "Sentiment", "StoredItem", "Taken", "Watch",
 ]  # fmt: skip
 
 _LOG = structlog.get_logger()
@@ -100,6 +100,11 @@ class MonitorService:
         """The watchlist."""
         return list(self._model.news.companies.values())
 
+    @property
+    def topics(self) -> list[str]:
+        """Topics that headlines may have."""
+        return self._model.news.topics
+
     def name(self, company: str) -> str:
         """What people call a company."""
         return self._model.news.name(company)
@@ -160,7 +165,12 @@ class MonitorService:
     def items(
         self, limit: int, company: str | None = None, topic: str | None = None, sentiment: str | None = None
     ) -> list[StoredItem]:
-        """The newest items with their labels, the newest first; of one company, topic or sentiment, or of all."""
+        """The newest items with their labels, the newest first; of one company, topic or sentiment, or of all.
+
+        Raises:
+            SteerError: There is no such topic.
+        """
+        self._check_topic(topic)
         present = self._present()
         with self.store.reading() as session:
             found = tables.newest(session, self.app, company, limit, topic, sentiment, present)
@@ -178,12 +188,14 @@ class MonitorService:
             for item, score in found
         ]
 
-    def correct(self, principal: Principal, item_id: int, topic: Topic, sentiment: Sentiment) -> None:
+    def correct(self, principal: Principal, item_id: int, topic: str, sentiment: Sentiment) -> None:
         """Keep what a person says an item is about; the next version learns from it.
 
         Raises:
             NotFoundError: There is no item of that number, or it has not been read yet.
+            SteerError: There is no such topic.
         """
+        self._check_topic(topic)
         with self.store.transaction() as session:
             principal.hold(session)
             item = _known(tables.item(session, self.app, item_id), "item")
@@ -228,7 +240,12 @@ class MonitorService:
             return self._monitor.watchlist(list(self._model.news.companies)) if len(self._monitor) else []
 
     def trend(self, company: str | None, topic: str | None, days: int) -> dict[Sentiment, list[int]]:
-        """New stories of each sentiment on each of the last days, oldest first."""
+        """New stories of each sentiment on each of the last days, oldest first.
+
+        Raises:
+            SteerError: There is no such topic.
+        """
+        self._check_topic(topic)
         self.catch_up()
         with self._lock:
             return self._monitor.daily(company, topic, days)
@@ -275,6 +292,10 @@ class MonitorService:
     @property
     def _model(self) -> NewsModel:
         return self.live.current[0]
+
+    def _check_topic(self, topic: str | None) -> None:
+        if topic is not None and topic not in self.topics:
+            raise SteerError(f"There is no topic {topic!r}; there are {', '.join(self.topics)}.")
 
     def _start_over(self) -> None:
         self._monitor, self._seen = Monitor(Clock(self._present), self._threshold), 0
@@ -393,7 +414,7 @@ def _reading(item: tables.News, score: tables.Score, copies: Sequence[tables.Sco
         item.arrived,
         item.company,
         item.headline,
-        cast(Topic, score.topic),
+        score.topic,
         cast(Sentiment, score.sentiment),
         score.probabilities["negative"],
         # In the order of their numbers they have come, and so they are counted again.

@@ -82,7 +82,7 @@ class Handlers:
 
     def open(self, request: gr.Request) -> Values:
         """The live monitor, seen as the page's address says."""
-        shown = Shown.of_address(request)
+        shown = Shown.of_address(request, self.service.topics)
         filters = dict(zip(self.at.filters, (shown.company, shown.topic, shown.sentiment), strict=True))
         return {**filters, **self._turned({**filters, self.at.replay: None}, shown.alert, request)}
 

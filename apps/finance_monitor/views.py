@@ -43,13 +43,13 @@ class Shown:
     alert: int = 0
 
     @classmethod
-    def of_address(cls, request: gr.Request) -> "Shown":
+    def of_address(cls, request: gr.Request, topics: Sequence[str]) -> "Shown":
         """What the page's address names; whatever it names wrongly is left out."""
         asked = dict(request.query_params)
         number = asked.get("alert", "")
         return cls(
             asked.get("company", "")[:80],
-            asked.get("topic", "") if asked.get("topic") in TOPICS else "",
+            asked.get("topic", "") if asked.get("topic") in topics else "",
             asked.get("sentiment", "") if asked.get("sentiment") in _SIGNS else "",
             int(number) if number.isdecimal() and len(number) < 10 else 0,
         )
@@ -164,7 +164,7 @@ def label(headline: str, label: Label, request: gr.Request) -> str:
         f'{_tag(name, request)} {share:.0%}<div class="fin-bar" style="width:{share:.0%}"></div>'
         for name, share in label.probabilities.items()
     )
-    topic = f"{TEXTS.say(label.topic, request)} ({label.topic_probability:.0%})"
+    topic = f"{_topic(label.topic, request)} ({label.topic_probability:.0%})"
     return (
         f'<div class="fin-result"><p>{html.escape(headline[:160])}</p>'
         f"<p><b>{TEXTS.say(label.sentiment, request)}</b> · {topic}</p>{bars}</div>"
@@ -199,6 +199,10 @@ def _name(service: MonitorService, company: str) -> str:
     return html.escape(service.name(company))
 
 
+def _topic(topic: str, request: gr.Request) -> str:
+    return TEXTS.say(topic, request) if topic in TOPICS else html.escape(topic)
+
+
 def _tag(sentiment: Sentiment, request: gr.Request) -> str:
     return f'<span class="fin-tag fin-{sentiment}">{_SIGNS[sentiment]} {TEXTS.say(sentiment, request)}</span>'
 
@@ -209,7 +213,7 @@ def _state(alert: AlertLine, request: gr.Request) -> str:
 
 def _item(service: MonitorService, item: StoredItem, request: gr.Request) -> str:
     about = [_name(service, item.company) if item.company else TEXTS.say("unlinked", request)]
-    about += [TEXTS.say(item.topic, request)] if item.topic else []
+    about += [_topic(item.topic, request)] if item.topic else []
     about += [TEXTS.say("copy", request)] if item.is_copy else []
     about += [f"<b>{TEXTS.say('ahead', request)}</b>"] if item.is_ahead else []
     label = (

@@ -10,13 +10,17 @@ from pathlib import Path
 import pytest
 
 from apps.finance_monitor.data import example_data
+from apps.finance_monitor.engine import NewsEngine
 from apps.finance_monitor.feed import Item
 from apps.finance_monitor.follow import follow
 from apps.finance_monitor.model import NewsModel
 from apps.finance_monitor.replay import PinnedModel
 from apps.finance_monitor.service import MonitorService
+from core.platform.auth.access import Principal
+from core.platform.inference.engine import Engine
 from core.rl.explore import Explorer
 from core.training.loader import load_task
+from core.training.run import Run
 from core.util.errors import SteerError
 from testing.web_server import Answer, web_server
 from tests.finance_monitor.news import BAD, NOON
@@ -189,9 +193,37 @@ def test_a_check_tells_what_would_link_wrongly_and_which_feed_is_silent(folder):
     assert "feed other.jsonl: none of its 1 headlines names a company" in said
 
 
+TOPICS = {
+    "supply": "factories, production, suppliers, outages and accidents",
+    "courts": "lawsuits, courts, regulators, investigations and fines",
+}
+
+
+def test_own_topics_are_told_by_the_nearest_description_and_the_sentiment_stays_the_policys(
+    folder, model, scratch, runs
+):
+    write(folder, f"topics: {json.dumps(TOPICS)}\n")
+    task = load_task(str(folder))(model.task.settings)
+    engine = Engine.local(NewsEngine(task, Run(runs / "finance_monitor")))
+    desk = MonitorService(scratch, PinnedModel((NewsModel(task, engine), "v0001")), Explorer())
+    headlines = ["Fabrikam sued by a regulator over emissions", "Fire halts production at Fabrikam's factory"]
+    labels = desk.read([("fabrikam", headline) for headline in headlines])
+    assert [label.topic for label in labels] == ["courts", "supply"]
+    assert all(0.5 < label.topic_probability <= 1 for label in labels)
+    plain = model.read([("Fabrikam Motors plc", headline) for headline in headlines])
+    assert [label.sentiment for label in labels] == [label.sentiment for label in plain]
+    desk.push([item(headline, headline) for headline in headlines])
+    assert [line.headline for line in desk.items(9, topic="courts")] == headlines[:1]
+    desk.correct(Principal("ann", "agent"), desk.items(1)[0].id, "courts", "negative")
+    with pytest.raises(SteerError, match="no topic 'legal'; there are supply, courts"):
+        desk.items(9, topic="legal")
+
+
 @pytest.mark.parametrize(
     ("yaml", "message"),
     [
+        ("topics: {supply: factories}\n", "one topic tells nothing"),
+        ("topics: {supply: factories, courts: ''}\n", "'courts' must be a word"),
         ("feeds:\n- {source: 'ftp://x/rss'}\n", "ftp"),
         ("feeds:\n- {source: a.jsonl, every: 0}\n", "feeds.0.every: .*greater than or equal to 0.5 .got 0"),
         ("feeds:\n- {source: a.jsonl, zone: Mars/Base}\n", "no time zone 'Mars/Base'; write one such as"),

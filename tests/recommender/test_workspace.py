@@ -11,10 +11,11 @@ import pytest
 from apps.recommender.candidates import CANDIDATES, CandidateBuilder
 from apps.recommender.config import ShopConfig
 from apps.recommender.data import ShopData
+from apps.recommender.list_rule import ListRule
 from apps.recommender.reading import check_shop_data, read_shop_data
 from apps.recommender.retriever import RetrieverSettings
 from apps.recommender.retriever_cache import open_retriever
-from apps.recommender.splits import PICKS, history_cuts, retriever_histories
+from apps.recommender.splits import PICKS, history_cuts, known_histories
 from core.models.weights import DEFAULT_ENCODER
 from core.training.workspace import Workspace, WorkspaceReport, read_workspace
 from core.util.errors import SteerError
@@ -279,7 +280,8 @@ def songs(tmp_path_factory) -> ShopData:
 
 def test_a_small_shop_has_states_with_fewer_candidates(songs, tmp_path):
     settings = RetrieverSettings(DEFAULT_ENCODER, seed=0, epochs=1)
-    builder = CandidateBuilder(songs, open_retriever(songs, settings, print, tmp_path))
+    known, rule = list(known_histories(songs, "test").values()), ListRule(100.0, 5.0, 1.0, 0.5)
+    builder = CandidateBuilder(songs, open_retriever(songs, settings, print, tmp_path), known, rule)
     cuts = history_cuts(songs, "test")
     states = builder.states([cut.liked for cut in cuts], [cut.seen for cut in cuts])
     assert states["candidates"].shape == (11, CANDIDATES)
@@ -305,7 +307,7 @@ def test_what_is_out_of_stock_may_not_be_recommended(songs):
 
 
 def test_co_occurrence_is_that_of_a_dense_matrix(builder, small):
-    histories = retriever_histories(small)
+    histories = known_histories(small, "test").values()
     likes = np.zeros((len(small.items), len(histories)))
     for user, history in enumerate(histories):
         likes[history, user] = 1.0
