@@ -28,5 +28,6 @@ app = AppSpec(
     service=SupportService,
     api=routes,
     page=_page,
+    counts=SupportService.counts,
     chat=lambda service: partial(complete, service),
 )

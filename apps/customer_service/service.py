@@ -73,6 +73,11 @@ class SupportService:
         self.examples = config.examples or tuple(article.title for article in model.articles[:_EXAMPLES])
         self._keep_articles()
 
+    def counts(self) -> dict[str, int]:
+        """What waits for people, for the start page."""
+        with self._store.reading() as session:
+            return {"waiting": tables.waiting(session, self.app)}
+
     async def start(self, principal: Principal) -> str:
         """Begin a conversation of the principal's; its id."""
 

@@ -109,6 +109,14 @@ def newest(session: Session, app: str, owner: str | None, count: int) -> list[tu
     return [(row[0], row[1]) for row in rows]
 
 
+def waiting(session: Session, app: str) -> int:
+    """Number of conversations that were handed over to a person, and where nothing was said since."""
+    last = select(func.max(Turn.number)).where(Turn.conversation_id == Conversation.id).scalar_subquery()
+    said_last = (Turn.conversation_id == Conversation.id) & (Turn.number == last)
+    handed = Turn.about["action"].as_string() == "hand_over"
+    return session.scalar(select(func.count()).where(Conversation.app == app, said_last, handed)) or 0
+
+
 def turns(session: Session, identity: str, limit: int | None = None, offset: int = 0) -> list[Turn]:
     """The turns of a conversation behind its first ones, oldest first."""
     behind = select(Turn).where(Turn.conversation_id == identity, Turn.number >= offset)

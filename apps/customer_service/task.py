@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from apps.customer_service.config import EXAMPLE, SupportConfig
-from apps.customer_service.data import Article
+from apps.customer_service.data import Article, Intent, LoggedMessage, Utterance
 from apps.customer_service.environment import (
     ACTIONS,
     ASK_BACK,
@@ -65,6 +65,7 @@ class CustomerService(Task):
     config: ClassVar = SupportConfig
     workspace: ClassVar = read_workspace(EXAMPLE, SupportConfig)
     template: ClassVar = EXAMPLE.with_name("template")
+    tables: ClassVar = {"articles": Article, "intents": Intent, "messages": Utterance, "logs": LoggedMessage}
     data_card: ClassVar[str] = (EXAMPLE / "README.md").read_text(encoding="utf-8")
     presets: ClassVar = {
         "quick": {

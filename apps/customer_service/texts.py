@@ -11,6 +11,7 @@ TEXTS = Texts(
             "Ask like a customer: the bot answers from the help articles with its source, asks back, or hands over.",
             "像顾客一样提问：机器人依据帮助文章作答并给出来源，必要时追问或转人工。",
         ),
+        "waiting": ("{count:,} customers wait for a person", "{count:,} 位顾客等待人工客服"),
         "chat": ("Chat", "对话"),
         "empty": (
             "Ask your question: the answer comes from the help articles, with its source.",

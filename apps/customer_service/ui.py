@@ -11,6 +11,7 @@ from apps.customer_service.service import Article, SupportService
 from apps.customer_service.texts import TEXTS, worded
 from apps.customer_service.views import ChatTurn, ConversationSummary
 from core.platform.pages.requests import page_principal, shown_errors
+from core.platform.pages.times import TIMES_JS
 from core.util.errors import SteerError
 
 CHOICES, CONVERSATIONS = 3, 100
@@ -55,18 +56,10 @@ NAME_JS = """id => {
 }"""
 NAMED_JS = "() => new URLSearchParams(location.search).get('conversation') || ''"
 
-# Times in the visitor's own language and time zone; conversations open in place, or in a tab of their own if so wished.
-LIST_JS = """
-const UNITS = [['year', 31536000], ['month', 2592000], ['day', 86400], ['hour', 3600], ['minute', 60], ['second', 1]];
-const tellTimes = () => element.querySelectorAll('time').forEach(time => {
-  const at = new Date(time.dateTime), seconds = Math.min(0, (at - Date.now()) / 1000);
-  const [unit, length] = UNITS.find(([, length]) => -seconds >= length) || UNITS.at(-1);
-  const relative = new Intl.RelativeTimeFormat(navigator.language, {numeric: 'auto'});
-  time.textContent = relative.format(Math.ceil(seconds / length), unit);
-  time.title = at.toLocaleString(navigator.language, {dateStyle: 'long', timeStyle: 'medium'});
-});
-tellTimes();
-watch('value', tellTimes);
+# Conversations open in place, or in a tab of their own if so wished.
+LIST_JS = (
+    TIMES_JS
+    + """
 element.addEventListener('click', event => {
   const link = event.target.closest('a[data-id]'), button = event.target.closest('button[data-id]');
   if (button) trigger('delete', {id: button.dataset.id});
@@ -75,6 +68,7 @@ element.addEventListener('click', event => {
   trigger('select', {id: link.dataset.id});
 });
 """
+)
 
 
 def build(service: SupportService) -> None:

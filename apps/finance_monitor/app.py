@@ -29,4 +29,5 @@ app = AppSpec(
     page=_page,
     take=take,
     jobs={"feed": follow, "clock": keep_time},
+    counts=MonitorService.counts,
 )

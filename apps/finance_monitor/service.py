@@ -252,6 +252,11 @@ class MonitorService:
 
     # Alerts
 
+    def counts(self) -> dict[str, int]:
+        """What waits for people, for the start page."""
+        with self.store.reading() as session:
+            return {"open_alerts": tables.open_alerts(session, self.app)}
+
     def alerts(self, limit: int) -> list[AlertLine]:
         """The newest alerts, the newest first."""
         with self.store.reading() as session:

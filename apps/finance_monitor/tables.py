@@ -239,6 +239,11 @@ def alerts(session: Session, app: str, count: int) -> list[Alert]:
     return list(session.scalars(wanted.order_by(Alert.opened.desc(), Alert.id.desc()).limit(count)))
 
 
+def open_alerts(session: Session, app: str) -> int:
+    """Number of alerts that nobody has acknowledged."""
+    return session.scalar(select(func.count()).where(Alert.app == app, Alert.state == "open")) or 0
+
+
 def alert(session: Session, app: str, identity: int, *, to_change: bool = False) -> Alert | None:
     """The alert of a number; one that is read to be changed is nobody else's until the transaction ends."""
     wanted = select(Alert).where(Alert.id == identity, Alert.app == app)

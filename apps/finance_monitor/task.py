@@ -9,7 +9,7 @@ import torch
 
 from apps.finance_monitor.check import check_news_data
 from apps.finance_monitor.config import NewsConfig
-from apps.finance_monitor.data import EXAMPLE, LABELS, SENTIMENTS, TOPICS, read_news_data
+from apps.finance_monitor.data import EXAMPLE, LABELS, SENTIMENTS, TOPICS, Company, Episode, News, read_news_data
 from apps.finance_monitor.environment import NewsEnv
 from apps.finance_monitor.rewards import REWARD
 from core.envs.observations import Observations, count
@@ -32,6 +32,7 @@ class FinanceMonitor(Task):
     config: ClassVar = NewsConfig
     workspace: ClassVar[Workspace[NewsConfig]] = read_workspace(EXAMPLE, NewsConfig)
     template: ClassVar = EXAMPLE.with_name("template")
+    tables: ClassVar = {"watchlist": Company, "news": News, "episodes": Episode}
     data_card: ClassVar[str] = (EXAMPLE / "README.md").read_text(encoding="utf-8")
     presets: ClassVar = {
         "quick": {

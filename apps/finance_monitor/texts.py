@@ -10,6 +10,7 @@ TEXTS = Texts(
             "Watch news arrive, labelled by topic and sentiment, and be told of a surge of bad news with its reason.",
             "实时查看按主题和情绪标注的新闻，负面消息激增时获得附带原因的提醒。",
         ),
+        "open_alerts": ("{count:,} open alerts", "未处理警报 {count:,} 条"),
         "shows": ("What the page shows", "页面显示"),
         "live": ("Live", "实时"),
         "replay": ("Replay", "回放"),

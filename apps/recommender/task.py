@@ -15,7 +15,7 @@ from apps.recommender.diversity import Distances, diverse_lists
 from apps.recommender.environment import recommender_env
 from apps.recommender.list_rule import ListRule, open_rule
 from apps.recommender.logs import feedback_decisions
-from apps.recommender.reading import check_shop_data, read_shop_data
+from apps.recommender.reading import EventRow, ItemRow, check_shop_data, read_shop_data
 from apps.recommender.retriever import Retriever, RetrieverSettings
 from apps.recommender.retriever_cache import open_retriever
 from apps.recommender.rewards import ListReward, list_reward, option_rewards, scarcity
@@ -49,6 +49,7 @@ class Recommender(Task):
     config = ShopConfig
     workspace: ClassVar[Workspace[ShopConfig]] = read_workspace(_EXAMPLE, ShopConfig)
     template = _EXAMPLE.parent / "template"
+    tables: ClassVar = {"items": ItemRow, "events": EventRow}
     data_card: ClassVar[str] = (_EXAMPLE / "README.md").read_text(encoding="utf-8")
     presets: ClassVar = {
         "quick": {

@@ -99,17 +99,13 @@ def _task_of(source: str) -> "type[Task] | None":
 
 
 def _check_workspace(task: "type[Task]", json: Path | None) -> None:
-    from core.models.text_fit import text_fit
-    from core.training.settings import load_settings
+    from core.training.checked import check_workspace
     from core.util.files import write_json
 
-    if task.preset not in task.presets:
-        raise SteerError(f"{task.name} has no preset {task.preset!r}; there are {', '.join(task.presets)}")
-    encoder = load_settings(task.presets[task.preset]).encoder.name
-    report = task.check()
+    checked = check_workspace(task)
+    report, encoder, fit = checked.report, checked.encoder, checked.fit
     for table in report.tables:
         _print(table)
-    fit = text_fit(encoder, report.texts) if report.texts else None
     if fit is not None:
         _say(f"{encoder}: {fit.unknown:.1%} of the tokens unknown, {fit.pieces:.1f} tokens a word")
     if fit is not None and not fit.is_good:

@@ -131,7 +131,10 @@ def evaluate(name: Name = "all", runs: RunsDir = None, json: Json = None) -> Non
 )
 def serve(
     names: Annotated[
-        list[str] | None, typer.Argument(help="Apps, folders of workspaces, files with a task; all apps by default.")
+        list[str] | None,
+        typer.Argument(
+            help="Apps, folders of workspaces, files with a task; by default all apps and what was published on a page."
+        ),
     ] = None,
     host: Host = "127.0.0.1",
     port: Port = 7860,
@@ -178,6 +181,7 @@ def serve(
         limits=Limits(requests=rate),
         trusted_proxies=checked_proxies(trusted_proxies),
         keep=None if keep_days is None else timedelta(days=keep_days),
+        workspaces=not names,
     )
     folder = (runs or runs_dir()).resolve()
     url = store_url(store, folder)
@@ -203,7 +207,7 @@ def demo(host: Host = "127.0.0.1", port: Port = 7860, preset: Preset = None, run
     folder = runs or runs_dir()
     train_tasks(_names("all"), preset, None, [], folder, console)
     evaluate_tasks(_names("all"), folder, console, again=False)
-    start(installed_apps(), folder, store_url(None, folder), Serving(), host, port, console)
+    start(installed_apps(), folder, store_url(None, folder), Serving(workspaces=True), host, port, console)
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 import torch
+from pydantic import BaseModel
 
 from core.data.splits import Split, Splits
 from core.envs.episodes import EpisodeEnv
@@ -47,6 +48,8 @@ class Task(ABC, Generic[PolicyT]):
         config: Model of the `steer.yaml` of its workspaces; None for a task that takes none.
         workspace: Workspace whose data it learns from.
         template: Folder with a small workspace, which `steer new` copies.
+        tables: Model of the rows of each table of its workspaces, by its key in `steer.yaml`; pages show by it which
+            columns there may be.
         rows: Rows of each split, where the task keeps its data as data sets (`core.data.splits`): a change of them is
             then seen without a `data_fingerprint` of the task's own.
     """
@@ -61,6 +64,7 @@ class Task(ABC, Generic[PolicyT]):
     config: ClassVar[type[WorkspaceConfig] | None] = None
     workspace: ClassVar[Workspace[Any] | None] = None
     template: ClassVar[Path | None] = None
+    tables: ClassVar[Mapping[str, type[BaseModel]]] = {}
     rows: Splits | None = None
 
     def __init__(self, settings: Settings) -> None:

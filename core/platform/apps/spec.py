@@ -75,6 +75,7 @@ class AppSpec(Generic[EngineT, ModelT, ServiceT]):
         chat: Factory of what answers conversations in OpenAI's protocol; None for an app that does not chat.
         take: Function that processes entries of a queue; None for an app that takes none.
         jobs: Work beside the server, by name, such as following a feed.
+        counts: Function that counts what waits for people, such as open alerts, by the key of the text that says so.
     """
 
     name: str
@@ -89,6 +90,7 @@ class AppSpec(Generic[EngineT, ModelT, ServiceT]):
     chat: Callable[[ServiceT], Complete] | None = None
     take: Take[ServiceT] | None = None
     jobs: Mapping[str, Job[ServiceT]] = field(default_factory=dict)
+    counts: Callable[[ServiceT], Mapping[str, int]] | None = None
 
 
 AnyApp = AppSpec[Any, Any, Any]
@@ -126,9 +128,19 @@ def workspace_app(task: type[Task]) -> AnyApp:
         SteerError: The name is an address of the server's.
     """
     assert task.workspace is not None
-    config, apps = task.workspace.config, installed_apps()
-    if config.name in _TAKEN | {spec.path for spec in apps}:
-        raise SteerError(f"{task.source}: name: {config.name} is an address of the server's; choose another")
-    base = next(spec for spec in apps if spec.name == config.app)
+    config = task.workspace.config
+    check_free(config.name)
+    base = next(spec for spec in installed_apps() if spec.name == config.app)
     texts = base.texts.named(config.name, task.title, config.summary)
     return replace(base, name=task.name, path=config.name, texts=texts, task=task)
+
+
+def check_free(name: str) -> None:
+    """Check that a workspace may be called so.
+
+    Raises:
+        SteerError: The name is an app's, or an address of the server's.
+    """
+    apps = installed_apps()
+    if name in _TAKEN | {spec.path for spec in apps} | {spec.name for spec in apps}:
+        raise SteerError(f"name: {name} is an address of the server's; choose another")

@@ -1,6 +1,6 @@
 """Authentication of every request to a page or route."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from urllib.parse import urlencode
 
 from starlette.requests import HTTPConnection
@@ -20,10 +20,10 @@ class AuthMiddleware:
     Args:
         app: Application behind it.
         authenticator: Authenticator of requests.
-        apps: Names of the apps by the addresses of their pages, and of their routes below `/v1`.
+        apps: Function that returns the apps' names by the addresses of their pages, and of their routes below `/v1`.
     """
 
-    def __init__(self, app: ASGIApp, authenticator: Accounts | NoAuth, apps: Mapping[str, str]) -> None:
+    def __init__(self, app: ASGIApp, authenticator: Accounts | NoAuth, apps: Callable[[], Mapping[str, str]]) -> None:
         self.app, self.authenticator, self.apps = app, authenticator, apps
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -40,7 +40,7 @@ class AuthMiddleware:
             await _problem(connection, 503, detail, {"Retry-After": RETRY_AFTER})(scope, receive, send)
             return
         if connection.state.principal is not None:
-            wanted = self.apps.get(_first_part(scope["path"]))
+            wanted = self.apps().get(_first_part(scope["path"]))
             if wanted is None or connection.state.principal.may_use(wanted):
                 await self.app(scope, receive, send)
             else:

@@ -16,13 +16,15 @@ from core.util.errors import UnavailableError
 _PAUSE_SECONDS = 0.2  # anybody may ask whether the store takes a write
 
 
-def health_routes(store: Store, versions: Callable[[], dict[str, str]], out_of_order: Sequence[str] = ()) -> APIRouter:
+def health_routes(
+    store: Store, versions: Callable[[], dict[str, str]], out_of_order: Callable[[], Sequence[str]]
+) -> APIRouter:
     """`/health`: the process is alive; `/ready`: it can answer; `/metrics`: how it fares.
 
     Args:
         store: Store that must answer for the server to be ready.
         versions: Function that returns the name of the version that serves, by app.
-        out_of_order: Names of the apps whose version did not open.
+        out_of_order: Function that returns the names of the apps whose version did not open.
     """
     routes = APIRouter(include_in_schema=False)
     pings: Batcher[None, None] = Batcher(_Pings(store), delay=0.0, name="readiness", final=(UnavailableError,))
@@ -37,8 +39,9 @@ def health_routes(store: Store, versions: Callable[[], dict[str, str]], out_of_o
             await asyncio.wait_for(pings.answer(None), timeouts.READY_SECONDS)
         except (UnavailableError, TimeoutError):  # the log says more
             return JSONResponse({"status": "unavailable", "reason": "the store takes no writes"}, 503)
-        closed = {"out_of_order": list(out_of_order)} if out_of_order else {}
-        return JSONResponse({"status": "ready", "versions": versions(), **closed})
+        closed = list(out_of_order())
+        more = {"out_of_order": closed} if closed else {}
+        return JSONResponse({"status": "ready", "versions": versions(), **more})
 
     @routes.get("/metrics")
     def metrics() -> Response:

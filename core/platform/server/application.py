@@ -1,8 +1,9 @@
 """The web application: pages, API and tools of every app, behind one authenticating middleware."""
 
+import asyncio
 import threading
-from collections.abc import AsyncIterator, Sequence
-from contextlib import ExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
@@ -15,7 +16,6 @@ from fastapi.security import HTTPBearer
 from starlette.concurrency import run_in_threadpool
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from core.platform.apps.opening import ClosedApp, OpenApp, open_or_close
 from core.platform.apps.spec import AnyApp
 from core.platform.auth.access import Accounts, NoAuth, current_principal
 from core.platform.auth.erasure_routes import erasure_routes
@@ -29,15 +29,20 @@ from core.platform.http.parameters import refuse_unknown
 from core.platform.http.problems import RESPONSES, answer_with_problems
 from core.platform.http.request_log import RequestLogMiddleware
 from core.platform.inference.malloc_trim import freeze_gc, start_malloc_trim
+from core.platform.jobs.runner import JobRunner
 from core.platform.pages import uploads
 from core.platform.server.retention import keep_house
+from core.platform.server.served import ServedApp, ServedApps
+from core.platform.server.swap import Inner, Swap
 from core.platform.store import accounts
 from core.platform.store.database import Store
+from core.platform.workspaces.service import WorkspaceService
 from core.rl.explore import Explorer
-from core.util.errors import SteerError
+from core.util.errors import SteerError, UnavailableError
 
 UPLOADS = "uploads"
 _THREADS = 128
+_FOLLOW_SECONDS = 2.0
 NOBODY = "nobody could log in; create an admin first: steer users add NAME --role admin"
 
 
@@ -52,6 +57,7 @@ class Serving:
         limits: Limits of one client.
         trusted_proxies: Addresses and networks of proxies that are believed when they name their clients.
         keep: Age up to which what people said and did is kept; None for ever.
+        workspaces: Whether admins can make workspaces on a page, and those that are published are served.
     """
 
     accounts: bool = False
@@ -60,6 +66,7 @@ class Serving:
     limits: Limits = field(default_factory=Limits)
     trusted_proxies: Sequence[str] = ()
     keep: timedelta | None = None
+    workspaces: bool = False
 
 
 def create_app(specs: Sequence[AnyApp], runs: Path, store: Store, options: Serving) -> FastAPI:
@@ -78,40 +85,26 @@ def create_app(specs: Sequence[AnyApp], runs: Path, store: Store, options: Servi
         undo.callback(store.close)
         if options.accounts:
             _check_admin(store)
-        apps, closed = _open_all(specs, runs, store, Explorer(options.explore), undo)
+        served = ServedApps(runs, store, Explorer(options.explore))
+        undo.callback(served.close)
+        served.add(specs)
+        if served.closed and not served.open:
+            raise SteerError(served.closed[0].reason)
+        if options.workspaces:
+            served.apps = served.with_published()
         authenticator = Accounts(store, load_secret(runs)) if options.accounts else NoAuth()
-        app = FastAPI(
-            title="Steer",
-            description="Policies that were fine-tuned by reinforcement learning, at work.",
-            lifespan=partial(_lifespan, apps=apps, store=store, uploads_folder=runs / UPLOADS, keep=options.keep),
-            docs_url=None,  # FastAPI's page of them loads from another host
-            redoc_url=None,
-            openapi_url="/v1/openapi.json",
-        )
+        make = partial(_make_inner, runs=runs, store=store, options=options)
+        swap = Swap(make(served.apps))
+        server = _Server(served, swap, make, runs, store, options)
+        app = FastAPI(lifespan=server.lifespan, docs_url=None, redoc_url=None, openapi_url=None)
         answer_with_problems(app)
         if isinstance(authenticator, Accounts):
             app.include_router(login_routes(authenticator))
-        names = [each.spec.name for each in closed]
-        app.include_router(health_routes(store, partial(_serving_versions, apps), out_of_order=names))
-        # One by one: FastAPI looks through all routes of a router again at each router that it is in.
-        every: list[OpenApp | ClosedApp] = [*apps, *closed]
-        routers = {each.spec.path: each.spec.api(each.service) for each in every}
-        bots = {f"steer-{each.spec.path}": each for each in every if each.spec.chat}
-        complete = {name: each.spec.chat(each.service) for name, each in bots.items() if each.spec.chat}
-        chat = chat_routes(complete, lambda request, name: current_principal(request).may_use(bots[name].spec.name))
-        for path, router in [("", erasure_routes(store)), ("", chat), *routers.items()]:
-            checks = [_key(), Depends(refuse_unknown)]
-            prefix = f"/v1/{path}" if path else "/v1"
-            app.include_router(router, prefix=prefix, responses=RESPONSES, dependencies=checks)
-        if options.pages:
-            uploads.use_folder(runs / UPLOADS)
-            from core.platform.pages.layout import mount_pages
-
-            app = mount_pages(app, apps, closed, limits=options.limits, accounts=options.accounts)
+        app.include_router(health_routes(store, served.versions, served.out_of_order))
+        app.mount("", swap)
         # The last one added is the outermost.
         app.add_middleware(SharesMiddleware, limits=options.limits)
-        by_path = {each.spec.path: each.spec.name for each in every}
-        app.add_middleware(AuthMiddleware, authenticator=authenticator, apps=by_path)
+        app.add_middleware(AuthMiddleware, authenticator=authenticator, apps=served.by_path)
         app.add_middleware(LimitsMiddleware, limits=options.limits)
         app.add_middleware(RequestLogMiddleware)
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(options.trusted_proxies))
@@ -119,25 +112,113 @@ def create_app(specs: Sequence[AnyApp], runs: Path, store: Store, options: Servi
     return app
 
 
-def _open_all(
-    specs: Sequence[AnyApp], runs: Path, store: Store, explorer: Explorer, undo: ExitStack
-) -> tuple[list[OpenApp], list[ClosedApp]]:
-    """Apps that are in order and apps that are not; `undo` closes the former."""
-    apps, closed = list[OpenApp](), list[ClosedApp]()
-    for spec in specs:
-        opened = open_or_close(spec, runs, store, explorer, adopted_by="steer serve")
-        if isinstance(opened, OpenApp):
-            apps.append(opened)
-            undo.callback(opened.close)
-        else:
-            closed.append(opened)
-    if closed and not apps:
-        raise SteerError(closed[0].reason)
-    return apps, closed
+def _make_inner(apps: Sequence[ServedApp], *, runs: Path, store: Store, options: Serving) -> Inner:
+    """Pages, API and tools of some apps."""
+    every = [each.opened for each in apps]
+    app = FastAPI(
+        title="Steer",
+        description="Policies that were fine-tuned by reinforcement learning, at work.",
+        docs_url=None,  # FastAPI's page of them loads from another host
+        redoc_url=None,
+        openapi_url="/v1/openapi.json",
+    )
+    answer_with_problems(app)
+    # One by one: FastAPI looks through all routes of a router again at each router that it is in.
+    routers = {each.spec.path: each.spec.api(each.service) for each in every}
+    bots = {f"steer-{each.spec.path}": each for each in every if each.spec.chat}
+    complete = {name: each.spec.chat(each.service) for name, each in bots.items() if each.spec.chat}
+    chat = chat_routes(complete, lambda request, name: current_principal(request).may_use(bots[name].spec.name))
+    for path, router in [("", erasure_routes(store)), ("", chat), *routers.items()]:
+        checks = [_key(), Depends(refuse_unknown)]
+        prefix = f"/v1/{path}" if path else "/v1"
+        app.include_router(router, prefix=prefix, responses=RESPONSES, dependencies=checks)
+    if not options.pages:
+        return Inner(app)
+    uploads.use_folder(runs / UPLOADS)
+    from core.platform.pages.layout import mount_pages
+
+    service = WorkspaceService(store, runs) if options.workspaces else None
+    return Inner(app, mount_pages(app, every, store, service, limits=options.limits, accounts=options.accounts))
 
 
-def _serving_versions(apps: Sequence[OpenApp]) -> dict[str, str]:
-    return {opened.spec.name: opened.live.current[1] for opened in apps}
+class _Server:
+    """What runs beside the requests."""
+
+    def __init__(
+        self,
+        served: ServedApps,
+        swap: Swap,
+        make: Callable[[Sequence[ServedApp]], Inner],
+        runs: Path,
+        store: Store,
+        options: Serving,
+    ) -> None:
+        self._served, self._swap, self._make = served, swap, make
+        self._runs, self._store, self._options = runs, store, options
+        self._stop = threading.Event()
+
+    @asynccontextmanager
+    async def lifespan(self, app: FastAPI) -> AsyncIterator[None]:
+        """Threads, memory and jobs while the server runs; behind its last answer, close engines and store."""
+        del app
+        # Starlette's 40 threads, which wait for batches most of the time, would keep batches small.
+        current_default_thread_limiter().total_tokens = _THREADS
+        start_malloc_trim()
+        freeze_gc()
+        threads = [threading.Thread(target=work, name=name, daemon=True) for name, work in self._work().items()]
+        for thread in threads:
+            thread.start()
+        for each in self._served.apps:
+            each.start()
+        async with self._swap.running():
+            following = asyncio.create_task(self._follow()) if self._options.workspaces else None
+            yield
+            if following is not None:
+                following.cancel()
+        self._stop.set()
+        await run_in_threadpool(self._close, threads)
+
+    def _work(self) -> dict[str, Callable[[], None]]:
+        work: dict[str, Callable[[], None]] = {
+            "uploads": partial(uploads.keep_clean, self._runs / UPLOADS, self._stop),
+            "housekeeping": partial(keep_house, self._store, self._options.keep, self._stop),
+        }
+        if self._options.workspaces:
+            work["training"] = partial(JobRunner(self._store, self._runs).run, self._stop)
+        return work
+
+    async def _follow(self) -> None:
+        """Serve what is published from now on, here or by another server."""
+        while True:
+            await asyncio.sleep(_FOLLOW_SECONDS)
+            with suppress(UnavailableError):  # the store itself logs that it is out
+                apps = await run_in_threadpool(self._served.with_published)
+                if apps != self._served.apps:
+                    await self._serve(apps)
+
+    async def _serve(self, apps: list[ServedApp]) -> None:
+        before = self._served.apps
+        fresh = [each for each in apps if each not in before]
+        gone = [each for each in before if each not in apps]
+
+        def close_gone() -> None:
+            for each in gone:
+                each.close()
+
+        if not await self._swap.replace(lambda: self._make(apps), close_gone):
+            for each in fresh:
+                await run_in_threadpool(each.close)
+            return
+        self._served.apps = apps
+        for each in fresh:
+            each.start()
+
+    def _close(self, threads: Sequence[threading.Thread]) -> None:
+        self._store.hurry()
+        for thread in threads:
+            thread.join()
+        self._served.close()
+        self._store.close()
 
 
 def _check_admin(store: Store) -> None:
@@ -149,37 +230,3 @@ def _check_admin(store: Store) -> None:
 def _key() -> Any:
     """The middleware checks the key; this only says in the description that there is one."""
     return Security(HTTPBearer(auto_error=False, scheme_name="API key"))
-
-
-@asynccontextmanager
-async def _lifespan(
-    app: FastAPI, *, apps: Sequence[OpenApp], store: Store, uploads_folder: Path, keep: timedelta | None
-) -> AsyncIterator[None]:
-    """Threads, memory and jobs while the server runs; behind its last answer, close engines and store."""
-    del app
-    # Starlette's 40 threads, which wait for batches most of the time, would keep batches small.
-    current_default_thread_limiter().total_tokens = _THREADS
-    start_malloc_trim()
-    freeze_gc()
-    stop = threading.Event()
-    jobs = [
-        threading.Thread(target=job, args=(opened.service, stop), name=f"{opened.spec.name}: {name}", daemon=True)
-        for opened in apps
-        for name, job in opened.spec.jobs.items()
-    ]
-    jobs.append(threading.Thread(target=uploads.keep_clean, args=(uploads_folder, stop), name="uploads", daemon=True))
-    jobs.append(threading.Thread(target=keep_house, args=(store, keep, stop), name="housekeeping", daemon=True))
-    for thread in jobs:
-        thread.start()
-    yield
-    stop.set()
-    await run_in_threadpool(_close, jobs, apps, store)
-
-
-def _close(jobs: Sequence[threading.Thread], apps: Sequence[OpenApp], store: Store) -> None:
-    store.hurry()
-    for thread in jobs:
-        thread.join()
-    for opened in apps:
-        opened.close()
-    store.close()

@@ -4,7 +4,18 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import JSON, ColumnElement, DateTime, ForeignKey, MetaData, String, Text, UniqueConstraint, delete
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    DateTime,
+    ForeignKey,
+    MetaData,
+    String,
+    Text,
+    UniqueConstraint,
+    delete,
+    update,
+)
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 from sqlalchemy.types import TypeDecorator
@@ -181,3 +192,35 @@ class Promotion(Table):
     who: Mapped[str] = mapped_column(String(NAME))
     reason: Mapped[str] = mapped_column(Text, default="")
     time: Mapped[datetime] = mapped_column(default=now)
+
+
+class Job(Table):
+    """A workspace that is to be trained and evaluated, is being, or was.
+
+    `runner` is the server that is at it and `seen` when it last said so; once that is long ago, another one takes over.
+    """
+
+    __tablename__ = "jobs"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
+    workspace: Mapped[str] = mapped_column(String(NAME), index=True)
+    state: Mapped[str] = mapped_column(String(16), default="queued", index=True)
+    owner: Mapped[str] = mapped_column(String(NAME))
+    progress: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    error: Mapped[str] = mapped_column(Text, default="")
+    attempts: Mapped[int] = mapped_column(default=0)
+    runner: Mapped[str] = mapped_column(String(32), default="")
+    created: Mapped[datetime] = mapped_column(default=now)
+    started: Mapped[datetime | None]
+    seen: Mapped[datetime | None]
+    ended: Mapped[datetime | None]
+
+    @classmethod
+    def erase(cls, session: Session, person: str) -> int:
+        """The work stays, and is nobody's: what it trains belongs to the company."""
+        return len(session.execute(update(cls).where(cls.owner == person).values(owner="").returning(cls.id)).all())
+
+    @classmethod
+    def expired(cls, before: datetime) -> ColumnElement[bool]:
+        """Jobs that ended before."""
+        return cls.ended < before

@@ -1,0 +1,1 @@
+"""Workspaces that are made, trained and published by whoever administers a server."""
