@@ -40,7 +40,7 @@ def people(store) -> Store:
 
 def _alert(session, key: str = "a", state: str = "open") -> Alert:
     row = {"key": key, "company": "x", "opened": now(), "state": state, "severity": "raised", "reason": {}}
-    return finance.keep_alert(session, row, "monitor")[0]
+    return finance.keep_alert(session, "finance_monitor", row, "monitor")[0]
 
 
 def _live(session, name: str, alert: Alert, at: int = 0) -> None:
@@ -212,7 +212,7 @@ def test_the_newest_item_outlives_its_time_since_it_says_how_far_a_monitor_has_r
     assert purge(store, now()) == 2
     with store.transaction() as session:
         row = {"key": "new", "time": now(), "company": "x", "headline": "h"}
-        assert finance.add(session, [row])[0].id == 4
+        assert finance.add(session, "finance_monitor", [row])[0].id == 4
 
 
 def test_more_than_a_portion_is_purged(store, monkeypatch):
