@@ -28,7 +28,7 @@ class Desk:
             gr.Button().click(self.wait, None, None, api_name="wait", concurrency_limit=None)
             gr.Button().click(self.answer, None, None, api_name="answer")
         self.blocks.queue(max_size=256, api_open=False)
-        share_queue(self.blocks, LIMITS)
+        share_queue(self.blocks, LIMITS, {})
         app = FastAPI()
         answer_with_problems(app)
         self.app = gr.mount_gradio_app(app, self.blocks, path="")

@@ -6,7 +6,6 @@ from typing import Any
 
 import gradio as gr
 from fastapi import HTTPException, Request
-from gradio.route_utils import get_fn
 
 from core.platform.http.limits import Limits
 
@@ -25,7 +24,7 @@ def share_queue(blocks: gr.Blocks, limits: Limits, apps: Mapping[int, str]) -> N
 
     async def push_within_share(body: Any, request: Request, username: str | None) -> Any:
         person = request.state.principal.name
-        app = apps.get(get_fn(blocks, None, body)._id)
+        app = apps.get(body.fn_index)  # whoever calls by a name has it filled in by now
         if app is not None and not request.state.principal.may_use(app):
             raise HTTPException(403, f"Your account is not for {app}.")
         running = sum(event.request.state.principal.name == person for event in queue.event_ids_to_events.values())
