@@ -53,7 +53,7 @@ def client(app):
 def guarded(access) -> FastAPI:
     """An application with a route for everybody who is known, and one for agents."""
     app = FastAPI()
-    app.add_middleware(AuthMiddleware, authenticator=access)
+    app.add_middleware(AuthMiddleware, authenticator=access, apps=dict)
     answer_with_problems(app)
     if isinstance(access, Accounts):
         app.include_router(login_routes(access))

@@ -24,7 +24,7 @@ from core.platform.store.backup import PORTION, backup
 from core.platform.store.backup_file import MAX_LINE, MAX_UNPACKED
 from core.platform.store.database import open_store
 from core.platform.store.restore import restore
-from core.platform.store.schema import ApiKey, Decision, EndedSession, Feedback, ModelVersion, Promotion, User
+from core.platform.store.schema import ApiKey, Decision, EndedSession, Feedback, Job, ModelVersion, Promotion, User
 from core.platform.store.summary import tables
 from core.util.errors import SteerError
 
@@ -58,6 +58,7 @@ def fill(store) -> None:
                 ModelVersion(app="a", name="v0001", folder="a/v0001", fingerprint="f", metrics={}),
                 Promotion(app="a", version="v0001", who="u"),
                 EndedSession(id="0" * 32, time=MOMENT),
+                Job(workspace="bikes", owner="u", progress=DEEP, error=TEXT, seen=MOMENT),
             ]
         )
         for number, value in enumerate(FLOATS):
