@@ -1,6 +1,7 @@
 """`steer` as a user types it, in this process: what it takes to import everything is paid once."""
 
 import io
+import os
 import sys
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from dataclasses import dataclass
 import pytest
 
 from core.cli.main import main
+from core.cli.options import console
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ def steer(*arguments: str, typed: str = "", **variables: str) -> Done:
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
         for name, value in {"COLUMNS": "200", **variables}.items():
             patch.setenv(name, value)
+        patch.setattr(console, "width", int(os.environ["COLUMNS"]))  # it knows that of the first command
         patch.setattr(sys, "argv", ["steer", *arguments])
         patch.setattr(sys, "stdin", io.StringIO(typed))
         try:

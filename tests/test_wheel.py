@@ -36,7 +36,7 @@ for name in task_names():
     task = load_task(name)
     assert task.data_card
     for each in (task, load_task(str(task.template))):
-        assert each.check().texts
+        assert each.check().tables
 for spec in installed_apps():
     spec.page()
 open_store("sqlite:///steer.db").close()

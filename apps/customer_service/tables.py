@@ -16,7 +16,7 @@ from sqlalchemy import (
     insert,
     select,
 )
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 
 from core.platform.store.schema import KEY, NAME, Decision, Table, new_id, now
 from core.platform.store.upsert import put
@@ -111,10 +111,13 @@ def newest(session: Session, app: str, owner: str | None, count: int) -> list[tu
 
 def waiting(session: Session, app: str) -> int:
     """Number of conversations that were handed over to a person, and where nothing was said since."""
-    last = select(func.max(Turn.number)).where(Turn.conversation_id == Conversation.id).scalar_subquery()
-    said_last = (Turn.conversation_id == Conversation.id) & (Turn.number == last)
-    handed = Turn.about["action"].as_string() == "hand_over"
-    return session.scalar(select(func.count()).where(Conversation.app == app, said_last, handed)) or 0
+    other = aliased(Turn)
+    last = select(func.max(other.number)).where(other.conversation_id == Turn.conversation_id)
+    is_handed = (Turn.number == last.correlate(Turn).scalar_subquery()) & (
+        Turn.about["action"].as_string() == "hand_over"
+    )
+    handed = select(func.count()).select_from(Turn).join(Conversation).where(Conversation.app == app, is_handed)
+    return session.scalar(handed) or 0
 
 
 def turns(session: Session, identity: str, limit: int | None = None, offset: int = 0) -> list[Turn]:

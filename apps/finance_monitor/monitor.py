@@ -156,7 +156,8 @@ class Monitor:
         self._counted[item.number] = item
         self.clock.hear(item.time, arrived)
         for number in item.copies:
-            if (copy := self._counted.get(number)) is not None:
+            # News about no company were never watched.
+            if (copy := self._counted.get(number)) is not None and copy.company:
                 self._detector.withdraw(copy.company, copy.time, copy.key)
         if item.company and self._is_new(item):
             self._detector.observe(item.company, item.time, item.headline, item.negative, item.key)

@@ -40,7 +40,7 @@ OLDER = {
             ["rl.algorithm=a2c", "rl.clip_range=0.1"],
             r"rl\.clip_range belongs to ppo, reinforce, grpo; rl\.algorithm is a2c: remove it, or set rl\.algorithm=p",
         ),
-        (["rl.num_generations=4"], r"rl\.num_generations belongs to reinforce, grpo; rl\.algorithm is ppo"),
+        (["rl.num_generations=4"], r"rl\.num_generations belongs to reinforce, grpo, all_pick; rl\.algorithm is ppo"),
         (["rl.algorithm=a2c", "rl.batch_size=8"], r"rl\.batch_size belongs to ppo, trpo"),
         (["rl.kl=0.1"], r"rl\.kl is called rl\.kl_coef now"),
         (["rl.normalise_rewards=true"], r"rl\.normalise_rewards is called rl\.normalize_reward now"),

@@ -243,3 +243,16 @@ def test_documents_that_are_no_longer_there_are_removed_and_those_of_others_stay
     with store.reading() as session:
         assert [document.key for document in tables.documents(session, "support", 9)] == ["0003", "0699"]
         assert len(tables.documents(session, "other", 5000)) == 700
+
+
+def test_who_was_handed_over_waits_until_they_say_something_again(store):
+    def handed(*actions: str) -> list[Turn]:
+        return [Turn(role="assistant", text="", about={"action": action}) for action in actions]
+
+    with store.transaction() as session:
+        for app, actions in (("support", ["answer", "hand_over"]), ("support", ["hand_over", "answer"]), ("other", [])):
+            talk = tables.start(session, app, "ann")
+            tables.append(session, talk.id, 0, handed(*actions, "hand_over") if app == "other" else handed(*actions))
+    with store.reading() as session:
+        assert tables.waiting(session, "support") == tables.waiting(session, "other") == 1
+        assert tables.waiting(session, "nobodys") == 0

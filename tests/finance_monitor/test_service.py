@@ -101,6 +101,18 @@ def future(key: str = "typo", time: str = "2199-01-01T00:00:00Z", company: str =
     return Item(key=key, time=time, company=company, headline=f"{company} plant burns down")
 
 
+def test_news_about_no_company_are_kept_and_folded_and_never_watched(monitor):
+    late, early = NOON + timedelta(hours=2), NOON
+    for key, time in (("second", late), ("first", early)):  # the earlier one makes a copy of the one that came before
+        monitor.push([Item(key=key, time=time, company="", headline="A bank files for bankruptcy")])
+    assert {(item.headline, item.company, item.is_copy) for item in monitor.items(9)} == {
+        ("A bank files for bankruptcy", "", False),
+        ("A bank files for bankruptcy", "", True),
+    }
+    assert monitor.alerts(9) == []
+    assert "" not in [watch.company for watch in monitor.watchlist()]
+
+
 def test_an_item_of_the_future_changes_nothing_but_its_own_line_and_is_named(scratch, live, monitor):
     monitor.push(surge())
     before = (monitor.now, monitor.watchlist(), monitor.trend(None, None, 28), monitor.alerts(9))

@@ -41,7 +41,7 @@ def ask(page: Page, question: str) -> None:
 
 def test_the_start_page_leads_to_every_app(page):
     page.goto("/")
-    for path in ("support", "news", "recommend"):
+    for path in ("support", "news", "recommender"):
         expect(page.locator(f"#open-{path}")).to_be_visible()
     page.locator("#open-support").click()
     expect(page).to_have_url(re.compile("/support"))
@@ -334,7 +334,7 @@ def test_an_address_of_nobody_opens_the_own_list_with_a_notice(shop):
     expect(shop.locator("#rec-status")).to_contain_text("Well-loved films")
 
 
-@pytest.mark.parametrize("path", ["", "support", "news", "recommend"])
+@pytest.mark.parametrize("path", ["", "support", "news", "recommender"])
 def test_the_pages_fit_a_phone_in_chinese_and_dark(browser, server, path):
     context = browser.new_context(
         viewport={"width": 390, "height": 844}, locale="zh-CN", base_url=server, color_scheme="dark"
