@@ -30,6 +30,7 @@ import core
 from core.platform.apps.spec import installed_apps
 from core.platform.store.database import open_store
 from core.training.loader import load_task, task_names
+from core.training.settings import load_settings
 
 assert Path(core.__file__).parent.parent == home, core.__file__
 for name in task_names():
@@ -37,6 +38,7 @@ for name in task_names():
     assert task.data_card
     for each in (task, load_task(str(task.template))):
         assert each.check().tables
+        each(load_settings(each.presets[each.preset]))
 for spec in installed_apps():
     spec.page()
 open_store("sqlite:///steer.db").close()

@@ -103,8 +103,8 @@ def future(key: str = "typo", time: str = "2199-01-01T00:00:00Z", company: str =
 
 def test_news_about_no_company_are_kept_and_folded_and_never_watched(monitor):
     late, early = NOON + timedelta(hours=2), NOON
-    for key, time in (("second", late), ("first", early)):  # the earlier one makes a copy of the one that came before
-        monitor.push([Item(key=key, time=time, company="", headline="A bank files for bankruptcy")])
+    for key, moment in (("second", late), ("first", early)):  # the earlier one makes a copy of the one that came before
+        monitor.push([Item(key=key, time=moment, company="", headline="A bank files for bankruptcy")])
     assert {(item.headline, item.company, item.is_copy) for item in monitor.items(9)} == {
         ("A bank files for bankruptcy", "", False),
         ("A bank files for bankruptcy", "", True),
