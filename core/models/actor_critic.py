@@ -153,9 +153,11 @@ class ActorCritic(Policy):
         return self
 
     def save(self, folder: Path) -> None:
-        """Write the trained tensors and, for text encoders, a `save_pretrained` folder."""
         super().save(folder)
         self.encoder.save(folder / _ENCODER)
+
+    def export(self, folder: Path) -> None:
+        self.encoder.export(folder / _ENCODER)
 
     def load(self, folder: Path) -> None:
         super().load(folder)

@@ -198,10 +198,14 @@ class TextEncoder(StateEncoder):
             self._activations = beside._activations
 
     def save(self, folder: Path) -> None:
-        """Write backbone (or PEFT adapter), tokenizer, pooling and prefixes in sentence-transformers' layout."""
+        """Write pooling and prefixes, in sentence-transformers' layout."""
+        self.conventions.save(folder, self.width)
+
+    def export(self, folder: Path) -> None:
+        """Write backbone (or PEFT adapter) and tokenizer too, so that sentence-transformers opens the folder."""
         self.backbone.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
-        self.conventions.save(folder, self.width)
+        self.save(folder)
 
     def load(self, folder: Path) -> None:
         """Read texts as the encoder did that was saved, whatever the files beside its pretrained weights say by now.

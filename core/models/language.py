@@ -113,9 +113,8 @@ class TextPolicy(Policy):
     def device(self) -> torch.device:
         return self.critic.weight.device
 
-    def save(self, folder: Path) -> None:
-        """Write the trained tensors, and the model (or, under PEFT, its adapter) in `save_pretrained` format."""
-        super().save(folder)
+    def export(self, folder: Path) -> None:
+        """Write the model or, under PEFT, its adapter."""
         self.model.save_pretrained(folder / "model")
 
     def _write(self, observations: Observations, pick: Any) -> Tensor:

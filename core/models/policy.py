@@ -169,9 +169,12 @@ class Policy(nn.Module, ABC):
         self.load_state_dict(parts, strict=False)
 
     def save(self, folder: Path) -> None:
-        """Write the trained tensors into `policy.safetensors`."""
+        """Write whatever `load` needs: the trained tensors, as `policy.safetensors`, and small files beside it."""
         folder.mkdir(parents=True, exist_ok=True)
         save_file({name: tensor.contiguous() for name, tensor in self.state().items()}, folder / _WEIGHTS)
+
+    def export(self, folder: Path) -> None:
+        """Write the whole pretrained model in `save_pretrained` format, for other programs; Steer never reads it."""
 
     def load(self, folder: Path) -> None:
         """Read what `save` wrote into this policy.

@@ -40,7 +40,10 @@ class StateEncoder(nn.Module, ABC):
         """Become faster, now that nothing is trained any more."""
 
     def save(self, folder: Path) -> None:
-        """Write what others can read, beside the policy's trained tensors."""
+        """Write whatever `load` needs and is no trained tensor."""
+
+    def export(self, folder: Path) -> None:
+        """Write the whole encoder for other programs, see `Policy.export`."""
 
     def load(self, folder: Path) -> None:
         """Read from what `save` wrote whatever is no trained tensor."""

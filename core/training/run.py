@@ -21,8 +21,8 @@ class Run:
     """The folder of one run.
 
     Attributes:
-        folder: Folder with `settings.yaml`, `fingerprint` and, for each stage, `model/`, `history.json`, `checkpoint/`
-            and `tensorboard/`.
+        folder: Folder with `settings.yaml`, `fingerprint` and, for each stage, `model/`, `history.json`, `tensorboard/`
+            and, until the stage has ended, `checkpoint/`.
     """
 
     folder: Path
@@ -47,8 +47,12 @@ class Run:
 
     def belongs_to(self, fingerprint: str) -> bool:
         """Whether the folder is new, or was begun with the settings, code and data of `fingerprint`."""
+        return not self.folder.exists() or self.begun_with() == fingerprint
+
+    def begun_with(self) -> str | None:
+        """Fingerprint of the settings, code and data that the run was begun with; None before it was begun."""
         file = self.folder / "fingerprint"
-        return not self.folder.exists() or (file.is_file() and file.read_text(encoding="utf-8") == fingerprint)
+        return file.read_text(encoding="utf-8") if file.is_file() else None
 
     def move_aside(self) -> "Run":
         """Rename the folder to the first free `NAME.before-1`, `NAME.before-2`, ... and say which."""

@@ -1,5 +1,6 @@
 """The road from data to a trained policy: the stages that a task gives, one after the other."""
 
+import shutil
 from collections.abc import Callable
 
 import torch
@@ -13,6 +14,7 @@ from core.training.measure import evaluator
 from core.training.run import Run, fingerprint, reuse_stages, trained_policy
 from core.training.stages import Stage
 from core.training.task import Task, greedy
+from core.util.errors import SteerError
 from core.util.files import replace_folder, write_json, write_text
 
 OnIteration = Callable[[str, int, int, dict[str, float]], None]
@@ -49,7 +51,15 @@ def train(task: Task, run: Run, on_iteration: OnIteration, on_stage_start: OnSta
         run: Run to leave models and metrics in.
         on_iteration: Called with (stage, iteration, iterations, metrics) after every iteration.
         on_stage_start: Called with the name of each stage that begins.
+
+    Raises:
+        SteerError: The run was trained with other settings or data; or as of `core.rl.learner.Learner.run`.
     """
+    if run.begun_with() not in (None, fingerprint(task)):
+        raise SteerError(
+            f"{run.folder} was trained with other settings or data; "
+            "train with --fresh to start over, or restore the old settings."
+        )
     if processes().is_main_process:
         write_text(run.folder / "fingerprint", fingerprint(task))
         write_text(run.settings, yaml.safe_dump(task.settings.model_dump(mode="json"), sort_keys=False))
@@ -99,7 +109,10 @@ def learn(
     if processes().is_main_process:
         with replace_folder(run.model(stage.name)) as fresh:
             kept.save(fresh)
+            if stage.name == names[-1]:  # what is published; the stages before are for Steer alone
+                kept.export(fresh)
         write_json(folder / "history.json", {"fingerprint": fingerprint, "history": history})
+        shutil.rmtree(folder / "checkpoint", ignore_errors=True)  # a finished stage is never gone on with
     processes().wait_for_everyone()
 
 

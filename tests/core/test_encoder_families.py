@@ -77,6 +77,7 @@ def test_a_step_changes_what_is_trained_and_nothing_else_and_is_kept(family, ada
     assert changed == expected_changes(encoder, adapt)
 
     policy.save(tmp_path)
+    policy.export(tmp_path)
     again = chooser(folders[family], adapt)
     again.load(tmp_path)
     assert torch.equal(again.encoder(TEXTS), encoder(TEXTS))

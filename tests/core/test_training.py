@@ -37,6 +37,20 @@ def finished(tmp_path_factory) -> Run:
     return run
 
 
+@pytest.fixture
+def stopped(finished, tmp_path) -> Run:
+    """A run whose training ended after an iteration of RL."""
+    run = Run(tmp_path / "stopped")
+    shutil.copytree(finished.folder, run.folder, ignore=shutil.ignore_patterns("rl"))
+
+    def stop(*_) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(Bandit(settings()), run, stop, quiet)
+    return run
+
+
 def test_the_trained_policy_solves_the_task_and_its_card_says_so(finished):
     task = Bandit(settings())
     comparison = compare(task, finished)
@@ -96,11 +110,9 @@ def test_a_finished_run_is_not_trained_again_but_other_settings_are(finished):
     assert fingerprint(Bandit(settings("seed=9"))) != fingerprint(Bandit(settings()))
 
 
-def test_a_full_disk_stops_training_with_advice_and_keeps_the_last_checkpoint(finished, tmp_path):
-    run = Run(tmp_path / "run")
-    shutil.copytree(finished.folder / "supervised", run.folder / "supervised")
-    (run.folder / "supervised" / "history.json").unlink()
-    before = (run.folder / "supervised" / "checkpoint" / "tensors.safetensors").read_bytes()
+def test_a_full_disk_stops_training_with_advice_and_keeps_the_last_checkpoint(stopped):
+    checkpoint = stopped.folder / "rl" / "checkpoint"
+    before = (checkpoint / "tensors.safetensors").read_bytes()
     # A limit on the size of files is how a process meets a full disk without filling one.
     script = textwrap.dedent(
         f"""
@@ -112,7 +124,7 @@ def test_a_full_disk_stops_training_with_advice_and_keeps_the_last_checkpoint(fi
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
         try:
-            write_checkpoint(Path({str(run.folder / "supervised" / "checkpoint")!r}), Progress("x"),
+            write_checkpoint(Path({str(checkpoint)!r}), Progress("x"),
                              {{"policy": {{"w": torch.zeros(1_000_000)}}}})
         except SteerError as error:
             print(error)
@@ -120,25 +132,34 @@ def test_a_full_disk_stops_training_with_advice_and_keeps_the_last_checkpoint(fi
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert "free some disk space" in done.stdout
-    assert (run.folder / "supervised" / "checkpoint" / "tensors.safetensors").read_bytes() == before
-    assert not list((run.folder / "supervised").glob(".checkpoint*"))
+    assert (checkpoint / "tensors.safetensors").read_bytes() == before
+    assert not list(checkpoint.parent.glob(".checkpoint*"))
 
 
-def test_a_checkpoint_cut_short_is_named_and_not_guessed_at(finished, tmp_path):
-    run = Run(tmp_path / "run")
-    shutil.copytree(finished.folder, run.folder)
-    (run.folder / "rl" / "history.json").unlink()
-    tensors = run.folder / "rl" / "checkpoint" / "tensors.safetensors"
+def test_a_checkpoint_cut_short_is_named_and_not_guessed_at(stopped):
+    tensors = stopped.folder / "rl" / "checkpoint" / "tensors.safetensors"
     tensors.write_bytes(tensors.read_bytes()[:5000])
     with pytest.raises(SteerError, match=r"rl/checkpoint is damaged .* delete that folder"):
-        train(Bandit(settings()), run, quiet, quiet)
+        train(Bandit(settings()), stopped, quiet, quiet)
 
 
-def test_a_checkpoint_of_other_settings_is_refused(finished, tmp_path):
-    run = Run(tmp_path / "run")
-    shutil.copytree(finished.folder, run.folder)
-    with pytest.raises(SteerError, match="other settings or data"):
-        train(Bandit(settings("linear.learning_rate=0.5")), run, quiet, quiet)
+def test_a_checkpoint_of_other_settings_is_refused(stopped):
+    (stopped.folder / "fingerprint").unlink()
+    with pytest.raises(SteerError, match="rl/checkpoint was made with other settings or data"):
+        train(Bandit(settings("rl.learning_rate=0.5")), stopped, quiet, quiet)
+
+
+def test_a_finished_run_is_not_overwritten_with_other_settings(finished):
+    before = _curve(finished)
+    with pytest.raises(SteerError, match="bandit was trained with other settings or data; train with --fresh"):
+        train(Bandit(settings("linear.learning_rate=0.5")), finished, quiet, quiet)
+    assert _curve(finished) == before
+
+
+def test_what_only_training_needs_is_gone_when_a_stage_has_ended(finished):
+    kept = {str(file.relative_to(finished.folder)) for file in finished.folder.rglob("*.safetensors")}
+    published = {"rl/model/policy.safetensors", "rl/model/encoder/model.safetensors"}
+    assert kept == {"linear/model/policy.safetensors", "supervised/model/policy.safetensors", *published}
 
 
 def test_a_run_of_other_settings_is_kept_beside_the_new_one(finished, tmp_path):
@@ -275,8 +296,10 @@ def _curve(run: Run) -> list[list[tuple[float, float]]]:
 
 
 def _iterations(run: Run) -> int:
-    files = run.folder.glob("*/checkpoint/progress.json")
+    done = sum(len(json.loads(file.read_text())["history"]) for file in run.folder.glob("*/history.json"))
     try:
-        return sum(json.loads(file.read_text())["iteration"] for file in files)
+        return done + sum(
+            json.loads(file.read_text())["iteration"] for file in run.folder.glob("*/checkpoint/progress.json")
+        )
     except (OSError, ValueError):  # being replaced just now
-        return 0
+        return done
