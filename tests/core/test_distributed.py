@@ -10,6 +10,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from tests.folders import temporary_folder
+
 STAGES = ("linear", "supervised", "rl")
 SCRIPT = """
 import sys
@@ -55,7 +57,8 @@ def trained(folder: Path, processes: int, algorithms: Sequence[str], *, sharded:
 @pytest.fixture(scope="module")
 def one(tmp_path_factory) -> dict[str, Weights]:
     """What one process ends with."""
-    return trained(tmp_path_factory.mktemp("one"), 1, ALGORITHMS)
+    with temporary_folder(tmp_path_factory, "one") as folder:
+        return trained(folder, 1, ALGORITHMS)
 
 
 # TRPO needs whole layers.

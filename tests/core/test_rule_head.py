@@ -1,5 +1,7 @@
 """A policy that is the best known rule until it learns to be better."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 import torch
@@ -13,6 +15,7 @@ from core.training.run import Run, trained_policy
 from core.training.stages import ResidualRL, WarmStart
 from core.training.train import train
 from tests.core.bandit import Bandit, settings
+from tests.folders import temporary_folder
 
 ACTIONS, WIDTH = 4, 6
 
@@ -80,11 +83,13 @@ class OverRule(Bandit):
 
 
 @pytest.fixture(scope="module", params=["all_action", "ppo", "off_policy"])
-def trained(request, tmp_path_factory) -> tuple[OverRule, Run]:
+def trained(request, tmp_path_factory) -> Iterator[tuple[OverRule, Run]]:
     changes = ["supervised.iterations=2", "rl.iterations=2", f"rl.algorithm={request.param}"]
-    task, run = OverRule(settings(*changes)), Run(tmp_path_factory.mktemp("runs") / request.param)
-    train(task, run, lambda *_: None, lambda *_: None)
-    return task, run
+    task = OverRule(settings(*changes))
+    with temporary_folder(tmp_path_factory, "runs") as folder:
+        run = Run(folder / request.param)
+        train(task, run, lambda *_: None, lambda *_: None)
+        yield task, run
 
 
 def test_rl_begins_as_the_rule_and_reads_beliefs_without_changing_them(trained):

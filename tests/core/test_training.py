@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ from core.training.run import Run, fingerprint, trained_policy
 from core.training.train import train
 from core.util.errors import SteerError
 from tests.core.bandit import Bandit, settings
+from tests.folders import temporary_folder
 
 
 def quiet(*_):
@@ -31,10 +33,11 @@ def quiet(*_):
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory) -> Run:
-    run = Run(tmp_path_factory.mktemp("runs") / "bandit")
-    train(Bandit(settings()), run, quiet, quiet)
-    return run
+def finished(tmp_path_factory) -> Iterator[Run]:
+    with temporary_folder(tmp_path_factory, "runs") as folder:
+        run = Run(folder / "bandit")
+        train(Bandit(settings()), run, quiet, quiet)
+        yield run
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """The small task with a wish that changes, a trained run of it, and people who judge what it does."""
 
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ from core.platform.versions.library import VERSIONS, Library
 from core.rl.explore import Explorer
 from core.training.run import Run, trained_policy
 from core.training.train import train
+from tests.folders import temporary_folder
 from tests.retraining.wishes import NEW_KIND, NEW_SENTENCES, OLD_KIND, Wishes, settings
 
 PEOPLE = ["ann", "bob", "cid", "dan", "eve", "fay", "gus", "hal"]
@@ -23,12 +24,12 @@ def quiet(*_):
 
 
 @pytest.fixture(scope="package")
-def trained(tmp_path_factory) -> Path:
+def trained(tmp_path_factory) -> Iterator[Path]:
     """Folder of a run that was trained before anybody asked about music."""
-    folder = tmp_path_factory.mktemp("runs")
-    train(Wishes(settings()), Run(folder / Wishes.name), quiet, quiet)
-    (Run(folder / Wishes.name).model("rl") / "encoder" / "model.safetensors").unlink()  # never read; 90 MB less
-    return folder
+    with temporary_folder(tmp_path_factory, "runs") as folder:
+        train(Wishes(settings()), Run(folder / Wishes.name), quiet, quiet)
+        (Run(folder / Wishes.name).model("rl") / "encoder" / "model.safetensors").unlink()  # never read; 90 MB less
+        yield folder
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ from core.platform.versions.metrics import Metrics
 from core.platform.versions.promotion import promote
 from core.util.errors import SteerError
 from core.util.paths import cache_dir
+from tests.folders import temporary_folder
 from tests.retraining.conftest import PEOPLE, judged_music, quiet
 from tests.retraining.wishes import NEW_SENTENCES, Wishes
 
@@ -37,13 +38,13 @@ def registered(library) -> list[str]:
 @pytest.fixture(scope="module")
 def place(trained, tmp_path_factory):
     """Runs, and a library whose version has been judged."""
-    runs = tmp_path_factory.mktemp("place")
-    shutil.copytree(trained / Wishes.name, runs / Wishes.name)
-    library = Library(open_store(sqlite_url(runs / "steer.db")), runs / VERSIONS)
-    library.adopt(Wishes, runs, "test")
-    judged_music(library, runs)
-    yield library, runs
-    library.store.close()
+    with temporary_folder(tmp_path_factory, "place") as runs:
+        shutil.copytree(trained / Wishes.name, runs / Wishes.name)
+        library = Library(open_store(sqlite_url(runs / "steer.db")), runs / VERSIONS)
+        library.adopt(Wishes, runs, "test")
+        judged_music(library, runs)
+        yield library, runs
+        library.store.close()
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ from core.platform.store.database import open_store, sqlite_url
 from core.training.run import Run
 from core.training.train import train
 from tests.core import bandit
+from tests.folders import temporary_folder
 from tests.servers import steer_process
 
 pytestmark = pytest.mark.slow
@@ -25,10 +26,10 @@ TIMES = 30
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("replicas")
-    run = Run(folder / "runs" / bandit.Bandit.name)
-    train(bandit.Bandit(bandit.settings()), run, lambda *_: None, lambda *_: None)
-    return folder
+    with temporary_folder(tmp_path_factory, "replicas") as folder:
+        run = Run(folder / "runs" / bandit.Bandit.name)
+        train(bandit.Bandit(bandit.settings()), run, lambda *_: None, lambda *_: None)
+        yield folder
 
 
 @pytest.fixture(scope="module")

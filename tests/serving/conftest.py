@@ -1,5 +1,6 @@
 """A small task to serve where the apps have nothing to say."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -7,17 +8,19 @@ import pytest
 from core.training.run import Run
 from core.training.train import train
 from tests.core import bandit
+from tests.folders import temporary_folder
 
 TASK = bandit.__file__
 
 
 @pytest.fixture(scope="package")
-def small_run(tmp_path_factory) -> Path:
+def small_run(tmp_path_factory) -> Iterator[Path]:
     """Folder of a trained run of the task in `TASK`."""
-    run = Run(tmp_path_factory.mktemp("small") / bandit.Bandit.name)
-    train(bandit.Bandit(bandit.settings()), run, lambda *_: None, lambda *_: None)
-    (run.model("rl") / "encoder" / "model.safetensors").unlink()  # never read; 90 MB less
-    return run.folder
+    with temporary_folder(tmp_path_factory, "small") as folder:
+        run = Run(folder / bandit.Bandit.name)
+        train(bandit.Bandit(bandit.settings()), run, lambda *_: None, lambda *_: None)
+        (run.model("rl") / "encoder" / "model.safetensors").unlink()  # never read; 90 MB less
+        yield run.folder
 
 
 @pytest.fixture

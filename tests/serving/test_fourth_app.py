@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from core.training.run import Run
 from core.training.train import train
 from tests.core.bandit import Bandit, settings
+from tests.folders import temporary_folder
 
 ROOT = Path(__file__).parents[2]
 
@@ -90,6 +92,7 @@ app = AppSpec(Bandit.name, "notes", TEXTS, Bandit, Sorter, Model, Notes, routes,
 
 SERVE = """
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from fastapi.testclient import TestClient
 from core.platform.pages.task_app import find_apps
@@ -108,14 +111,14 @@ if __name__ == "__main__":
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("fourth")
-    for name, text in FILES.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text)
-    (folder / "serve.py").write_text(SERVE)
-    train(Bandit(settings()), Run(folder / "runs" / Bandit.name), lambda *_: None, lambda *_: None)
-    return folder
+def folder(tmp_path_factory) -> Iterator[Path]:
+    with temporary_folder(tmp_path_factory, "fourth") as folder:
+        for name, text in FILES.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(text)
+        (folder / "serve.py").write_text(SERVE)
+        train(Bandit(settings()), Run(folder / "runs" / Bandit.name), lambda *_: None, lambda *_: None)
+        yield folder
 
 
 def test_a_fourth_app_is_served_with_tables_of_its_own(folder):

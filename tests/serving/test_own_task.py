@@ -9,6 +9,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
+from tests.folders import temporary_folder
 from tests.servers import steer_server
 from tests.training.conftest import save_page, steer
 
@@ -17,15 +18,15 @@ SHORT = ("linear.iterations=1", "supervised.iterations=3", "rl.iterations=1")
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("served")
-    file, runs = save_page("labels-and-costs", folder), folder / "runs"
     settings = [part for setting in SHORT for part in ("--set", setting)]
-    steer("train", str(file), "--runs", str(runs), *settings)
-    steer("evaluate", str(file), "--runs", str(runs))
-    steer("models", "publish", str(file), "--runs", str(runs))
-    steer("models", "promote", str(file), "v0001", "--runs", str(runs))
-    with steer_server(runs, folder / "log", str(file)) as address:
-        yield address
+    with temporary_folder(tmp_path_factory, "served") as folder:
+        file, runs = save_page("labels-and-costs", folder), folder / "runs"
+        steer("train", str(file), "--runs", str(runs), *settings)
+        steer("evaluate", str(file), "--runs", str(runs))
+        steer("models", "publish", str(file), "--runs", str(runs))
+        steer("models", "promote", str(file), "v0001", "--runs", str(runs))
+        with steer_server(runs, folder / "log", str(file)) as address:
+            yield address
 
 
 def ask(address: str, path: str, body: object, method: str = "POST") -> tuple[int, dict]:

@@ -19,6 +19,7 @@ from core.platform.store.database import open_store, sqlite_url
 from core.platform.workspaces.service import WorkspaceService
 from core.util.errors import ConflictError, NotFoundError, SteerError
 from tests.browser import needs_browser
+from tests.folders import temporary_folder
 from tests.servers import free_port
 
 ADMIN, VIEWER = Principal("local", "admin"), Principal("ann", "viewer")
@@ -64,14 +65,15 @@ class Served:
 
 @pytest.fixture(scope="module")
 def served(small_run, tmp_path_factory) -> Iterator[Served]:
-    runs = tmp_path_factory.mktemp("workspaces") / "runs"
-    runs.mkdir()
-    (runs / small_run.name).symlink_to(small_run)
-    server = Served(runs)
-    server.start()
-    yield server
-    server.end(signal.SIGTERM)
-    assert "Traceback" not in server.log.read_text()
+    with temporary_folder(tmp_path_factory, "workspaces") as folder:
+        runs = folder / "runs"
+        runs.mkdir()
+        (runs / small_run.name).symlink_to(small_run)
+        server = Served(runs)
+        server.start()
+        yield server
+        server.end(signal.SIGTERM)
+        assert "Traceback" not in server.log.read_text()
 
 
 @pytest.fixture(scope="module")

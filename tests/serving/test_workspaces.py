@@ -1,6 +1,7 @@
 """Two workspaces of one app on one server: nothing of the one is seen in the other."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from core.platform.server.application import Serving, create_app
 from core.platform.store.database import open_store, sqlite_url
 from core.training.workspace import FILE
 from core.util.errors import SteerError
+from tests.folders import temporary_folder
 
 pytestmark = pytest.mark.slow
 
@@ -26,9 +28,13 @@ def run_steer(*arguments: object) -> str:
 
 
 @pytest.fixture(scope="module")
-def folders(tmp_path_factory) -> list[Path]:
+def folders(tmp_path_factory) -> Iterator[list[Path]]:
     """Two desks of different articles, trained shortly into the same folder of runs."""
-    home = tmp_path_factory.mktemp("workspaces")
+    with temporary_folder(tmp_path_factory, "workspaces") as home:
+        yield two_desks(home)
+
+
+def two_desks(home: Path) -> list[Path]:
     bikes, boats = home / "bikes", home / "boats"
     run_steer("new", "customer_service", bikes)
     run_steer("train", bikes, "--runs", home / "runs", *(part for each in SHORT for part in ("--set", each)))

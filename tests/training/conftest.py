@@ -2,13 +2,15 @@
 
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from core.cli.main import app
+from tests.folders import temporary_folder
 
 PAGES = Path(__file__).parents[2] / "docs" / "own-task"
 
@@ -38,5 +40,6 @@ def save_page(page: str, folder: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def saved(tmp_path_factory) -> Callable[[str], Path]:
-    return lambda page: save_page(page, tmp_path_factory.mktemp(page))
+def saved(tmp_path_factory) -> Iterator[Callable[[str], Path]]:
+    with ExitStack() as folders:
+        yield lambda page: save_page(page, folders.enter_context(temporary_folder(tmp_path_factory, page)))

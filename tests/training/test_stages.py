@@ -1,5 +1,7 @@
 """What is trained, in which order, and what is trained again after a change."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 from typer.testing import CliRunner
@@ -14,6 +16,7 @@ from core.training.task import Task
 from core.training.train import train
 from core.util.errors import SteerError
 from tests.core.bandit import Bandit, settings
+from tests.folders import temporary_folder
 
 SHORT = ("linear.iterations=1", "supervised.iterations=1", "rl.iterations=1")
 
@@ -45,10 +48,11 @@ class FromScratch(Bandit):
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory) -> Run:
-    run = Run(tmp_path_factory.mktemp("runs") / "bandit")
-    train(Bandit(settings(*SHORT)), run, quiet, quiet)
-    return run
+def trained(tmp_path_factory) -> Iterator[Run]:
+    with temporary_folder(tmp_path_factory, "runs") as folder:
+        run = Run(folder / "bandit")
+        train(Bandit(settings(*SHORT)), run, quiet, quiet)
+        yield run
 
 
 def test_without_labels_a_task_has_one_stage_and_the_baselines_that_can_exist(tmp_path):

@@ -1,6 +1,7 @@
 """A trained, evaluated run of the small task, and a version library on either store engine."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from core.training.run import Run, trained_policy
 from core.training.task import greedy
 from core.training.train import train
 from tests.core.bandit import Bandit, settings
+from tests.folders import temporary_folder
 
 
 def quiet(*_):
@@ -38,14 +40,14 @@ def task() -> Bandit:
 
 
 @pytest.fixture(scope="package")
-def runs(tmp_path_factory, task) -> Path:
+def runs(tmp_path_factory, task) -> Iterator[Path]:
     """Folder with a run that was trained and evaluated."""
-    folder = tmp_path_factory.mktemp("runs")
-    run = Run(folder / task.name)
-    train(task, run, quiet, quiet)
-    save_comparison(task, run, compare(task, run))
-    (run.model("rl") / "encoder" / "model.safetensors").unlink()  # for other programs; Steer never reads it: 90 MB less
-    return folder
+    with temporary_folder(tmp_path_factory, "runs") as folder:
+        run = Run(folder / task.name)
+        train(task, run, quiet, quiet)
+        save_comparison(task, run, compare(task, run))
+        (run.model("rl") / "encoder" / "model.safetensors").unlink()  # never read; 90 MB less
+        yield folder
 
 
 @pytest.fixture(scope="package")
@@ -54,14 +56,15 @@ def good(runs) -> Run:
 
 
 @pytest.fixture(scope="package")
-def spoilt(runs, good, tmp_path_factory) -> Run:
+def spoilt(runs, good, tmp_path_factory) -> Iterator[Run]:
     """The same run with its last layer's signs turned: it takes the worst kind for the best."""
-    run = Run(tmp_path_factory.mktemp("spoilt") / Bandit.name)
-    shutil.copytree(good.folder, run.folder)
-    file = run.model("rl") / "policy.safetensors"
-    tensors = {name: -value if name.startswith("head.") else value for name, value in load_file(file).items()}
-    save_file(tensors, file)
-    return run
+    with temporary_folder(tmp_path_factory, "spoilt") as folder:
+        run = Run(folder / Bandit.name)
+        shutil.copytree(good.folder, run.folder)
+        file = run.model("rl") / "policy.safetensors"
+        tensors = {name: -value if name.startswith("head.") else value for name, value in load_file(file).items()}
+        save_file(tensors, file)
+        yield run
 
 
 @pytest.fixture(scope="package")
