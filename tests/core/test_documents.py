@@ -158,6 +158,25 @@ def test_markdown_is_read_by_its_headings_with_notes_and_without_code(tmp_path):
     ]
 
 
+ANNOUNCED = {
+    "upgrade.md": "Upgrade by running:\n\n```\n$ tool upgrade\n```\n\n```\nunannounced\n```\n\nThen restart it.\n",
+    "upgrade.html": "<p>Upgrade by running:</p><pre>$ tool upgrade\n</pre><pre>more</pre><p>Then restart it.</p>",
+    "upgrade.rst": "Upgrade by running:\n\n.. code-block:: console\n\n   $ tool upgrade\n\nThen restart it.\n",
+}
+
+
+@pytest.mark.parametrize("name", ANNOUNCED)
+def test_short_code_belongs_to_the_sentence_that_announces_it(tmp_path, name):
+    assert as_told(file(tmp_path, name, ANNOUNCED[name])) == {
+        "Upgrade": "Upgrade by running: `tool upgrade`\nThen restart it."
+    }
+
+
+def test_long_code_is_left_out_though_it_is_announced(tmp_path):
+    page = "Write this:\n\n```python\n" + "total += 1\n" * 4 + "```\n"
+    assert as_told(file(tmp_path, "page.md", page)) == {"Page": "Write this:"}
+
+
 @pytest.mark.parametrize("name", ["loans.rst", "loans.rst.txt"])
 def test_the_sources_of_sphinx_are_read_without_opening_other_files(tmp_path, name):
     assert as_told(file(tmp_path, name, RESTRUCTURED)) == {

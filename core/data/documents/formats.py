@@ -16,7 +16,7 @@ from core.util.archives import DAMAGE
 
 _MOST_BYTES_UNPACKED = 200_000_000
 _FRONT_MATTER = re.compile(r"\A---\n(.*?)\n---\n", re.DOTALL)
-# What MyST, the Markdown of Sphinx, writes as a fence may be a note to read; every other fence is code.
+# What MyST, the Markdown of Sphinx, writes as a fence may be a note to read, or a directive; every other fence is code.
 _NOTE = re.compile(r"\{(note|tip|hint|important|warning|caution|attention|danger|seealso|admonition)\}")
 _MYST_LABEL = re.compile(r"^\([\w-]+\)=$", re.MULTILINE)
 _ROLE = re.compile(r"(?:\{[\w:+-]+\}|:[\w:+-]+:)`~?!?([^`<]*?)(?:\s*<[^`>]*>)?`")
@@ -54,7 +54,10 @@ def _rendered(markdown: str) -> str:
     from markdown_it import MarkdownIt
 
     def fence(renderer: Any, tokens: Sequence[Any], at: int, *others: Any) -> str:
-        return reader.render(tokens[at].content) if _NOTE.match(tokens[at].info) else ""
+        content, info = tokens[at].content, tokens[at].info
+        if _NOTE.match(info):
+            return reader.render(content)
+        return "" if info.startswith("{") else f"<pre>{html.escape(content)}</pre>"
 
     reader = MarkdownIt("commonmark").enable("table")
     reader.add_render_rule("fence", fence)

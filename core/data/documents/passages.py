@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from core.util.sentences import sentences
 
@@ -14,17 +14,20 @@ if TYPE_CHECKING:
 
 MOST_CHARACTERS = 800
 _LONGEST_NAME = 60
+# Code that a sentence announces ("by running:") and that is no longer than this is part of the sentence.
+_LONGEST_CODE, _CODE_LINES = 200, 3
+_PROMPT = re.compile(r"^\s*(?:\$|%|>|>>>|C:\\>)\s+")
 _HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 _BLOCKS = (
     *_HEADINGS, "address", "article", "aside", "blockquote", "body", "dd", "details", "div", "dl", "dt", "figcaption",
-    "figure", "header", "hr", "html", "li", "main", "ol", "p", "section", "summary", "table", "tbody", "td", "th",
-    "thead", "tr", "ul",
+    "figure", "header", "hr", "html", "li", "main", "ol", "p", "pre", "section", "summary", "table", "tbody", "td",
+    "th", "thead", "tr", "ul",
 )  # fmt: skip
 # A row of a table is a line, unless the table is there to lay out a page.
 _OF_LAYOUT = (*_HEADINGS, "ol", "table", "ul")
-# What is no text: code, navigation, scripts, and marks that point at the heading itself.
+# What is no text: navigation, scripts, and marks that point at the heading itself.
 _NO_TEXT = (
-    "button, footer, form, head, iframe, math, nav, noscript, object, pre, script, select, style, svg, template, "
+    "button, footer, form, head, iframe, math, nav, noscript, object, script, select, style, svg, template, "
     "[aria-hidden=true], [hidden], [role=navigation], [role=search], "
     "a.headerlink, a.anchor, .breadcrumbs, .contents, .related, .sphinxsidebar, .toctree-wrapper"
 )
@@ -39,7 +42,7 @@ class Passage:
         section: Name of what stands under its heading, of which a long one has several passages.
         document: Title of the document.
         heading: Heading above it; the document's title for what stands before all headings.
-        text: Its paragraphs, one a line.
+        text: Its paragraphs, one a line, with short code that they announce between backticks.
     """
 
     id: str
@@ -89,34 +92,40 @@ def passages_of(html: str, name: str) -> list[Passage]:
 def _sections(root: "Tag") -> list[tuple[str, list[str]]]:
     """Each heading with the paragraphs below it; first those before any heading."""
     sections: list[tuple[str, list[str]]] = [("", [])]
-    for is_heading, text in _blocks(root):
-        if is_heading:
+    for kind, text in _blocks(root):
+        paragraphs = sections[-1][1]
+        if kind == "heading":
             sections.append((text, []))
+        elif kind == "code":
+            if paragraphs and paragraphs[-1].endswith(":"):
+                paragraphs[-1] += text
         elif any(character.isalnum() for character in text):
-            sections[-1][1].append(text)
+            paragraphs.append(text)
     return sections
 
 
-def _blocks(element: "Tag") -> Iterator[tuple[bool, str]]:
-    """Headings and paragraphs, in order."""
+def _blocks(element: "Tag") -> Iterator[tuple[Literal["heading", "paragraph", "code"], str]]:
+    """Headings, paragraphs and code, in order."""
     from bs4 import NavigableString, Tag
     from bs4.element import PreformattedString
 
     inline: list[str] = []
 
-    def ended() -> Iterator[tuple[bool, str]]:
+    def ended() -> Iterator[tuple[Literal["paragraph"], str]]:
         text = _line("".join(inline))
         inline.clear()
         if text:
-            yield False, text
+            yield "paragraph", text
 
     for child in element.children:
         if isinstance(child, Tag) and (child.name in _BLOCKS or child.find(_BLOCKS)):
             yield from ended()
             if child.name in _HEADINGS:
-                yield True, _line(child.get_text())
+                yield "heading", _line(child.get_text())
+            elif child.name == "pre":
+                yield "code", _code(child.get_text())
             elif child.name == "tr" and not child.find(_OF_LAYOUT):
-                yield False, " | ".join(_line(cell.get_text(" ")) for cell in child.find_all(["td", "th"]))
+                yield "paragraph", " | ".join(_line(cell.get_text(" ")) for cell in child.find_all(["td", "th"]))
             else:
                 yield from _blocks(child)
         elif isinstance(child, Tag):
@@ -139,6 +148,14 @@ def _cut(paragraphs: Sequence[str]) -> Iterator[str]:
             between = " "
     if part:
         yield part
+
+
+def _code(text: str) -> str:
+    """Lines of code as the end of a sentence; empty where they are too many to be read as one."""
+    lines = [_PROMPT.sub("", line).strip() for line in text.splitlines() if line.strip()]
+    if len(lines) > _CODE_LINES or sum(map(len, lines)) > _LONGEST_CODE:
+        return ""
+    return "".join(f" `{line}`" for line in lines)
 
 
 def _line(text: str) -> str:
