@@ -1,6 +1,7 @@
 # `make demo`: install, train the three apps, show what RL changed, serve on http://localhost:7860
 # `make test`: install what tests need too, run all   `make check`: format, lint, types, import rules
 # `make coverage`: the suite again, slower, and which lines it never ran
+# `make schemas`: what editors complete a steer.yaml by
 # `make mutants`: breaks the code in a thousand small ways, and tells which of them no test notices
 
 PYTHON ?= python3.11
@@ -11,7 +12,7 @@ BIN := $(VENV)/bin
 PRODUCT := $(VENV)/.product
 DEV := $(VENV)/.dev
 
-.PHONY: demo test coverage mutants check format figures lock clean
+.PHONY: demo test coverage schemas mutants check format figures lock clean
 
 demo: $(PRODUCT)
 	$(BIN)/steer demo --port $(PORT)
@@ -22,6 +23,9 @@ test: $(DEV)
 
 coverage: $(DEV)
 	$(BIN)/pytest --cov --cov-report=term:skip-covered
+
+schemas: $(DEV)
+	$(BIN)/python -m tests.schemas
 
 mutants: $(DEV)
 	$(BIN)/python -m tests.mutants

@@ -17,11 +17,10 @@ def new(
 ) -> None:
     """Write a workspace: a commented steer.yaml, and a small example of everything, to be replaced by your own data."""
     from core.training.loader import load_task, task_names
-    from core.training.workspace import FILE, SCHEMA
-    from core.util.files import write_json
+    from core.training.workspace import FILE
 
     task = load_task(app) if app.replace("-", "_") in task_names() else None
-    if task is None or task.template is None or task.config is None:
+    if task is None or task.template is None:
         known = [name for name in task_names() if load_task(name).template is not None]
         raise SteerError(f"there is no app {app!r} that takes workspaces; there are {', '.join(known)}")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -31,9 +30,7 @@ def new(
         shutil.copytree(task.template, folder, dirs_exist_ok=True)
         file = folder / FILE
         content = re.sub("(?m)^name: .*$", f"name: {name}", file.read_text(encoding="utf-8"))
-        # Editors complete and check what is typed by it.
-        file.write_text(f"# yaml-language-server: $schema={SCHEMA}\n{content}", encoding="utf-8")
-        write_json(folder / SCHEMA, task.config.model_json_schema())
+        file.write_text(content, encoding="utf-8")
     except OSError as error:
         raise SteerError(f"cannot write {folder}: {error.strerror or error}") from error
     console.print(
