@@ -162,6 +162,8 @@ ANNOUNCED = {
     "upgrade.md": "Upgrade by running:\n\n```\n$ tool upgrade\n```\n\n```\nunannounced\n```\n\nThen restart it.\n",
     "upgrade.html": "<p>Upgrade by running:</p><pre>$ tool upgrade\n</pre><pre>more</pre><p>Then restart it.</p>",
     "upgrade.rst": "Upgrade by running:\n\n.. code-block:: console\n\n   $ tool upgrade\n\nThen restart it.\n",
+    "upgrade.rst.txt": "Upgrade by running:\n\n.. tab:: Unix/macOS\n\n   .. code-block:: sh\n\n      tool upgrade\n\n"
+    ".. tab:: Windows\n\n   .. code-block:: shell\n\n      tool.exe upgrade\n\nThen restart it.\n",
 }
 
 

@@ -3,8 +3,9 @@
 import html
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile, ZipFile
 
 import yaml
@@ -14,11 +15,16 @@ from core.data.documents.unreadable import UnreadableError, extra
 from core.data.row_files import NOT_UTF8
 from core.util.archives import DAMAGE
 
+if TYPE_CHECKING:
+    from docutils.parsers.rst import Directive
+
 _MOST_BYTES_UNPACKED = 200_000_000
 _FRONT_MATTER = re.compile(r"\A---\n(.*?)\n---\n", re.DOTALL)
 # What MyST, the Markdown of Sphinx, writes as a fence may be a note to read, or a directive; every other fence is code.
 _NOTE = re.compile(r"\{(note|tip|hint|important|warning|caution|attention|danger|seealso|admonition)\}")
 _MYST_LABEL = re.compile(r"^\([\w-]+\)=$", re.MULTILINE)
+# Directives of Sphinx's extensions for tabs, whose content is text like any other.
+_TABS = ("tab", "tabs", "tab-set", "tab-item", "group-tab")
 _ROLE = re.compile(r"(?:\{[\w:+-]+\}|:[\w:+-]+:)`~?!?([^`<]*?)(?:\s*<[^`>]*>)?`")
 
 
@@ -72,7 +78,10 @@ def _plain(file: Path) -> str:
 def _restructured(file: Path) -> str:
     with extra("reads reStructuredText"):
         from docutils.core import publish_parts
-    # Roles that Sphinx adds are their text; directives that it adds are left out.
+        from docutils.parsers.rst import directives
+    for name in _TABS:
+        directives.register_directive(name, _tab())
+    # Roles that Sphinx adds are their text; other directives that it adds are left out.
     source = _ROLE.sub(r"\1", _text(file))
     settings = {
         "_disable_config": True,
@@ -83,6 +92,24 @@ def _restructured(file: Path) -> str:
         "syntax_highlight": "none",
     }
     return publish_parts(source, writer="html5", settings_overrides=settings)["html_body"]
+
+
+@cache
+def _tab() -> "type[Directive]":
+    from docutils import nodes
+    from docutils.parsers.rst import Directive
+
+    class Tab(Directive):
+        """Content of a tab, without its label."""
+
+        has_content, optional_arguments, final_argument_whitespace = True, 1, True
+
+        def run(self) -> "list[nodes.Node]":
+            content = nodes.container()
+            self.state.nested_parse(self.content, self.content_offset, content)
+            return [content]
+
+    return Tab
 
 
 def _word(file: Path) -> str:
