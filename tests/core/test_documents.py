@@ -174,6 +174,19 @@ def test_short_code_belongs_to_the_sentence_that_announces_it(tmp_path, name):
     }
 
 
+@pytest.mark.parametrize(
+    ("fence", "end"),
+    [
+        ("{code-block} console\n:emphasize-lines: 1\ntool upgrade", " `tool upgrade`"),
+        ("{tool-cli}\n$ tool upgrade", " `tool upgrade`"),
+        ("{toctree}\nupgrading\ninstalling", ""),
+    ],
+)
+def test_of_directives_those_that_are_code_are_read_as_such(tmp_path, fence, end):
+    page = f"Upgrade by running:\n\n```{fence}\n```\n"
+    assert as_told(file(tmp_path, "page.md", page)) == {"Page": f"Upgrade by running:{end}"}
+
+
 def test_long_code_is_left_out_though_it_is_announced(tmp_path):
     page = "Write this:\n\n```python\n" + "total += 1\n" * 4 + "```\n"
     assert as_told(file(tmp_path, "page.md", page)) == {"Page": "Write this:"}

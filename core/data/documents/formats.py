@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 
 _MOST_BYTES_UNPACKED = 200_000_000
 _FRONT_MATTER = re.compile(r"\A---\n(.*?)\n---\n", re.DOTALL)
-# What MyST, the Markdown of Sphinx, writes as a fence may be a note to read, or a directive; every other fence is code.
+# What MyST, the Markdown of Sphinx, writes as a fence may be a note to read, code, or any other directive.
 _NOTE = re.compile(r"\{(note|tip|hint|important|warning|caution|attention|danger|seealso|admonition)\}")
+_CODE = re.compile(r"\{(code|code-block|code-cell|prompt|sourcecode)\}|[^{]|$")
+_OPTION = re.compile(r"^:[\w-]+:.*\n", re.MULTILINE)
 _MYST_LABEL = re.compile(r"^\([\w-]+\)=$", re.MULTILINE)
 # Directives of Sphinx's extensions for tabs, whose content is text like any other.
 _TABS = ("tab", "tabs", "tab-set", "tab-item", "group-tab")
@@ -63,7 +65,8 @@ def _rendered(markdown: str) -> str:
         content, info = tokens[at].content, tokens[at].info
         if _NOTE.match(info):
             return reader.render(content)
-        return "" if info.startswith("{") else f"<pre>{html.escape(content)}</pre>"
+        is_code = _CODE.match(info) or content.startswith("$ ")  # projects have directives of their own for commands
+        return f"<pre>{html.escape(_OPTION.sub('', content))}</pre>" if is_code else ""
 
     reader = MarkdownIt("commonmark").enable("table")
     reader.add_render_rule("fence", fence)
