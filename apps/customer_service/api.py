@@ -1,13 +1,14 @@
 """The bot's HTTP API: conversations, opinions, articles, and OpenAI's protocol."""
 
+from itertools import pairwise
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 
-from apps.customer_service.service import MAX_MESSAGE, Article, SupportService
-from apps.customer_service.texts import TEXTS, worded
+from apps.customer_service.service import MAX_MESSAGE, Article, SupportService, unanswered
+from apps.customer_service.texts import TEXTS, act_of, worded
 from apps.customer_service.views import ChatTurn, ConversationSummary
 from core.platform.auth.access import CurrentPrincipal, current_principal
 from core.platform.http.chat_completions import Completion, Message
@@ -128,10 +129,9 @@ def _articles(service: SupportService) -> APIRouter:
 
 def _unanswered(messages: list[Message]) -> list[str]:
     """What the user said before and the bot only asked back about."""
-    asked_back = TEXTS.texts["ask_back"]
     talk = [message for message in messages if message.role in ("user", "assistant")]
-    unanswered: list[str] = []
-    while len(talk) >= 2 and talk[-1].role == "assistant" and talk[-1].text in asked_back and talk[-2].role == "user":
-        unanswered.insert(0, talk[-2].text)
-        talk = talk[:-2]
-    return unanswered
+    return unanswered(
+        (said.text, act_of(reply.text))
+        for said, reply in pairwise(talk)
+        if (said.role, reply.role) == ("user", "assistant")
+    )

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from apps.customer_service.data import (
     HAND_OVER_GROUP,
@@ -13,12 +13,13 @@ from apps.customer_service.data import (
     SupportData,
     Utterance,
 )
-from apps.customer_service.general import general_intents, general_messages
+from apps.customer_service.general import general_intents, general_messages, small_talk
 from apps.customer_service.questions import made_questions
 from core.data.splits import SPLITS, Split
 
 _ENOUGH_MESSAGES = 10
 _MESSAGES_A_GENERAL_ONE, _FEWEST_GENERAL_ONES = 2, 6
+_FEWEST_SMALL_TALK: Mapping[Split, int] = {"train": 50, "validation": 10, "test": 10}
 
 
 def completed(
@@ -55,15 +56,20 @@ def completed(
         labels |= {intent.intent for intent in general_intents()}
     if not asked[OFF_TOPIC]:
         labels.add(OFF_TOPIC)
-    utterances += _general(labels, Counter(each.split for each in utterances))
+    questions = Counter(each.split for each in utterances)
+    general = [each for each in general_messages() if labels.issuperset(each.intents)]
+    utterances += _some(general, questions, dict.fromkeys(SPLITS, _FEWEST_GENERAL_ONES))
+    utterances += _some(small_talk(), questions, _FEWEST_SMALL_TALK)
     content = repr((intents, utterances, articles, conversations)).encode()
     return SupportData(intents, utterances, articles, conversations, hashlib.sha256(content).hexdigest())
 
 
-def _general(labels: set[str], questions: Counter[Split | None]) -> list[Utterance]:
-    """General messages with some labels: fewer than questions, unless there are next to none."""
+def _some(
+    general: Sequence[Utterance], questions: Counter[Split | None], fewest: Mapping[Split, int]
+) -> list[Utterance]:
+    """General messages: fewer than questions, unless there are next to none."""
     found = []
     for split in SPLITS:
-        of_split = [each for each in general_messages() if each.split == split and labels.issuperset(each.intents)]
-        found += of_split[: max(_FEWEST_GENERAL_ONES, questions[split] // _MESSAGES_A_GENERAL_ONE)]
+        of_split = [each for each in general if each.split == split]
+        found += of_split[: max(fewest[split], questions[split] // _MESSAGES_A_GENERAL_ONE)]
     return found

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -11,6 +11,9 @@ from core.data.splits import Split, split_named
 
 HAND_OVER_GROUP = "handover"
 OFF_TOPIC = "none"
+SmallTalk = Literal["greeting", "thanks", "goodbye", "about_bot", "acknowledgement"]
+SMALL_TALK: tuple[SmallTalk, ...] = get_args(SmallTalk)
+"""Intents of messages that want a word and no answer; a message that also asks for something has that intent alone."""
 MADE = "made"
 """Kind of a message that no customer typed: it was made from an article's own words."""
 

@@ -1,4 +1,4 @@
-"""A simulated customer: the bot answers, asks back, hands over or declines, until the conversation ends.
+"""A simulated customer: the bot answers, asks back, hands over, declines or chats, until it has ended.
 
 State: the conversation so far and the candidates that retrieval found for it. Action: answer with one of the
 candidates, or one of `FIXED_ACTIONS`. Transition: asked back, the customer says more. Reward: `rewards.py`.
@@ -12,7 +12,7 @@ import numpy as np
 from gymnasium import spaces
 from gymnasium.vector.utils import batch_space
 
-from apps.customer_service.data import MADE, NO_ARTICLE, OFF_TOPIC, SupportData
+from apps.customer_service.data import MADE, NO_ARTICLE, OFF_TOPIC, SMALL_TALK, SupportData
 from apps.customer_service.knowledge import CANDIDATES, FEATURES, Knowledge, Messages
 from apps.customer_service.rewards import FIXED_ACTIONS, MAX_ASKS, Action, Truth, outcome
 from core.envs.episodes import EpisodeEnv
@@ -23,7 +23,7 @@ from core.rewards.reward import Reward
 from core.training.task import Split
 from core.util.lru_cache import LRUCache
 
-ASK_BACK, HAND_OVER, DECLINE = (CANDIDATES + at for at in range(len(FIXED_ACTIONS)))
+ASK_BACK, HAND_OVER, DECLINE, *_ = (CANDIDATES + at for at in range(len(FIXED_ACTIONS)))
 ACTIONS = CANDIDATES + len(FIXED_ACTIONS)
 STATE_FEATURES = FEATURES + 1
 _REMEMBERED, _REMEMBERED_WHEN_SERVING = 20_000, 2_000
@@ -58,11 +58,10 @@ def customers(data: SupportData, split: Split, seed: int = 0) -> list[Customer]:
         return options[generator.integers(len(options))] if options else said[-1]
 
     def customer(intents: list[str], messages: Sequence[str], *, vague: bool) -> Customer:
-        wants: Literal["answer", "person", "nothing"] = "person" if set(intents) & data.hand_over_intents else "answer"
-        if intents == [OFF_TOPIC]:
-            wants = "nothing"
         first, second, third = messages
-        return Customer(messages=(first, second, third), intents=frozenset(intents), wants=wants, vague=vague)
+        return Customer(
+            messages=(first, second, third), intents=frozenset(intents), wants=_wants(data, set(intents)), vague=vague
+        )
 
     found = []
     for u in utterances:
@@ -76,6 +75,14 @@ def customers(data: SupportData, split: Split, seed: int = 0) -> list[Customer]:
             said = [*said, other_words([c.intent], *said)]
         found.append(customer([c.intent], said, vague=vague))
     return found
+
+
+def _wants(data: SupportData, intents: set[str]) -> Literal["answer", "person", "small_talk", "nothing"]:
+    if intents & data.hand_over_intents:
+        return "person"
+    if intents <= set(SMALL_TALK):
+        return "small_talk"
+    return "nothing" if intents == {OFF_TOPIC} else "answer"
 
 
 class StateBuilder:

@@ -1,4 +1,4 @@
-"""What the customers of any company write: they want a person, complain, chat, or open without saying what about."""
+"""What the customers of any company write: they greet, thank, complain, want a person, or do not say what about."""
 
 from functools import cache
 from pathlib import Path
@@ -30,6 +30,12 @@ def general_intents() -> list[Intent]:
 def general_messages() -> list[Utterance]:
     """Messages with these intents, and off-topic ones; of any beginning, each has its share."""
     return read_rows(_FOLDER / "messages.jsonl", Utterance)
+
+
+@cache
+def small_talk() -> list[Utterance]:
+    """Messages that want a word and no answer; of any beginning, each kind has its share."""
+    return read_rows(_FOLDER / "small_talk.jsonl", Utterance)
 
 
 @cache

@@ -7,6 +7,7 @@ from transformers import AutoTokenizer
 from apps.customer_service.engine import Asked, Reply, SupportEngine
 from apps.customer_service.rewards import MAX_ASKS
 from apps.customer_service.task import CustomerService
+from core.data.duplicates import same_text
 from core.models.weights import resolve
 from core.platform.inference.engine import Engine
 from core.rl.explore import Explorer
@@ -40,7 +41,8 @@ class SupportModel:
         """
         message = check_text(message, max_length=MAX_MESSAGE, what="a message")
         messages = (*earlier[-MAX_ASKS:], message)
-        may_ask = len(earlier) < MAX_ASKS  # nobody is asked a third time
+        # Nobody is asked a third time, nor the same again who says the same again.
+        may_ask = len(earlier) < MAX_ASKS and same_text(message) not in map(same_text, earlier)
         return await self.engine.answer(SupportEngine.replies, Asked(messages, may_ask, explorer or Explorer()))
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:

@@ -5,7 +5,15 @@ from pathlib import Path
 from typing import Any
 
 from apps.customer_service.config import SupportConfig
-from apps.customer_service.data import OFF_TOPIC, Article, Intent, LoggedConversation, LoggedMessage, Utterance
+from apps.customer_service.data import (
+    OFF_TOPIC,
+    SMALL_TALK,
+    Article,
+    Intent,
+    LoggedConversation,
+    LoggedMessage,
+    Utterance,
+)
 from apps.customer_service.general import general_intents
 from core.data.documents.reading import SUFFIXES, read_documents
 from core.data.report import Rejections
@@ -58,7 +66,7 @@ def parts_of(workspace: Workspace[SupportConfig]) -> Parts:
     conversations = rows(config.logs, LoggedConversation) if is_whole else None
     log = None if is_whole else rows(config.logs, LoggedMessage)
 
-    known = {article.intent for article in articles.rows} | {OFF_TOPIC}
+    known = {article.intent for article in articles.rows} | {OFF_TOPIC, *SMALL_TALK}
     known |= {intent.intent for intent in (*(intents.rows if intents else ()), *general_intents())}
     ids = {article.id for article in articles.rows}
     if messages:

@@ -1,19 +1,20 @@
 """What a customer wants, what the bot may do about it, and what that is worth.
 
-Actions are named by what they are: an article that answers, or one of `FIXED_ACTIONS`.
+Actions are named by what they are: an article that answers, or one of `FIXED_ACTIONS`. Those of `SMALL_TALK` reply in
+kind to small talk, and so are named by its intents.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from apps.customer_service.data import Article
+from apps.customer_service.data import SMALL_TALK, Article, SmallTalk
 from core.rewards.reward import Reward
 
 MAX_ASKS = 2
 
-FixedAction = Literal["ask_back", "hand_over", "decline"]
-FIXED_ACTIONS: tuple[FixedAction, ...] = ("ask_back", "hand_over", "decline")
+FixedAction = Literal["ask_back", "hand_over", "decline"] | SmallTalk
+FIXED_ACTIONS: tuple[FixedAction, ...] = ("ask_back", "hand_over", "decline", *SMALL_TALK)
 Action = Article | FixedAction
 
 
@@ -22,12 +23,12 @@ class Truth:
     """What a customer wants.
 
     Attributes:
-        wants: An answer, a person, or nothing that the company could give.
+        wants: An answer, a person, small talk, or nothing that the company could give.
         intents: Intents of which any is what the customer wants to know.
         vague: Whether the first message cannot be answered.
     """
 
-    wants: Literal["answer", "person", "nothing"]
+    wants: Literal["answer", "person", "small_talk", "nothing"]
     intents: frozenset[str] = frozenset()
     vague: bool = False
 
@@ -49,12 +50,14 @@ def outcome(asked: int, action: Action, truth: Truth) -> str:
         return "ask_back" if asked < MAX_ASKS else "customer_left"
     if action == "hand_over":
         return "right_hand_over" if truth.wants == "person" else "needless_hand_over"
-    return "right_decline" if truth.wants == "nothing" else "wrong_decline"
+    if action == "decline":
+        return "right_decline" if truth.wants == "nothing" else "wrong_decline"
+    return "right_small_talk" if action in truth.intents else "wrong_small_talk"
 
 
 def is_right(asked: int, action: Action, truth: Truth) -> bool:
     """Whether an action gives the customer what they want; arguments as of `outcome`."""
-    return outcome(asked, action, truth) in ("right_answer", "right_hand_over", "right_decline")
+    return outcome(asked, action, truth).startswith("right_")
 
 
 def _happens(name: str) -> Callable[[int, Action, Truth], float]:
@@ -75,6 +78,8 @@ _OUTCOMES = {
     "needless_hand_over": -0.2,
     "right_decline": 1.0,
     "wrong_decline": -1.0,
+    "right_small_talk": 1.0,
+    "wrong_small_talk": -1.0,
     "customer_left": -0.5,
 }
 
@@ -102,12 +107,11 @@ def truth_of(action: Action) -> Truth:
     """What the customer wants where the action is the one right thing to do."""
     if isinstance(action, Article):
         return Truth(wants="answer", intents=frozenset([action.intent]))
-    wanted: dict[FixedAction, Truth] = {
-        "ask_back": Truth(wants="answer", vague=True),
-        "hand_over": Truth(wants="person"),
-        "decline": Truth(wants="nothing"),
-    }
-    return wanted[action]
+    if action == "ask_back":
+        return Truth(wants="answer", vague=True)
+    if action == "hand_over":
+        return Truth(wants="person")
+    return Truth(wants="nothing") if action == "decline" else Truth(wants="small_talk", intents=frozenset([action]))
 
 
 # A customer whom no action but the answer to another question would help: every action is plainly wrong.

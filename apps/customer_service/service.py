@@ -1,10 +1,10 @@
 """The one facade of the app: conversations that are kept, replies, opinions, articles."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from apps.customer_service import tables
-from apps.customer_service.data import Article
+from apps.customer_service.data import SMALL_TALK, Article
 from apps.customer_service.engine import Reply
 from apps.customer_service.model import MAX_MESSAGE, SupportModel
 from apps.customer_service.rewards import MAX_ASKS
@@ -25,6 +25,8 @@ __all__ = ["MAX_MESSAGE", "Article", "SupportService"]
 
 MOST_TURNS = 200
 _TRIES, _EXAMPLES = 5, 4
+# Turns: each question back, and as many lines of small talk between them.
+_LOOKED_BACK = 2 * 2 * MAX_ASKS
 _NOT_YOURS = "There is no such conversation of yours."
 
 
@@ -148,7 +150,9 @@ class SupportService:
             known = await self._known(principal, conversation_id, key)
             if known.answered is not None:
                 return _repeated(known, message, key)
-            reply, version = await self._reply(_unanswered(known.last), message)
+            exchanges = zip(known.last[::2], known.last[1::2], strict=True)
+            earlier = unanswered((question.text, answer.about["action"]) for question, answer in exchanges)
+            reply, version = await self._reply(earlier, message)
             turn = await self._append(principal, known, message, key, reply, version)
             if turn is not None:
                 return turn
@@ -259,7 +263,7 @@ class SupportService:
         """What the next turn of a conversation of the principal's depends on."""
 
         def found(session: Session) -> tuple[Conversation | None, _Known]:
-            known = _Known(conversation_id, tables.last_turns(session, conversation_id, 2 * MAX_ASKS))
+            known = _Known(conversation_id, tables.last_turns(session, conversation_id, _LOOKED_BACK))
             if key and (exchange := tables.exchange(session, conversation_id, key)):
                 sent, answered = turn_views(session, self.app, exchange)
                 known = replace(known, sent=sent.text, answered=answered)
@@ -336,11 +340,16 @@ def _repeated(known: _Known, message: str, key: str | None) -> ChatTurn:
     return known.answered
 
 
-def _unanswered(known: Sequence[Turn]) -> list[str]:
-    """The customer's messages that the bot has only asked back about so far."""
+def unanswered(exchanges: Iterable[tuple[str, str | None]]) -> list[str]:
+    """The customer's messages that the bot has only asked back about so far; small talk in between does not count.
+
+    Args:
+        exchanges: Message and what the bot did about it, oldest first.
+    """
     messages: list[str] = []
-    for question, answer in zip(reversed(known[::2]), reversed(known[1::2]), strict=True):
-        if answer.about["action"] != "ask_back":
-            break
-        messages.insert(0, question.text)
+    for message, action in exchanges:
+        if action == "ask_back":
+            messages.append(message)
+        elif action not in SMALL_TALK:
+            messages.clear()
     return messages

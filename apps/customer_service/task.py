@@ -58,7 +58,7 @@ _RL = {
 
 
 class CustomerService(Task):
-    """Answer from the help articles, ask back, hand over to a person, or say that it is no matter of the company's."""
+    """Answer from the help articles, ask back, hand over to a person, decline what is no matter of theirs, or chat."""
 
     name: ClassVar[str] = "customer_service"
     title: ClassVar[str] = "Customer service"

@@ -1,5 +1,6 @@
 """The texts of the chat, in English and Chinese."""
 
+from apps.customer_service.rewards import FIXED_ACTIONS, FixedAction
 from apps.customer_service.views import ChatTurn
 from core.platform.apps.texts import HasHeaders, Texts
 
@@ -42,6 +43,11 @@ TEXTS = Texts(
         "action.ask_back": ("asked back", "追问"),
         "action.hand_over": ("handed over to a person", "转人工"),
         "action.decline": ("outside what it can help with", "超出服务范围"),
+        "action.greeting": ("greeted", "问候"),
+        "action.thanks": ("took the thanks", "回应感谢"),
+        "action.goodbye": ("said goodbye", "道别"),
+        "action.about_bot": ("said what it is", "介绍自己"),
+        "action.acknowledgement": ("nodded", "回应"),
         "sure": ("{share:.0%} sure", "把握 {share:.0%}"),
         "sources": ("Source", "来源"),
         "choices": ("It may be about", "可能与以下内容有关"),
@@ -59,6 +65,19 @@ TEXTS = Texts(
             "That is outside what I can help with. I can answer questions that our help articles are about.",
             "这超出了我的服务范围。我可以回答帮助文章所涉及的问题。",
         ),
+        "greeting": (
+            "Hello! What can I do for you? Tell me in a sentence, and I look it up in our help articles.",
+            "您好！有什么可以帮您？请用一句话告诉我，我会在帮助文章中查找。",
+        ),
+        "thanks": ("You're welcome! Is there anything else?", "不客气！还有其他问题吗？"),
+        "goodbye": ("Goodbye, and come back whenever there is something.", "再见！有需要随时再来。"),
+        "about_bot": (
+            "I am a computer program, not a person: I answer from our help articles, and name the one that I used. "
+            'Would you rather write with a person? Then press "Talk to a person", or just say so.',
+            "我是计算机程序，不是真人：我依据帮助文章作答，并注明所用的文章。"
+            "如果您更想与真人交流，请点击“转人工”，或直接告诉我。",
+        ),
+        "acknowledgement": ("All right. I am here if there is anything else.", "好的。如有其他问题，我随时在。"),
         "wants_person": ("I would like to talk to a person.", "我想找人工客服。"),
         "thanks_up": ("Thank you - noted as helpful.", "谢谢，已记录为有帮助。"),
         "thanks_down": ("Thank you - noted; this helps the bot to learn.", "谢谢，已记录，将帮助机器人改进。"),
@@ -71,3 +90,8 @@ def worded(turn: ChatTurn, request: HasHeaders | None) -> ChatTurn:
     if turn.text or turn.action is None:
         return turn
     return turn.model_copy(update={"text": TEXTS.say(turn.action, request)})
+
+
+def act_of(text: str) -> FixedAction | None:
+    """What the bot did when it said `text` in any language; None where it answered."""
+    return next((action for action in FIXED_ACTIONS if text in TEXTS.texts[action]), None)

@@ -21,8 +21,9 @@ def tools(service: SupportService) -> list[Callable[..., Any]]:
             request: Request of the language model.
 
         Returns:
-            The action (answer, ask_back, hand_over or decline), the text for the customer, how sure the bot is, and
-            the articles that the answer rests on.
+            The action (answer, ask_back, hand_over, decline, or the kind of small talk that it replied to: greeting,
+            thanks, goodbye, about_bot or acknowledgement), the text for the customer, how sure the bot is, and the
+            articles that the answer rests on.
         """
         _, turn = await service.start_with(page_principal(request), question)
         reply = worded(turn, request)

@@ -24,11 +24,11 @@ CSS = """
 .cs-panel h4 { margin: 0 0 .5rem; font-size: .8rem; letter-spacing: .04em; text-transform: uppercase;
   color: var(--body-text-color-subdued); }
 .cs-empty { color: var(--body-text-color-subdued); }
-.cs-badge { display: inline-block; padding: .2rem .7rem; border-radius: 999px; font-weight: 600; font-size: .9rem; }
+.cs-badge { display: inline-block; padding: .2rem .7rem; border-radius: 999px; font-weight: 600; font-size: .9rem;
+  background: #64748b2e; color: light-dark(#475569, #cbd5e1); }
 .cs-answer { background: #0d94882e; color: light-dark(#0f766e, #5eead4); }
 .cs-ask_back { background: #d977062e; color: light-dark(#b45309, #fcd34d); }
 .cs-hand_over { background: #4f46e52e; color: light-dark(#4338ca, #a5b4fc); }
-.cs-decline { background: #64748b2e; color: light-dark(#475569, #cbd5e1); }
 .cs-sure { margin-left: .6rem; color: var(--body-text-color-subdued); }
 .cs-panel details { border-top: 1px solid var(--border-color-primary); padding: .6rem 0; }
 .cs-panel summary { cursor: pointer; font-weight: 600; }
