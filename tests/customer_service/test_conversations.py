@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from apps.customer_service.app import app
+from apps.customer_service.service import unanswered
 from core.platform.apps.opening import open_app
 from core.platform.auth.access import Principal
 from core.platform.store import decisions
@@ -48,6 +49,22 @@ def test_what_is_read_again_is_what_was_answered(service, ann):
     assert first.sources[0].template  # the article as the engine knows it, not as customers are shown it
     assert turns[1::2] == [first, second]
     assert [turn.text for turn in turns[::2]] == [QUESTION, "can I talk to a real human being please"]
+
+
+@pytest.mark.parametrize(
+    ("actions", "remembered"),
+    [
+        (["ask_back"], ["one"]),
+        (["ask_back", "ask_back"], ["one", "two"]),
+        (["ask_back", "acknowledgement"], ["one"]),
+        (["greeting", "ask_back", "about_bot", "ask_back"], ["two", "four"]),
+        (["ask_back", "answer"], []),
+        (["ask_back", "hand_over", "thanks"], []),
+        (["answer", "ask_back"], ["two"]),
+    ],
+)
+def test_what_was_only_asked_back_about_is_remembered_across_small_talk(actions, remembered):
+    assert unanswered(zip(["one", "two", "three", "four"], actions, strict=False)) == remembered
 
 
 def test_a_decision_is_logged_by_what_was_done(service, store, ann):

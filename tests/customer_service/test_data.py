@@ -10,8 +10,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 from apps.customer_service.config import EXAMPLE, SupportConfig
-from apps.customer_service.data import OFF_TOPIC
+from apps.customer_service.data import OFF_TOPIC, SMALL_TALK
 from apps.customer_service.reading import read_support_data
+from core.data.splits import SPLITS
 from core.training.workspace import Workspace, read_workspace
 from core.util.errors import SteerError
 from tests.near_duplicates import near_duplicate_pairs
@@ -36,8 +37,15 @@ def test_every_answerable_intent_has_an_article_with_a_short_reply(data):
     assert {intent.intent for intent in data.intents} - data.hand_over_intents == with_reply
 
 
+def test_small_talk_comes_in_every_split_and_kind(data):
+    chatted = Counter((u.split, label) for u in data.utterances for label in set(u.intents) & set(SMALL_TALK))
+    assert len(chatted) == len(SPLITS) * len(SMALL_TALK)
+    assert chatted.total() >= 250
+    assert min(chatted.values()) >= 5
+
+
 def test_every_label_is_a_known_intent(data):
-    known = {intent.intent for intent in data.intents} | {OFF_TOPIC}
+    known = {intent.intent for intent in data.intents} | {OFF_TOPIC, *SMALL_TALK}
     assert all(set(utterance.intents) <= known for utterance in data.utterances)
 
 

@@ -1,8 +1,11 @@
 """The simulated customer and the retrieval that the bot sees."""
 
+import re
+
 import numpy as np
 import pytest
 
+from apps.customer_service.data import SMALL_TALK
 from apps.customer_service.environment import ACTIONS, ASK_BACK, CANDIDATES, DECLINE, HAND_OVER, customers
 from apps.customer_service.task import CustomerService
 from core.training.settings import load_settings
@@ -44,6 +47,20 @@ def test_each_outcome_is_worth_what_the_settings_say(task):
     assert act_on(task, lambda c: c.wants == "nothing", [DECLINE])[:2] == (1.0, ["right_decline"])
     assert act_on(task, lambda c: c.wants == "answer", [DECLINE])[1] == ["wrong_decline"]
     assert act_on(task, lambda c: c.wants == "nothing", [0])[1] == ["wrong_answer"]
+
+
+@pytest.mark.parametrize("kind", SMALL_TALK)
+def test_small_talk_wants_a_word_in_kind(task, kind):
+    number = ACTIONS - len(SMALL_TALK) + SMALL_TALK.index(kind)
+    assert act_on(task, lambda c: c.intents == {kind}, [number]) == (1.0, ["right_small_talk"], True)
+    assert act_on(task, lambda c: c.intents == {kind}, [HAND_OVER])[1] == ["needless_hand_over"]
+    assert act_on(task, lambda c: c.wants == "answer", [number])[:2] == (-1.0, ["wrong_small_talk"])
+
+
+def test_who_greets_and_asks_in_one_message_asks(task):
+    asked = [c.wants for c in customers(task.data, "train") if re.match("(hi|hello),? .*\\?", c.messages[0], re.I)]
+    assert asked.count("answer") > 20
+    assert asked.count("small_talk") <= 3  # "hello, anybody there?"
 
 
 def test_a_customer_who_is_asked_a_third_time_leaves(task):

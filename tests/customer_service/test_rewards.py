@@ -8,7 +8,7 @@ import torch
 
 from apps.customer_service.data import Article
 from apps.customer_service.environment import ACTIONS, ASK_BACK, CANDIDATES, DECLINE, HAND_OVER
-from apps.customer_service.rewards import REWARD, RewardWithFollowUp, Truth, outcome, truth_of
+from apps.customer_service.rewards import FIXED_ACTIONS, REWARD, RewardWithFollowUp, Truth, outcome, truth_of
 from apps.customer_service.task import CustomerService
 from core.envs.observations import count
 from core.training.settings import load_settings
@@ -16,7 +16,8 @@ from core.util.errors import SteerError
 
 WEIGHTS = {
     "right_answer": 0.9, "wrong_answer": -1.4, "ask_back": -0.25, "right_hand_over": 0.8, "needless_hand_over": -0.3,
-    "right_decline": 0.7, "wrong_decline": -1.1, "customer_left": -0.6, "length": -0.01,
+    "right_decline": 0.7, "wrong_decline": -1.1, "right_small_talk": 0.6, "wrong_small_talk": -0.9,
+    "customer_left": -0.6, "length": -0.01,
 }  # fmt: skip
 ORDERS = Article(id="a1", title="Orders", body="Six words stand in this body.", intent="orders")
 RETURNS = Article(id="a2", title="Returns", body="A long body.", intent="returns", template="Send it back.")
@@ -47,6 +48,14 @@ def task():
         (1, "decline", Truth(wants="nothing"), "right_decline"),
         (0, "decline", Truth(wants="answer"), "wrong_decline"),
         (0, "decline", Truth(wants="person"), "wrong_decline"),
+        (0, "thanks", Truth(wants="small_talk", intents=frozenset(["thanks", "goodbye"])), "right_small_talk"),
+        (1, "goodbye", Truth(wants="small_talk", intents=frozenset(["thanks", "goodbye"])), "right_small_talk"),
+        (0, "greeting", Truth(wants="small_talk", intents=frozenset(["thanks"])), "wrong_small_talk"),
+        (0, "greeting", Truth(wants="answer", intents=frozenset(["orders"])), "wrong_small_talk"),
+        (0, "acknowledgement", Truth(wants="answer", vague=True), "wrong_small_talk"),
+        (0, "hand_over", Truth(wants="small_talk", intents=frozenset(["greeting"])), "needless_hand_over"),
+        (0, "decline", Truth(wants="small_talk", intents=frozenset(["about_bot"])), "wrong_decline"),
+        (0, ORDERS, Truth(wants="small_talk", intents=frozenset(["greeting"])), "wrong_answer"),
     ],
 )
 def test_what_comes_of_an_action_is_paid_by_its_name(asked, action, truth, expected):
@@ -109,7 +118,7 @@ def test_the_cost_optimal_table_pays_what_the_environment_would_pay_such_a_custo
     states = task.maker.states([customer.messages[:1] for customer in task.live[:40]])
     table = task.reward_table(states)
     assert table.shape == (40, ACTIONS, ACTIONS)
-    for row, right in product(range(40), (0, CANDIDATES - 1, HAND_OVER, DECLINE, ASK_BACK)):
+    for row, right in product(range(40), (0, CANDIDATES - 1, HAND_OVER, DECLINE, ASK_BACK, ACTIONS - 1)):
         actions = task.maker.actions(states["candidates"][row])
         for number, action in enumerate(actions):
             expected = task.reward(0, action, truth_of(actions[right]))
@@ -120,6 +129,6 @@ def test_the_cost_optimal_table_pays_what_the_environment_would_pay_such_a_custo
 
 def test_the_right_action_is_the_best_one_whatever_is_right(task):
     reward = RewardWithFollowUp(task.reward.terms, task.reward.weights)
-    actions = [ORDERS, RETURNS, "ask_back", "hand_over", "decline"]
+    actions = [ORDERS, RETURNS, *FIXED_ACTIONS]
     table = reward.table(0, actions, [truth_of(action) for action in actions])
-    assert table.argmax(axis=1).tolist() == [0, 1, 2, 3, 4]
+    assert table.argmax(axis=1).tolist() == list(range(len(actions)))

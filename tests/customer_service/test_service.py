@@ -42,6 +42,12 @@ def test_what_was_asked_before_changes_the_decision(service):
     assert reply.action != "ask_back"
 
 
+def test_who_repeats_the_message_that_was_asked_back_about_is_not_asked_again(service):
+    for vague in ("it still isn't right", "I have a question"):
+        assert reply_of(service, [], vague).action == "ask_back"
+        assert reply_of(service, [vague], f"  {vague.upper()} ").action != "ask_back"
+
+
 @pytest.mark.parametrize("message", ["", "   \n\t ", "\x00\x01\x02", "\u200b\u200b"])
 def test_nothing_to_read_gets_a_friendly_request(service, message):
     with pytest.raises(SteerError, match="type a message"):

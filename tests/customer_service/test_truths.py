@@ -16,12 +16,13 @@ RETURNS = Article(id="a2", title="Returns", body="A long body.", intent="returns
         ("hand_over", Truth(wants="person")),
         ("decline", Truth(wants="nothing")),
         ("ask_back", Truth(wants="answer", vague=True)),
+        ("goodbye", Truth(wants="small_talk", intents=frozenset({"goodbye"}))),
     ],
 )
 def test_each_action_has_a_customer_whom_it_serves(action, truth):
     assert truth_of(action) == truth
     assert is_right(0, action, truth) is (action != "ask_back")  # a question back is no answer yet
-    for other in (RETURNS, "hand_over", "decline"):
+    for other in (RETURNS, "hand_over", "decline", "greeting", "goodbye"):
         assert is_right(0, other, truth) is (other == action)
         assert not is_right(0, other, MISUNDERSTOOD)
 
@@ -35,6 +36,9 @@ def test_each_action_has_a_customer_whom_it_serves(action, truth):
         (0, "hand_over", truth_of(ORDERS), -0.2),
         (0, "decline", truth_of("decline"), 1.0),
         (0, "decline", truth_of("hand_over"), -1.0),
+        (0, "thanks", truth_of("thanks"), 1.0),
+        (0, "thanks", truth_of("greeting"), -1.0),
+        (0, "hand_over", truth_of("thanks"), -0.2),
         (1, "ask_back", truth_of(ORDERS), -0.2),
         (2, "ask_back", truth_of(ORDERS), -0.5),
     ],

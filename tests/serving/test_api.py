@@ -88,6 +88,18 @@ def test_messages_at_the_same_time_all_get_a_reply_of_their_own(client, conversa
     assert len({turn["text"] for turn in said[::2]}) == 4
 
 
+def test_small_talk_gets_a_word_in_the_pages_language_and_ends_nothing(client, conversation):
+    kinds = ["greeting", "thanks", "goodbye", "about_bot", "acknowledgement"]
+    said = ["hello", "thanks", "bye bye", "are you a robot", "ok"]
+    replies = [say(client, conversation, message) for message in said]
+    assert [reply["action"] for reply in replies] == kinds
+    assert all(reply["text"] and not reply["sources"] for reply in replies)
+    assert say(client, conversation, "How do I reset my password?")["action"] == "answer"
+    address, chinese = f"/v1/support/conversations/{conversation}", {"Accept-Language": "zh-CN"}
+    small_talk = client.get(address, headers=chinese).json()[1:10:2]
+    assert all(re.search("[\u4e00-\u9fff]", turn["text"]) for turn in small_talk)
+
+
 def test_a_person_is_had_for_the_asking(client, conversation):
     reply = client.post(f"/v1/support/conversations/{conversation}/hand-over").json()
     assert reply["action"] == "hand_over"
