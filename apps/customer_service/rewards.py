@@ -41,9 +41,9 @@ def outcome(asked: int, action: Action, truth: Truth) -> str:
         action: Article that answers, or a fixed action.
         truth: What the customer wants.
     """
+    # A vague opening tells nobody the answer: hitting it by luck is not understanding.
+    guessed = truth.vague and asked == 0
     if isinstance(action, Article):
-        # A vague opening tells nobody the answer: hitting it by luck is not understanding.
-        guessed = truth.vague and asked == 0
         right = truth.wants == "answer" and action.intent in truth.intents and not guessed
         return "right_answer" if right else "wrong_answer"
     if action == "ask_back":
@@ -52,7 +52,7 @@ def outcome(asked: int, action: Action, truth: Truth) -> str:
         return "right_hand_over" if truth.wants == "person" else "needless_hand_over"
     if action == "decline":
         return "right_decline" if truth.wants == "nothing" else "wrong_decline"
-    return "right_small_talk" if action in truth.intents else "wrong_small_talk"
+    return "right_small_talk" if action in truth.intents and not guessed else "wrong_small_talk"
 
 
 def is_right(asked: int, action: Action, truth: Truth) -> bool:

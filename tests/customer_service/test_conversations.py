@@ -51,6 +51,15 @@ def test_what_is_read_again_is_what_was_answered(service, ann):
     assert [turn.text for turn in turns[::2]] == [QUESTION, "can I talk to a real human being please"]
 
 
+def test_a_question_that_is_repeated_gets_its_answer_again(service, ann):
+    async def talk():
+        conversation_id, first = await service.start_with(ann, QUESTION)
+        return first, await service.say(ann, conversation_id, QUESTION)
+
+    first, again = asyncio.run(talk())
+    assert (again.action, again.text, again.sources) == ("answer", first.text, first.sources)
+
+
 @pytest.mark.parametrize(
     ("actions", "remembered"),
     [

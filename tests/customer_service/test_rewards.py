@@ -53,6 +53,8 @@ def task():
         (0, "greeting", Truth(wants="small_talk", intents=frozenset(["thanks"])), "wrong_small_talk"),
         (0, "greeting", Truth(wants="answer", intents=frozenset(["orders"])), "wrong_small_talk"),
         (0, "acknowledgement", Truth(wants="answer", vague=True), "wrong_small_talk"),
+        (0, "thanks", Truth(wants="small_talk", intents=frozenset(["thanks"]), vague=True), "wrong_small_talk"),
+        (1, "thanks", Truth(wants="small_talk", intents=frozenset(["thanks"]), vague=True), "right_small_talk"),
         (0, "hand_over", Truth(wants="small_talk", intents=frozenset(["greeting"])), "needless_hand_over"),
         (0, "decline", Truth(wants="small_talk", intents=frozenset(["about_bot"])), "wrong_decline"),
         (0, ORDERS, Truth(wants="small_talk", intents=frozenset(["greeting"])), "wrong_answer"),
