@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from apps.customer_service.data import (
     HAND_OVER_GROUP,
@@ -18,8 +18,7 @@ from apps.customer_service.questions import made_questions
 from core.data.splits import SPLITS, Split
 
 _ENOUGH_MESSAGES = 10
-_MESSAGES_A_GENERAL_ONE, _FEWEST_GENERAL_ONES = 2, 6
-_FEWEST_SMALL_TALK: Mapping[Split, int] = {"train": 50, "validation": 10, "test": 10}
+_MESSAGES_A_GENERAL_ONE, _FEWEST_GENERAL_ONES = 2, 10
 
 
 def completed(
@@ -58,18 +57,16 @@ def completed(
         labels.add(OFF_TOPIC)
     questions = Counter(each.split for each in utterances)
     general = [each for each in general_messages() if labels.issuperset(each.intents)]
-    utterances += _some(general, questions, dict.fromkeys(SPLITS, _FEWEST_GENERAL_ONES))
-    utterances += _some(small_talk(), questions, _FEWEST_SMALL_TALK)
+    utterances += _some(general, questions) + _some(small_talk(), questions)
     content = repr((intents, utterances, articles, conversations)).encode()
     return SupportData(intents, utterances, articles, conversations, hashlib.sha256(content).hexdigest())
 
 
-def _some(
-    general: Sequence[Utterance], questions: Counter[Split | None], fewest: Mapping[Split, int]
-) -> list[Utterance]:
-    """General messages: fewer than questions, unless there are next to none."""
+def _some(general: Sequence[Utterance], questions: Counter[Split | None]) -> list[Utterance]:
+    """General messages: to learn from, all; to measure by, fewer than questions, unless there are next to none."""
     found = []
     for split in SPLITS:
         of_split = [each for each in general if each.split == split]
-        found += of_split[: max(fewest[split], questions[split] // _MESSAGES_A_GENERAL_ONE)]
+        most = max(_FEWEST_GENERAL_ONES, questions[split] // _MESSAGES_A_GENERAL_ONE)
+        found += of_split if split == "train" else of_split[:most]
     return found

@@ -7,7 +7,7 @@ import pytest
 
 from apps.customer_service.config import SupportConfig
 from apps.customer_service.data import MADE, OFF_TOPIC, SupportData
-from apps.customer_service.environment import HAND_OVER, customers
+from apps.customer_service.environment import ACTIONS, customers
 from apps.customer_service.reading import check_support_data, read_support_data
 from apps.customer_service.task import CustomerService
 from core.data.splits import SPLITS
@@ -63,7 +63,8 @@ def test_articles_alone_are_enough_each_section_answers_for_itself(from_articles
     assert {"Opening hours", "Opening hours: Holidays", "Library cards: Lost cards"} <= titles
     assert len({article.intent for article in from_articles.articles}) == len(from_articles.articles)
     for split in SPLITS:
-        assert {customer.wants for customer in customers(from_articles, split)} == {"answer", "person", "nothing"}
+        wants = {customer.wants for customer in customers(from_articles, split)}
+        assert wants == {"answer", "person", "small_talk", "nothing"}
     assert any(customer.vague for customer in customers(from_articles, "train"))
 
 
@@ -101,7 +102,7 @@ def test_a_bot_with_fewer_articles_than_candidates_has_nothing_else_to_offer(tmp
     assert not shown.targets[:, : is_there.shape[1]][~is_there].any()
     logits = task.policy(frozen=True).logits(shown.observations)
     assert logits[:, : is_there.shape[1]].exp().numpy()[~is_there].max() == 0
-    assert task.reward_table(shown.observations).shape == (len(is_there), HAND_OVER + 2, HAND_OVER + 2)
+    assert task.reward_table(shown.observations).shape == (len(is_there), ACTIONS, ACTIONS)
 
 
 def test_an_article_that_is_deleted_is_gone_and_a_new_one_is_there_at_the_next_reading(tmp_path):
