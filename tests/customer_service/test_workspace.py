@@ -151,7 +151,7 @@ def test_what_customers_typed_is_taken_over_and_divided(tmp_path):
     typed = "".join(f"where do {n} {kinds[n % 2]} live {n * n},00{1 - n % 2}\n" for n in range(40))
     messages = f"text,intents\n{typed}do you sell cars,none\n"
     data = read_support_data(workspace(tmp_path, articles=SEVEN, messages=messages))
-    real = [each for each in data.utterances if each.text.startswith(("where do", "do you sell"))]
+    real = [each for each in data.utterances if f"{each.text}," in messages]
     assert len(real) == 41
     assert {each.split for each in real} == set(SPLITS)
     # What customers have asked about often needs no questions made.
