@@ -12,7 +12,7 @@ import numpy as np
 from gymnasium import spaces
 from gymnasium.vector.utils import batch_space
 
-from apps.customer_service.data import MADE, NO_ARTICLE, OFF_TOPIC, SMALL_TALK, SupportData
+from apps.customer_service.data import NO_ARTICLE, OFF_TOPIC, SMALL_TALK, SupportData
 from apps.customer_service.knowledge import CANDIDATES, FEATURES, Knowledge, Messages
 from apps.customer_service.rewards import FIXED_ACTIONS, MAX_ASKS, Action, Truth, outcome
 from core.envs.episodes import EpisodeEnv
@@ -40,40 +40,24 @@ class Customer(Truth):
     messages: tuple[str, str, str]
 
 
-def customers(data: SupportData, split: Split, seed: int = 0) -> list[Customer]:
+def customers(data: SupportData, split: Split) -> list[Customer]:
     """Every customer of a split: each utterance, then each conversation.
 
-    A customer who is asked back without need says the same in other words: another utterance of the same intent. Where
-    the question was made of an article's words, there are no others: two made questions tell more than a customer does.
+    Whoever is asked back without need repeats the message. That customers would put it in other words, which may tell
+    more, is nothing to count on: a bot that learns to rely on it asks those back who were clear.
     """
-    generator = np.random.default_rng(seed)
-    utterances = [utterance for utterance in data.utterances if utterance.split == split]
-    same: dict[str, list[str]] = {}
-    for utterance in (each for each in utterances if each.kind != MADE):
-        for intent in utterance.intents:
-            same.setdefault(intent, []).append(utterance.text)
 
-    def other_words(intents: list[str], *said: str) -> str:
-        options = [text for intent in intents for text in same.get(intent, []) if text not in said]
-        return options[generator.integers(len(options))] if options else said[-1]
-
-    def customer(intents: list[str], messages: Sequence[str], *, vague: bool) -> Customer:
-        first, second, third = messages
+    def customer(intents: list[str], said: Sequence[str], *, vague: bool) -> Customer:
+        first, second, third = [*said, *[said[-1]] * MAX_ASKS][: 1 + MAX_ASKS]
         return Customer(
             messages=(first, second, third), intents=frozenset(intents), wants=_wants(data, set(intents)), vague=vague
         )
 
-    found = []
-    for u in utterances:
-        second = other_words(u.intents, u.text)
-        third = other_words(u.intents, u.text, second)
-        found.append(customer(u.intents, (u.text, second, third), vague=False))
-    for c in (conversation for conversation in data.conversations if conversation.split == split):
-        vague = c.opening == "vague"
-        said = c.customer[: 1 + MAX_ASKS] if vague else c.customer[:1]
-        while len(said) < 1 + MAX_ASKS:
-            said = [*said, other_words([c.intent], *said)]
-        found.append(customer([c.intent], said, vague=vague))
+    found = [customer(each.intents, [each.text], vague=False) for each in data.utterances if each.split == split]
+    for conversation in (each for each in data.conversations if each.split == split):
+        vague = conversation.opening == "vague"
+        said = conversation.customer if vague else conversation.customer[:1]
+        found.append(customer([conversation.intent], said, vague=vague))
     return found
 
 

@@ -42,6 +42,12 @@ def test_asking_a_vague_customer_brings_the_need_to_light(task):
     assert states["text"][0].index(vague.messages[1]) < states["text"][0].index(vague.messages[0])
 
 
+def test_a_clear_customer_who_is_asked_back_tells_nothing_new(task):
+    clear = [customer for customer in customers(task.data, "validation") if not customer.vague]
+    assert clear
+    assert all(len(set(customer.messages)) == 1 for customer in clear)
+
+
 def test_each_outcome_is_worth_what_the_settings_say(task):
     assert act_on(task, lambda c: c.wants == "person", [HAND_OVER])[:2] == (1.0, ["right_hand_over"])
     assert act_on(task, lambda c: c.wants == "nothing", [DECLINE])[:2] == (1.0, ["right_decline"])

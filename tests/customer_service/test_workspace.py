@@ -265,10 +265,3 @@ def test_a_workspace_of_articles_alone_starts_from_settings_that_suit_articles_n
     trained = [name for name, parameter in policy.named_parameters() if parameter.requires_grad]
     assert "head.scale" in trained
     assert not [name for name in trained if "encoder" in name or "project" in name]
-
-
-def test_a_made_question_knows_no_other_words(from_articles):
-    made = {each.text for each in from_articles.utterances if each.kind == MADE}
-    clear = [each for each in customers(from_articles, "train") if each.messages[0] in made]
-    assert clear
-    assert all(len(set(customer.messages)) == 1 for customer in clear)
