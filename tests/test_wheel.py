@@ -27,6 +27,7 @@ def note(event, arguments):
 sys.addaudithook(note)
 
 import core
+from apps.finance_monitor.alerting.rule import learnt
 from core.platform.apps.spec import installed_apps
 from core.platform.store.database import open_store
 from core.training.loader import load_task, task_names
@@ -41,6 +42,7 @@ for name in task_names():
         each(load_settings(each.presets[each.preset]))
 for spec in installed_apps():
     spec.page()
+learnt()
 open_store("sqlite:///steer.db").close()
 print(*{file for file in opened if not file.endswith((".py", ".pyc"))}, sep="\\n")
 """
@@ -85,6 +87,7 @@ def test_all_that_the_code_opens_is_in_the_wheel(unpacked, tmp_path):
     assert {
         "apps/customer_service/example/articles.jsonl",
         "apps/finance_monitor/example/news.jsonl",
+        "apps/finance_monitor/alerting/learnt.safetensors",
         "apps/finance_monitor/ui.css",
         "apps/finance_monitor/ui.js",
         "apps/recommender/example/README.md",

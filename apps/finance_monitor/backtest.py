@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from apps.finance_monitor.alerts import THRESHOLD
+from apps.finance_monitor.alerting.rule import THRESHOLD, Rule, cusum, learnt
 from apps.finance_monitor.data import Episode, NewsData
 from apps.finance_monitor.engine import NewsEngine
 from apps.finance_monitor.model import NewsModel
@@ -53,18 +53,14 @@ class Outcome:
 
 
 def backtest(model: NewsModel, split: Split, threshold: float = THRESHOLD) -> dict[str, Outcome]:
-    """Outcomes of the surge detector, of a plain count, and of a dummy that alerts at every negative headline."""
-    items = history(model.news)
-    replay = Replay(PinnedModel((model, "backtest")), items, model.news.news[-1].time, threshold=threshold)
-    while not replay.is_finished:
-        replay.advance(timedelta(0))
-    bad = [(item.company, item.time) for item in reversed(replay.service.items(len(items), sentiment="negative"))]
+    """Outcomes of the learnt detector, a CUSUM, a plain count, and a dummy that alerts at every bad headline."""
+    opened, bad = _replayed(model, learnt())
     fired = {
-        "surge detector on stories": [(alert.company, alert.opened) for alert in replay.service.alerts(len(items))],
+        "learnt detector on stories": opened,
+        "CUSUM on stories": _replayed(model, cusum(threshold))[0],
         "five negative headlines in 24 h": _counts(bad, 5),
         "every negative headline": bad,
     }
-    replay.close()
     return {name: score(model.news, split, alerts) for name, alerts in fired.items()}
 
 
@@ -87,6 +83,18 @@ def score(data: NewsData, split: Split, alerts: list[Fired]) -> Outcome:
         sum(bool(_within(alerts, decoy)) for decoy in decoys),
         (len(alerts) - true) / ((end - begin) / timedelta(weeks=1)),
     )
+
+
+def _replayed(model: NewsModel, rule: Rule) -> tuple[list[Fired], list[Fired]]:
+    """Alerts, and bad headlines, of the whole history."""
+    items = history(model.news)
+    replay = Replay(PinnedModel((model, "backtest")), items, model.news.news[-1].time, rule=rule)
+    while not replay.is_finished:
+        replay.advance(timedelta(0))
+    bad = [(item.company, item.time) for item in reversed(replay.service.items(len(items), sentiment="negative"))]
+    opened = [(alert.company, alert.opened) for alert in replay.service.alerts(len(items))]
+    replay.close()
+    return opened, bad
 
 
 def _within(alerts: list[Fired], episode: Episode) -> list[Fired]:
@@ -115,7 +123,7 @@ def _counts(bad: list[Fired], least: int) -> list[Fired]:
 
 def main(
     split: Annotated[str, typer.Option(help="train, validation or test")] = "test",
-    threshold: Annotated[float, typer.Option(help="of the surge detector")] = THRESHOLD,
+    threshold: Annotated[float, typer.Option(help="of the CUSUM")] = THRESHOLD,
     runs: Annotated[Path | None, typer.Option(help="folder of runs [default: ./runs]")] = None,
     json: Annotated[Path | None, typer.Option("--json", help="write the figures here as well")] = None,
 ) -> None:

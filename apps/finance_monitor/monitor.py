@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from heapq import heappop, heappush
 
-from apps.finance_monitor.alerts import THRESHOLD, Alert, SurgeDetector
+from apps.finance_monitor.alerting.rule import Rule
+from apps.finance_monitor.alerts import Alert, SurgeDetector
 from apps.finance_monitor.clock import Clock, is_ahead
 from apps.finance_monitor.data import SENTIMENTS, Sentiment
 
@@ -68,15 +69,15 @@ class Monitor:
 
     Args:
         clock: Clock of this monitor.
-        threshold: Threshold of the surge detector.
+        rule: Rule by which alerts are opened; None for the learnt one.
     """
 
-    def __init__(self, clock: Clock, threshold: float = THRESHOLD) -> None:
+    def __init__(self, clock: Clock, rule: Rule | None = None) -> None:
         self.clock = clock
         self.copies: set[int] = set()
         self._counted: dict[int, Reading] = {}
         self._ahead: list[tuple[datetime, int, Reading]] = []
-        self._detector = SurgeDetector(threshold)
+        self._detector = SurgeDetector(rule)
 
     def __len__(self) -> int:
         return len(self._counted)
@@ -160,7 +161,7 @@ class Monitor:
             if (copy := self._counted.get(number)) is not None and copy.company:
                 self._detector.withdraw(copy.company, copy.time, copy.key)
         if item.company and self._is_new(item):
-            self._detector.observe(item.company, item.time, item.headline, item.negative, item.key)
+            self._detector.observe(item.company, item.time, item.headline, item.negative, item.key, item.topic)
 
     def _is_new(self, item: Reading) -> bool:
         return item.number not in self.copies

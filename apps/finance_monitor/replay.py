@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from apps.finance_monitor.alerts import THRESHOLD
+from apps.finance_monitor.alerting.rule import Rule
 from apps.finance_monitor.data import NewsData
 from apps.finance_monitor.feed import FeedFile, Item
 from apps.finance_monitor.model import NewsModel
@@ -45,19 +45,15 @@ class Replay:
         live: Model of the version that labels them.
         items: Items, in any order.
         start: Moment at which the clock begins; earlier items are the past that a usual rate needs, and come first.
-        threshold: Threshold of the surge detector.
+        rule: Rule by which alerts are opened; None for the learnt one.
     """
 
-    def __init__(
-        self, live: CurrentModel, items: Sequence[Item], start: datetime, *, threshold: float = THRESHOLD
-    ) -> None:
+    def __init__(self, live: CurrentModel, items: Sequence[Item], start: datetime, *, rule: Rule | None = None) -> None:
         self._left = sorted(items, key=lambda item: item.time)[::-1]
         self._folder = TemporaryDirectory(prefix="steer-replay-", ignore_cleanup_errors=True)
         self._store = open_store(sqlite_url(Path(self._folder.name) / "replay.db"))
         self.now, self.used = start, time.monotonic()
-        self.service = MonitorService(
-            self._store, live, Explorer(), threshold=threshold, is_live=False, present=lambda: self.now
-        )
+        self.service = MonitorService(self._store, live, Explorer(), rule=rule, is_live=False, present=lambda: self.now)
         self._lock = threading.Lock()
         self.is_running, self.is_left, self.is_closed = True, False, False
 

@@ -16,7 +16,8 @@ import structlog
 from prometheus_client import Counter
 
 from apps.finance_monitor import tables
-from apps.finance_monitor.alerts import THRESHOLD, Alert
+from apps.finance_monitor.alerting.rule import Rule
+from apps.finance_monitor.alerts import Alert
 from apps.finance_monitor.clock import Clock, is_ahead, wall_clock
 from apps.finance_monitor.config import NewsConfig
 from apps.finance_monitor.data import SENTIMENTS, TOPICS, Company, Sentiment
@@ -65,7 +66,7 @@ class MonitorService:
         store: Store that keeps them.
         live: Model of the version that serves at the moment.
         explorer: Has no use here: a wrong label on purpose would alarm people.
-        threshold: Threshold of the surge detector.
+        rule: Rule by which alerts are opened; None for the learnt one.
         is_live: Whether metrics and drift count what this monitor does; a replay's does not count.
         present: Function that returns the present, see `apps.finance_monitor.clock`.
 
@@ -79,12 +80,12 @@ class MonitorService:
         live: CurrentModel,
         explorer: Explorer,
         *,
-        threshold: float = THRESHOLD,
+        rule: Rule | None = None,
         is_live: bool = True,
         present: Callable[[], datetime] = wall_clock,
     ) -> None:
         del explorer
-        self.store, self.live, self._threshold, self.is_live = store, live, threshold, is_live
+        self.store, self.live, self._rule, self.is_live = store, live, rule, is_live
         self.app, self._present = live.current[0].task.name, present
         self.feeds: dict[str, FeedState] = {}
         self._lock = threading.Lock()
@@ -298,7 +299,7 @@ class MonitorService:
             raise SteerError(f"There is no topic {topic!r}; there are {', '.join(self.topics)}.")
 
     def _start_over(self) -> None:
-        self._monitor, self._seen = Monitor(Clock(self._present), self._threshold), 0
+        self._monitor, self._seen = Monitor(Clock(self._present), self._rule), 0
         self._folder = StoryFolder(lambda headlines: self._model.vectors(headlines))
         self._kept: dict[str, tuple[int, str]] = {}
 

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from apps.finance_monitor.alerting.rule import Rule, cusum, learnt
 from apps.finance_monitor.alerts import Alert, SurgeDetector
 
 MONDAY = datetime(2025, 3, 3, 9, tzinfo=UTC)
@@ -34,7 +35,7 @@ def headlines(alert: Alert) -> list[str]:
 
 
 def test_the_fourth_bad_story_of_a_moment_opens_the_alert():
-    detector = SurgeDetector()
+    detector = SurgeDetector(cusum())
     assert bad_stories(detector, 3) == []
     alert = detector.observe("acme", MONDAY, "the fourth", 0.9)
     assert detector.alerts == [alert]
@@ -45,17 +46,17 @@ def test_the_fourth_bad_story_of_a_moment_opens_the_alert():
 
 
 def test_the_threshold_itself_is_enough():
-    assert len(bad_stories(SurgeDetector(threshold=2 * STEP), 2)) == 1
+    assert len(bad_stories(SurgeDetector(cusum(2 * STEP)), 2)) == 1
 
 
 def test_a_story_counts_by_how_likely_it_is_bad_news():
-    likely = SurgeDetector(threshold=1.4 * STEP)
+    likely = SurgeDetector(cusum(1.4 * STEP))
     assert likely.observe("acme", MONDAY, "likely", 0.7) is None
     assert likely.observe("acme", MONDAY, "likely", 0.7) is not None
 
 
 def test_a_story_that_is_more_likely_no_bad_news_counts_for_nothing():
-    detector = SurgeDetector(threshold=0.5 * STEP)
+    detector = SurgeDetector(cusum(0.5 * STEP))
     for number in range(100):
         detector.observe("acme", MONDAY, f"fine {number}", 0.499)
     assert detector.alerts == []
@@ -68,13 +69,13 @@ def test_quiet_hours_lower_the_statistic_by_seven_times_the_usual_rate():
     reached = STEP - 7 * usual_rate * 24 + STEP
     assert reached == pytest.approx(2.95274, abs=1e-5)
     for threshold, expected in ((reached - 1e-6, 1), (reached + 1e-6, 0)):
-        detector = SurgeDetector(threshold)
+        detector = SurgeDetector(cusum(threshold))
         bad_stories(detector, 1)
         assert len(bad_stories(detector, 1, MONDAY + 24 * HOUR)) == expected
 
 
 def test_two_bad_stories_a_week_never_alert():
-    detector = SurgeDetector()
+    detector = SurgeDetector(cusum())
     for week in range(50):
         for day in (0, 3):
             detector.observe("acme", MONDAY + timedelta(weeks=week, days=day), f"trickle {week} {day}", 0.9)
@@ -82,20 +83,20 @@ def test_two_bad_stories_a_week_never_alert():
 
 
 def test_the_usual_rate_is_that_of_the_stories_before_the_surge():
-    alert = bad_stories(SurgeDetector(), 4)[0]
+    alert = bad_stories(SurgeDetector(cusum()), 4)[0]
     assert alert.usual_rate == pytest.approx(4 / WEEKS_4)
 
 
 def test_the_usual_rate_fades_by_half_in_nineteen_days_and_never_below_one_story_in_four_weeks():
     for hours, stories in ((0, 4.0), (WEEKS_4 * log(2), 2.0), (WEEKS_4 * log(4), 1.0), (WEEKS_4 * log(8), 1.0)):
-        detector = SurgeDetector()
+        detector = SurgeDetector(cusum())
         detector.observe("acme", MONDAY, "fine", 0.0)
         alert = bad_stories(detector, 4, MONDAY + hours * HOUR)[0]
         assert alert.usual_rate == pytest.approx(stories / WEEKS_4)
 
 
 def test_a_company_with_many_bad_stories_needs_more_of_them():
-    detector = SurgeDetector()
+    detector = SurgeDetector(cusum())
     for day in range(56):
         detector.observe("acme", MONDAY + timedelta(days=day), f"daily {day}", 1.0)
     assert detector.alerts == []
@@ -103,7 +104,7 @@ def test_a_company_with_many_bad_stories_needs_more_of_them():
 
 
 def test_a_reason_says_in_how_many_hours_and_what_they_usually_bring():
-    detector = SurgeDetector(threshold=2 * STEP)
+    detector = SurgeDetector(cusum(2 * STEP))
     alert = bad_stories(detector, 2)[0]
     assert (alert.hours, alert.usual) == (0.0, pytest.approx(4 / WEEKS_4))  # at least what an hour brings
     bad_stories(detector, 1, MONDAY + 5 * HOUR)
@@ -111,7 +112,7 @@ def test_a_reason_says_in_how_many_hours_and_what_they_usually_bring():
 
 
 def test_what_came_before_the_statistic_was_back_at_zero_is_no_cause():
-    detector = SurgeDetector()
+    detector = SurgeDetector(cusum())
     detector.observe("acme", MONDAY, "long past", 1.0)
     bad_stories(detector, 1, MONDAY + timedelta(weeks=3))
     alert = bad_stories(detector, 3, MONDAY + timedelta(weeks=3, hours=1))[0]
@@ -119,7 +120,7 @@ def test_what_came_before_the_statistic_was_back_at_zero_is_no_cause():
 
 
 def test_during_a_surge_stories_join_the_alert_and_open_no_other():
-    detector = SurgeDetector()
+    detector = SurgeDetector(cusum())
     alert = bad_stories(detector, 4)[0]
     for hour in range(1, 30):
         assert detector.observe("acme", MONDAY + hour * HOUR, f"more {hour}", 0.9) is None
@@ -129,18 +130,18 @@ def test_during_a_surge_stories_join_the_alert_and_open_no_other():
 
 
 def test_half_as_much_again_as_the_threshold_is_severe():
-    detector = SurgeDetector()
+    detector = SurgeDetector(cusum())
     alert = bad_stories(detector, 5)[0]
     assert alert.severity == "raised"  # 5 log 8 = 10.4
     bad_stories(detector, 1)
     assert alert.severity == "severe"  # 6 log 8 = 12.5
-    exact = SurgeDetector(threshold=2 * STEP)
+    exact = SurgeDetector(cusum(2 * STEP))
     bad_stories(exact, 3)
     assert exact.alerts[0].severity == "severe"
 
 
 def test_36_hours_after_its_last_story_an_alert_is_resolved():
-    detector = SurgeDetector()
+    detector = SurgeDetector(cusum())
     alert = bad_stories(detector, 4)[0]
     last = MONDAY + 20 * HOUR
     bad_stories(detector, 1, last)
@@ -152,7 +153,7 @@ def test_36_hours_after_its_last_story_an_alert_is_resolved():
 
 def test_good_news_resolves_nothing_before_its_time_but_moves_the_clock():
     # It was quiet for long enough at 36 hours, whoever looked when.
-    detector = SurgeDetector()
+    detector = SurgeDetector(cusum())
     alert = bad_stories(detector, 4)[0]
     detector.observe("acme", MONDAY + 35 * HOUR, "fine", 0.0)
     assert alert.state == "open"
@@ -161,7 +162,7 @@ def test_good_news_resolves_nothing_before_its_time_but_moves_the_clock():
 
 
 def test_an_acknowledged_alert_stays_so_until_it_is_resolved():
-    detector = SurgeDetector()
+    detector = SurgeDetector(cusum())
     alert = bad_stories(detector, 4)[0]
     alert.state = "acknowledged"
     bad_stories(detector, 3, MONDAY + HOUR)
@@ -172,7 +173,7 @@ def test_an_acknowledged_alert_stays_so_until_it_is_resolved():
 
 
 def test_after_an_alert_the_next_surge_starts_from_nothing():
-    detector = SurgeDetector()
+    detector = SurgeDetector(cusum())
     bad_stories(detector, 40)
     later = MONDAY + 36 * HOUR
     assert bad_stories(detector, 3, later) == []
@@ -182,7 +183,7 @@ def test_after_an_alert_the_next_surge_starts_from_nothing():
 
 
 def test_a_surge_does_not_become_the_new_normal():
-    detector = SurgeDetector()
+    detector = SurgeDetector(cusum())
     bad_stories(detector, 40)  # the alert opens at the fourth: 4 + 4 stories are known by then, and no more are learnt
     later = MONDAY + 36 * HOUR
     second = bad_stories(detector, 4, later)[0]
@@ -193,7 +194,7 @@ def test_a_surge_does_not_become_the_new_normal():
 
 
 def test_each_company_has_a_count_of_its_own():
-    detector = SurgeDetector()
+    detector = SurgeDetector(cusum())
     for number in range(3):
         for company in ("acme", "other"):
             assert detector.observe(company, MONDAY, f"bad {number}", 1.0) is None
@@ -206,7 +207,7 @@ def test_each_company_has_a_count_of_its_own():
 
 def test_a_late_story_of_days_before_a_surge_changes_nothing_but_what_is_usual():
     # Five bad stories, then one dated three days earlier, then more.
-    detector = SurgeDetector()
+    detector = SurgeDetector(cusum())
     (alert,) = bad_stories(detector, 5)
     assert detector.observe("acme", MONDAY - timedelta(days=3), "late", 1.0) is None
     bad_stories(detector, 1, MONDAY + HOUR)
@@ -218,7 +219,7 @@ def test_a_late_story_of_days_before_a_surge_changes_nothing_but_what_is_usual()
 
 
 def test_a_late_story_of_the_surge_joins_it_where_it_belongs():
-    detector = SurgeDetector()
+    detector = SurgeDetector(cusum())
     (alert,) = bad_stories(detector, 4, MONDAY + 2 * HOUR)
     detector.observe("acme", MONDAY + HOUR, "late", 1.0)
     assert headlines(alert) == ["late", "bad 0", "bad 1", "bad 2", "bad 3"]
@@ -226,7 +227,7 @@ def test_a_late_story_of_the_surge_joins_it_where_it_belongs():
 
 
 def test_late_stories_may_make_a_surge_begin_earlier_and_open_a_late_alert():
-    detector = SurgeDetector()
+    detector = SurgeDetector(cusum())
     (alert,) = bad_stories(detector, 4, MONDAY + 2 * HOUR)
     bad_stories(detector, 4)
     assert detector.alerts == [alert]
@@ -241,7 +242,7 @@ def test_late_stories_may_make_a_surge_begin_earlier_and_open_a_late_alert():
 
 
 def test_an_alert_that_was_resolved_before_late_news_of_its_surge_came_is_open_again():
-    detector = SurgeDetector()
+    detector = SurgeDetector(cusum())
     (alert,) = bad_stories(detector, 4)
     detector.pass_time(MONDAY + 40 * HOUR)
     assert alert.state == "resolved"
@@ -252,7 +253,7 @@ def test_an_alert_that_was_resolved_before_late_news_of_its_surge_came_is_open_a
 
 
 def test_what_was_told_stays_told_though_a_late_story_joins_two_surges():
-    detector = SurgeDetector()
+    detector = SurgeDetector(cusum())
     (first,) = bad_stories(detector, 4)
     (second,) = bad_stories(detector, 4, MONDAY + 40 * HOUR)
     detector.observe("acme", MONDAY + 20 * HOUR, "between", 1.0)
@@ -262,7 +263,7 @@ def test_what_was_told_stays_told_though_a_late_story_joins_two_surges():
 
 
 def test_a_story_that_is_taken_back_leaves_the_surge_but_not_the_alert_that_told_of_it():
-    detector = SurgeDetector()
+    detector = SurgeDetector(cusum())
     for number in range(5):
         detector.observe("acme", MONDAY + number * HOUR, "h", 1.0, str(number))
     (alert,) = detector.alerts
@@ -277,7 +278,7 @@ def test_a_story_that_is_taken_back_leaves_the_surge_but_not_the_alert_that_told
 
 
 def test_a_story_that_was_none_of_the_bad_ones_is_taken_back_without_a_trace():
-    detector = SurgeDetector()
+    detector = SurgeDetector(cusum())
     (alert,) = bad_stories(detector, 5)
     detector.observe("acme", MONDAY + HOUR, "fine", 0.0, "fine")
     detector.withdraw("acme", MONDAY + HOUR, "fine")
@@ -285,7 +286,7 @@ def test_a_story_that_was_none_of_the_bad_ones_is_taken_back_without_a_trace():
 
 
 def test_an_alert_that_was_quiet_but_for_a_story_that_is_taken_back_is_resolved():
-    detector = SurgeDetector()
+    detector = SurgeDetector(cusum())
     (alert,) = bad_stories(detector, 4)
     detector.observe("acme", MONDAY + 20 * HOUR, "a copy", 1.0, "copy")
     detector.pass_time(MONDAY + 40 * HOUR)
@@ -295,7 +296,7 @@ def test_an_alert_that_was_quiet_but_for_a_story_that_is_taken_back_is_resolved(
 
 
 def test_a_surge_that_falls_in_two_is_told_by_its_alert_and_a_new_one_under_a_key_of_its_own():
-    detector = SurgeDetector()
+    detector = SurgeDetector(cusum())
     (alert,) = bad_stories(detector, 4, MONDAY + 40 * HOUR)
     detector.observe("acme", MONDAY + 20 * HOUR, "between", 1.0, "between")
     bad_stories(detector, 4)
@@ -308,7 +309,7 @@ def test_a_surge_that_falls_in_two_is_told_by_its_alert_and_a_new_one_under_a_ke
 
 
 def test_a_clock_that_is_set_back_opens_nothing_again():
-    detector = SurgeDetector()
+    detector = SurgeDetector(cusum())
     (alert,) = bad_stories(detector, 4)
     detector.pass_time(MONDAY + 80 * HOUR)
     detector.pass_time(MONDAY)
@@ -317,7 +318,7 @@ def test_a_clock_that_is_set_back_opens_nothing_again():
 
 
 def test_an_alert_knows_after_how_many_stories_it_last_became_another_one():
-    detector = SurgeDetector()
+    detector = SurgeDetector(cusum())
     detector.observe("acme", MONDAY, "fine", 0.0)
     (first,) = bad_stories(detector, 4)
     assert first.changed == 5
@@ -333,7 +334,7 @@ def test_an_alert_knows_after_how_many_stories_it_last_became_another_one():
 
 @pytest.mark.parametrize("negative", [0.0, 1.0])
 def test_a_company_is_watched_from_its_earliest_story_on_whichever_came_first(negative):
-    detector, in_order = SurgeDetector(), SurgeDetector()
+    detector, in_order = SurgeDetector(cusum()), SurgeDetector(cusum())
     earliest, rest = MONDAY - timedelta(weeks=4), MONDAY - timedelta(weeks=1)
     for each, times in ((detector, (rest, earliest)), (in_order, (earliest, rest))):
         for time in times:
@@ -343,14 +344,14 @@ def test_a_company_is_watched_from_its_earliest_story_on_whichever_came_first(ne
 
 
 def test_a_story_before_a_companys_first_makes_it_one_that_was_watched_for_longer():
-    detector = SurgeDetector()
+    detector = SurgeDetector(cusum())
     (alert,) = bad_stories(detector, 4)
     detector.observe("acme", MONDAY - timedelta(weeks=4) * log(2), "fine", 0.0)
     assert alert.usual_rate == pytest.approx(2 / WEEKS_4)
 
 
 def test_stories_of_one_moment_stand_in_the_order_of_their_keys():
-    detectors = [SurgeDetector(threshold=2.5 * STEP), SurgeDetector(threshold=2.5 * STEP)]
+    detectors = [SurgeDetector(cusum(2.5 * STEP)), SurgeDetector(cusum(2.5 * STEP))]
     for detector, keys in zip(detectors, ("abc", "cab"), strict=True):
         for key in keys:
             detector.observe("acme", MONDAY, key, {"a": 1.0, "b": 0.6, "c": 0.9}[key], key)
@@ -368,7 +369,7 @@ def news(draw: st.DrawFn) -> list[tuple[str, datetime, float]]:
 
 
 def watch(news: list[tuple[str, datetime, float]]) -> list[Alert]:
-    detector = SurgeDetector(threshold=4.0)
+    detector = SurgeDetector(cusum(4.0))
     for company, time, negative in news:
         detector.observe(company, time, "h", negative)
     return detector.alerts
@@ -398,6 +399,7 @@ def test_an_alert_holds_at_least_as_much_bad_news_as_the_threshold_takes(news):
 
 
 Story = tuple[str, datetime, str, float]
+RULES = [pytest.param(cusum(4.0), id="cusum"), pytest.param(learnt(), id="learnt")]
 
 
 @st.composite
@@ -412,10 +414,10 @@ def stories(draw: st.DrawFn) -> list[Story]:
     return draw(st.permutations(some))
 
 
-def fed(stories: list[Story], ticks: bool = False) -> SurgeDetector:
-    detector = SurgeDetector(threshold=4.0)
+def fed(stories: list[Story], rule: Rule, *, ticks: bool = False) -> SurgeDetector:
+    detector = SurgeDetector(rule)
     for company, time, key, negative in stories:
-        detector.observe(company, time, f"h {key}", negative, key)
+        detector.observe(company, time, f"news{key}", negative, key)
         if ticks:
             detector.pass_time(time + timedelta(minutes=int(key)))
     return detector
@@ -434,21 +436,23 @@ def after_all(detector: SurgeDetector) -> list[Alert]:
     return detector.alerts
 
 
+@pytest.mark.parametrize("rule", RULES)
 @given(stories())
-def test_in_any_order_of_arrival_the_same_surges_are_told(stories):
-    arrived = {facts(alert): alert.severity for alert in after_all(fed(stories))}
-    for alert in after_all(fed(in_order(stories))):
+def test_in_any_order_of_arrival_the_same_surges_are_told(rule, stories):
+    arrived = {facts(alert): alert.severity for alert in after_all(fed(stories, rule))}
+    for alert in after_all(fed(in_order(stories), rule)):
         assert facts(alert) in arrived
         assert arrived[facts(alert)] in (alert.severity, "severe")  # which never sinks
 
 
+@pytest.mark.parametrize("rule", RULES)
 @given(stories())
-def test_what_was_told_stays_told_and_is_told_once(stories):
-    detector = SurgeDetector(threshold=4.0)
+def test_what_was_told_stays_told_and_is_told_once(rule, stories):
+    detector = SurgeDetector(rule)
     told: list[Alert] = []
     for company, time, key, negative in stories:
         before = {alert.number: (alert.company, alert.key, alert.severity) for alert in detector.alerts}
-        opened = detector.observe(company, time, f"h {key}", negative, key)
+        opened = detector.observe(company, time, f"news{key}", negative, key)
         told += [opened] if opened else []
         for number, (of, known_as, severity) in before.items():
             alert = detector.alerts[number - 1]
@@ -461,15 +465,17 @@ def test_what_was_told_stays_told_and_is_told_once(stories):
     assert len(detector.alerts) >= len(told)
 
 
+@pytest.mark.parametrize("rule", RULES)
 @given(stories())
-def test_the_clock_has_no_say_in_which_surges_are_told(stories):
-    ticked, silent = after_all(fed(stories, ticks=True)), after_all(fed(stories))
+def test_the_clock_has_no_say_in_which_surges_are_told(rule, stories):
+    ticked, silent = after_all(fed(stories, rule, ticks=True)), after_all(fed(stories, rule))
     assert [(facts(alert), alert.changed) for alert in ticked] == [(facts(alert), alert.changed) for alert in silent]
 
 
+@pytest.mark.parametrize("rule", RULES)
 @given(stories())
-def test_a_late_story_resolves_nothing(stories):
-    detector = fed(stories)
+def test_a_late_story_resolves_nothing(rule, stories):
+    detector = fed(stories, rule)
     unresolved = [alert for alert in detector.alerts if alert.state == "open"]
     for company in "ab":
         detector.observe(company, MONDAY - timedelta(days=3), "late", 1.0, "late")

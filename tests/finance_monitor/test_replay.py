@@ -78,7 +78,7 @@ def test_the_backtest_never_looks_ahead(live):
 
 def test_the_detector_fires_for_nothing_less_often_than_a_dummy(model):
     outcomes = backtest(model, "test")
-    detector, dummy = outcomes["surge detector on stories"], outcomes["every negative headline"]
+    detector, dummy = outcomes["learnt detector on stories"], outcomes["every negative headline"]
     assert detector.found >= 3
     assert dummy.found == dummy.surges
     assert detector.false_per_week < dummy.false_per_week / 10
