@@ -30,6 +30,7 @@ from apps.customer_service.rewards import (
     is_right,
     truth_of,
 )
+from core.data.splits import split_for_crossfit
 from core.envs.episodes import EpisodeEnv
 from core.envs.observations import Observations, count, join, take
 from core.envs.play import Act
@@ -98,7 +99,7 @@ class CustomerService(Task):
         It learns on beliefs about customers whom supervision has not seen: of those that it knows by heart it is never
         in doubt, which does not tell when to ask back or to hand over.
         """
-        return [customer for at, customer in enumerate(customers(self.data, "train")) if _is_live(at)]
+        return split_for_crossfit(customers(self.data, "train"))[1]
 
     def stages(self) -> Sequence[Stage]:
         """RL improves on the cost-optimal rule, see `core.models.rule_head`."""
@@ -130,8 +131,7 @@ class CustomerService(Task):
         return self._demonstrations(customers(self.data, split))
 
     def demonstrations_apart(self) -> Demonstrations:
-        everybody = enumerate(customers(self.data, "train"))
-        return self._demonstrations([customer for at, customer in everybody if not _is_live(at)])
+        return self._demonstrations(split_for_crossfit(customers(self.data, "train"))[0])
 
     def _demonstrations(self, customers: Sequence[Customer]) -> Demonstrations:
         asked = [(customer, asks) for customer in customers for asks in range(2 if customer.vague else 1)]
@@ -256,11 +256,6 @@ class _Worth:
     wrong: np.ndarray
     of_fixed: np.ndarray
     intents: np.ndarray
-
-
-def _is_live(at: int) -> bool:
-    """Whether RL learns from a customer of the training split, by the customer's place in it: two of five."""
-    return at % 5 >= 3
 
 
 def _logged_action(decision: LoggedDecision) -> str:
