@@ -34,6 +34,7 @@ from core.data.splits import split_for_crossfit
 from core.envs.episodes import EpisodeEnv
 from core.envs.observations import Observations, count, join, take
 from core.envs.play import Act
+from core.evaluation.labels import OptionLabels
 from core.models.actor_critic import ActorCritic, CandidateHead
 from core.models.encoder import TextEncoder
 from core.rl.all_action import ActionValues
@@ -144,6 +145,33 @@ class CustomerService(Task):
             right = right or [ASK_BACK if customer.vague and asks == 0 else HAND_OVER]
             row[right] = 1.0 / len(right)
         return Demonstrations(states, targets)
+
+    def labelled_states(self, split: Split) -> tuple[Observations, dict[str, np.ndarray]]:
+        """First messages that want one thing: an intent, or one of the fixed actions."""
+        plain = [customer for customer in customers(self.data, split) if len(customer.intents) == 1]
+        right = np.array([self._label_of(customer) for customer in plain])
+        return self.maker.states([customer.messages[:1] for customer in plain]), {"intent": right}
+
+    def _label_of(self, customer: Customer) -> int:
+        helps = [at for at, action in enumerate(FIXED_ACTIONS) if is_right(0, action, customer)]
+        if customer.vague:
+            helps = [FIXED_ACTIONS.index("ask_back")]
+        return len(self._intents) + helps[0] if helps else self._intents[next(iter(customer.intents))]
+
+    def option_labels(self, states: Observations) -> OptionLabels:
+        articles = self.maker.knowledge.articles
+        number = np.array([*(self._intents.get(article.intent, -1) for article in articles), -1])
+        candidates = np.asarray(states["candidates"])
+        fixed = np.tile(len(self._intents) + np.arange(len(FIXED_ACTIONS)), (len(candidates), 1))
+        return OptionLabels({"intent": np.concatenate([number[candidates], fixed], axis=1)}, fallback=HAND_OVER)
+
+    @cached_property
+    def _intents(self) -> dict[str, int]:
+        """Number of each intent that a customer or an article has."""
+        said = (intent for utterance in self.data.utterances for intent in utterance.intents)
+        chats = (conversation.intent for conversation in self.data.conversations)
+        names = {*said, *chats, *(article.intent for article in self.maker.knowledge.articles)}
+        return {intent: number for number, intent in enumerate(sorted(names))}
 
     def action_values(self) -> tuple[Observations, ActionValues]:
         """The live customers, those with a vague opening also after a question back, and what each action is worth.

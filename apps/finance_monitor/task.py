@@ -15,6 +15,7 @@ from apps.finance_monitor.rewards import REWARD
 from core.data.splits import split_for_crossfit
 from core.envs.observations import Observations, count
 from core.envs.play import Act
+from core.evaluation.labels import OptionLabels
 from core.models.actor_critic import ActorCritic, ChoiceHead
 from core.models.encoder import TextEncoder
 from core.rl.off_policy import LoggedDecisions
@@ -88,6 +89,15 @@ class FinanceMonitor(Task):
         right = [LABELS.index(item.label) for item in items]
         texts = tuple(self.news.text(item.company, item.headline) for item in items)
         return Demonstrations({"text": texts}, np.eye(len(LABELS), dtype=np.float32)[right])
+
+    def labelled_states(self, split: Split) -> tuple[Observations, dict[str, np.ndarray]]:
+        known = self.demonstrations(split)
+        topic, sentiment = np.divmod(known.targets.argmax(axis=1), len(SENTIMENTS))
+        return known.observations, {"sentiment": sentiment, "topic": topic}
+
+    def option_labels(self, states: Observations) -> OptionLabels:
+        topic, sentiment = np.divmod(np.tile(np.arange(len(LABELS)), (count(states), 1)), len(SENTIMENTS))
+        return OptionLabels({"sentiment": sentiment, "topic": topic})
 
     def all_rewards(self, split: Split) -> tuple[Observations, np.ndarray]:
         env = self.environment(split)

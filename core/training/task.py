@@ -14,6 +14,7 @@ from core.envs.episodes import EpisodeEnv
 from core.envs.observations import Column, Observations
 from core.envs.play import Act
 from core.evaluation.cost_optimal import fit_temperature, minimum_expected_cost
+from core.evaluation.labels import OptionLabels
 from core.models.actor_critic import ActorCritic
 from core.models.policy import Policy
 from core.rl.all_action import ActionValues
@@ -129,6 +130,17 @@ class Task(ABC, Generic[PolicyT]):
         """
         return None
 
+    def labelled_states(self, split: Split) -> tuple[Observations, Mapping[str, np.ndarray]] | None:
+        """States of a split with the right label of each, int64 of shape (states,), by question.
+
+        Accuracy, F1, the honesty of beliefs, and a baseline of logistic regression are measured on them.
+        """
+        return None
+
+    def option_labels(self, states: Observations) -> OptionLabels:
+        """What each option of some states says in answer to the questions of `labelled_states`."""
+        raise NotImplementedError(f"{self.name} has labelled_states; implement option_labels")
+
     def all_rewards(self, split: Split) -> tuple[Observations, np.ndarray] | None:
         """States of a one-decision task with the reward of every action, for the exact policy gradient."""
         return None
@@ -199,7 +211,8 @@ class Task(ABC, Generic[PolicyT]):
                 f"{self.name} is evaluated on a log, and its policy has no encoder; implement state_vectors"
             )
         with torch.no_grad():
-            return policy.encoder(states[policy.column]).float().cpu().numpy()
+            (vectors,) = policy.in_buckets(lambda some: (policy.encoder(some[policy.column]),), states)
+        return vectors.float().cpu().numpy()
 
     # What serving needs: JSON values in, JSON values out, and opinions back.
 
