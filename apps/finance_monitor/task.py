@@ -37,6 +37,7 @@ class FinanceMonitor(Task):
     template: ClassVar = EXAMPLE.with_name("template")
     tables: ClassVar = {"watchlist": Company, "news": News, "episodes": Episode}
     data_card: ClassVar[str] = (EXAMPLE / "README.md").read_text(encoding="utf-8")
+    action_labels: ClassVar = LABELS
     presets: ClassVar = {
         "quick": {
             "encoder": {"adapt": "top", "layers": 3, "max_length": 48},
