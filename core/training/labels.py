@@ -1,5 +1,6 @@
 """What a task's labels allow to measure, and what an outsider would make of them in a few lines."""
 
+import copy
 from collections.abc import Mapping
 
 import numpy as np
@@ -42,17 +43,17 @@ def calibrations(task: Task, split: Split, policy: Policy) -> dict[str, Calibrat
     if known is None or not isinstance(policy, RulePolicy):
         return {}
     states, right = known
-    log_beliefs = policy.decide(states)[1].log()
     options = task.option_labels(states)
+    before = copy.deepcopy(policy)
+    before.head.running_temperature.fill_(1.0)
+    beliefs = [each.decide(states)[1].numpy() for each in (before, policy)]
 
-    def error(question: str, temperature: float) -> float:
-        beliefs = (log_beliefs * temperature).softmax(-1).numpy()
+    def error(stated: np.ndarray, question: str) -> float:
         said, labels = options.by_question[question], right[question]
-        found = label_probabilities(beliefs, said, 1 + max(said.max(), labels.max()))
+        found = label_probabilities(stated, said, 1 + max(said.max(), labels.max()))
         return expected_calibration_error(found, labels)
 
-    fitted = float(policy.head.running_temperature)
-    return {question: Calibration(error(question, fitted), error(question, 1.0)) for question in right}
+    return {question: Calibration(*(error(stated, question) for stated in beliefs)) for question in right}
 
 
 def logistic_regression(task: Task) -> Act | None:

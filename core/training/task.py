@@ -13,10 +13,11 @@ from core.data.splits import Split, Splits
 from core.envs.episodes import EpisodeEnv
 from core.envs.observations import Column, Observations
 from core.envs.play import Act
-from core.evaluation.cost_optimal import fit_temperature, minimum_expected_cost
+from core.evaluation.cost_optimal import fit_temperatures, minimum_expected_cost
 from core.evaluation.labels import OptionLabels
 from core.models.actor_critic import ActorCritic
 from core.models.policy import Policy
+from core.models.rule_head import calibrated, factors_of
 from core.rl.all_action import ActionValues
 from core.rl.all_pick import OptionRewards
 from core.rl.off_policy import LoggedDecisions
@@ -186,12 +187,13 @@ class Task(ABC, Generic[PolicyT]):
         held_out = self.demonstrations("validation")
         if held_out is None or not isinstance(policy, ActorCritic) or self.reward_table(held_out.observations) is None:
             return None
-        temperature = fit_temperature(policy.logits(held_out.observations), held_out)
+        factors = factors_of(policy.head)
+        temperature = fit_temperatures(policy.logits(held_out.observations), held_out, factors)
 
         def act(states: Observations) -> np.ndarray:
             table = self.reward_table(states)
             assert table is not None
-            return minimum_expected_cost(policy.logits(states), table, temperature)
+            return minimum_expected_cost(calibrated(policy.logits(states), temperature, factors), table, 1.0)
 
         return act
 
