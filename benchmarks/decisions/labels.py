@@ -4,6 +4,7 @@ import json
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -100,13 +101,11 @@ def _file(data_dir: Path | None, folder: str, name: str) -> Path:
 
 def _zero_shot(name: str, beliefs: np.ndarray, decided: np.ndarray, right: np.ndarray) -> dict[str, dict[str, Any]]:
     """Of the likeliest sentiment, as a page shows it; the decision weighs what mistakes cost, and stands beside it."""
-    likeliest = beliefs.argmax(axis=1)
     results = {}
-    for measure, target in _TARGETS.items():
-        found = _interval(lambda rows, m=measure: getattr(label_scores(likeliest[rows], right[rows]), m), len(right))
-        results[f"{name}_zero_shot_{measure}"] = figure(found, target=target)
-        found = _interval(lambda rows, m=measure: getattr(label_scores(decided[rows], right[rows]), m), len(right))
-        results[f"{name}_zero_shot_decided_{measure}"] = figure(found)
+    for kind, said in (("", beliefs.argmax(axis=1)), ("decided_", decided)):
+        for measure, target in _TARGETS.items():
+            found = _interval(partial(_score, measure, said, right), len(right))
+            results[f"{name}_zero_shot_{kind}{measure}"] = figure(found, target=None if kind else target)
     error = _interval(lambda rows: expected_calibration_error(beliefs[rows], right[rows]), len(right))
     results[f"{name}_zero_shot_ece"] = figure(error, better="lower")
     return results
@@ -126,6 +125,10 @@ def _table(comparison: Comparison) -> dict[str, dict[str, Any]]:
         **results,
         f"ece.{comparison.task}": {**figure(_exact(error.after), better="lower", target=_MOST_ECE), "note": note},
     }
+
+
+def _score(measure: str, said: np.ndarray, right: np.ndarray, rows: np.ndarray) -> float:
+    return getattr(label_scores(said[rows], right[rows]), measure)
 
 
 def _interval(statistic: Callable[[np.ndarray], float], rows: int) -> Estimate:
