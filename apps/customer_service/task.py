@@ -154,7 +154,7 @@ class CustomerService(Task):
 
     def _label_of(self, customer: Customer) -> int:
         helps = [at for at, action in enumerate(FIXED_ACTIONS) if is_right(0, action, customer)]
-        if customer.vague:
+        if customer.vague and not helps:
             helps = [FIXED_ACTIONS.index("ask_back")]
         return len(self._intents) + helps[0] if helps else self._intents[next(iter(customer.intents))]
 
