@@ -30,9 +30,11 @@ from apps.customer_service.rewards import (
     is_right,
     truth_of,
 )
+from core.data.splits import split_for_crossfit
 from core.envs.episodes import EpisodeEnv
 from core.envs.observations import Observations, count, join, take
 from core.envs.play import Act
+from core.evaluation.labels import OptionLabels
 from core.models.actor_critic import ActorCritic, CandidateHead
 from core.models.encoder import TextEncoder
 from core.rl.all_action import ActionValues
@@ -98,7 +100,7 @@ class CustomerService(Task):
         It learns on beliefs about customers whom supervision has not seen: of those that it knows by heart it is never
         in doubt, which does not tell when to ask back or to hand over.
         """
-        return [customer for at, customer in enumerate(customers(self.data, "train")) if _is_live(at)]
+        return split_for_crossfit(customers(self.data, "train"))[1]
 
     def stages(self) -> Sequence[Stage]:
         """RL improves on the cost-optimal rule, see `core.models.rule_head`."""
@@ -130,8 +132,7 @@ class CustomerService(Task):
         return self._demonstrations(customers(self.data, split))
 
     def demonstrations_apart(self) -> Demonstrations:
-        everybody = enumerate(customers(self.data, "train"))
-        return self._demonstrations([customer for at, customer in everybody if not _is_live(at)])
+        return self._demonstrations(split_for_crossfit(customers(self.data, "train"))[0])
 
     def _demonstrations(self, customers: Sequence[Customer]) -> Demonstrations:
         asked = [(customer, asks) for customer in customers for asks in range(2 if customer.vague else 1)]
@@ -144,6 +145,33 @@ class CustomerService(Task):
             right = right or [ASK_BACK if customer.vague and asks == 0 else HAND_OVER]
             row[right] = 1.0 / len(right)
         return Demonstrations(states, targets)
+
+    def labelled_states(self, split: Split) -> tuple[Observations, dict[str, np.ndarray]]:
+        """First messages that want one thing: an intent, or one of the fixed actions."""
+        plain = [customer for customer in customers(self.data, split) if len(customer.intents) == 1]
+        right = np.array([self._label_of(customer) for customer in plain])
+        return self.maker.states([customer.messages[:1] for customer in plain]), {"intent": right}
+
+    def _label_of(self, customer: Customer) -> int:
+        helps = [at for at, action in enumerate(FIXED_ACTIONS) if is_right(0, action, customer)]
+        if customer.vague and not helps:
+            helps = [FIXED_ACTIONS.index("ask_back")]
+        return len(self._intents) + helps[0] if helps else self._intents[next(iter(customer.intents))]
+
+    def option_labels(self, states: Observations) -> OptionLabels:
+        articles = self.maker.knowledge.articles
+        number = np.array([*(self._intents.get(article.intent, -1) for article in articles), -1])
+        candidates = np.asarray(states["candidates"])
+        fixed = np.tile(len(self._intents) + np.arange(len(FIXED_ACTIONS)), (len(candidates), 1))
+        return OptionLabels({"intent": np.concatenate([number[candidates], fixed], axis=1)}, fallback=HAND_OVER)
+
+    @cached_property
+    def _intents(self) -> dict[str, int]:
+        """Number of each intent that a customer or an article has."""
+        said = (intent for utterance in self.data.utterances for intent in utterance.intents)
+        chats = (conversation.intent for conversation in self.data.conversations)
+        names = {*said, *chats, *(article.intent for article in self.maker.knowledge.articles)}
+        return {intent: number for number, intent in enumerate(sorted(names))}
 
     def action_values(self) -> tuple[Observations, ActionValues]:
         """The live customers, those with a vague opening also after a question back, and what each action is worth.
@@ -256,11 +284,6 @@ class _Worth:
     wrong: np.ndarray
     of_fixed: np.ndarray
     intents: np.ndarray
-
-
-def _is_live(at: int) -> bool:
-    """Whether RL learns from a customer of the training split, by the customer's place in it: two of five."""
-    return at % 5 >= 3
 
 
 def _logged_action(decision: LoggedDecision) -> str:

@@ -9,6 +9,7 @@ from scipy.special import softmax
 from apps.finance_monitor.data import SENTIMENTS, TOPICS, Sentiment
 from apps.finance_monitor.task import FinanceMonitor
 from core.models.encoder import TextEncoder
+from core.models.rule_head import RulePolicy
 from core.training.run import Run, trained_policy
 
 # Of cosines with descriptions, as calibrated on the topics of the shipped validation split.
@@ -17,13 +18,15 @@ _TEMPERATURE = 0.07
 
 @dataclass(frozen=True)
 class Label:
-    """What the policy makes of a headline.
+    """What the policy makes of a headline: what it decides, and how probable that is.
+
+    A decision weighs what mistakes cost, so it may name bad news that are not the likeliest.
 
     Attributes:
-        topic: Topic of the most probable joint label, or that of the user's own which the headline is nearest to.
-        sentiment: Sentiment of it.
-        probabilities: Probability of each sentiment, whatever the topic.
-        topic_probability: Probability of the topic, whatever the sentiment.
+        topic: Topic that was decided on, or that of the user's own which the headline is nearest to.
+        sentiment: Sentiment that was decided on.
+        probabilities: Calibrated probability that each sentiment is right.
+        topic_probability: Calibrated probability that the topic is right.
     """
 
     topic: str
@@ -44,7 +47,9 @@ class NewsEngine:
     """
 
     def __init__(self, task: FinanceMonitor, run: Run) -> None:
-        self.policy = trained_policy(task, run).for_serving()
+        policy = trained_policy(task, run).for_serving()
+        assert isinstance(policy, RulePolicy)
+        self.policy = policy
         self._encoder = TextEncoder.of(task.settings.encoder, frozen=True, max_length=48)
         self._encoder.for_serving()
         self._topics = list(task.news.descriptions)
@@ -53,8 +58,8 @@ class NewsEngine:
     def labels(self, requests: list[list[str]]) -> list[list[Label]]:
         """Topic and sentiment of each text of each request."""
         all_texts = list(chain.from_iterable(requests))
-        probs = self.policy.logits({"text": tuple(all_texts)}).exp().numpy()
-        labels = map(_label, probs.reshape(-1, len(TOPICS), len(SENTIMENTS)))
+        log_probs, beliefs = self.policy.decide({"text": tuple(all_texts)})
+        labels = map(_label, log_probs.argmax(-1).tolist(), beliefs.numpy().reshape(-1, len(TOPICS), len(SENTIMENTS)))
         if self._descriptions is not None:
             near = softmax(self._encoder.embed(all_texts) @ self._descriptions.T / _TEMPERATURE, axis=1)
             labels = map(self._with_topic, labels, near)
@@ -70,7 +75,7 @@ class NewsEngine:
         return replace(label, topic=self._topics[topic], topic_probability=float(near[topic]))
 
 
-def _label(joint: np.ndarray) -> Label:
-    topic, sentiment = np.unravel_index(joint.argmax(), joint.shape)
-    probabilities = dict(zip(SENTIMENTS, joint.sum(axis=0).tolist(), strict=True))
-    return Label(TOPICS[topic], SENTIMENTS[sentiment], probabilities, float(joint.sum(axis=1)[topic]))
+def _label(decided: int, beliefs: np.ndarray) -> Label:
+    topic, sentiment = divmod(decided, len(SENTIMENTS))
+    probabilities = dict(zip(SENTIMENTS, beliefs.sum(axis=0).tolist(), strict=True))
+    return Label(TOPICS[topic], SENTIMENTS[sentiment], probabilities, float(beliefs.sum(axis=1)[topic]))

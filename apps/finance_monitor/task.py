@@ -12,14 +12,17 @@ from apps.finance_monitor.config import NewsConfig
 from apps.finance_monitor.data import EXAMPLE, LABELS, SENTIMENTS, TOPICS, Company, Episode, News, read_news_data
 from apps.finance_monitor.environment import NewsEnv
 from apps.finance_monitor.rewards import REWARD
+from core.data.splits import split_for_crossfit
 from core.envs.observations import Observations, count
 from core.envs.play import Act
+from core.evaluation.labels import OptionLabels
 from core.models.actor_critic import ActorCritic, ChoiceHead
 from core.models.encoder import TextEncoder
 from core.rl.off_policy import LoggedDecisions
 from core.rl.supervised import Demonstrations
 from core.training.feedback import DecisionWithFeedback
 from core.training.settings import Settings
+from core.training.stages import CrossFit, LinearProbe, ResidualRL, Stage, WarmStart
 from core.training.task import Split, Task
 from core.training.workspace import Workspace, WorkspaceReport, read_workspace
 
@@ -34,19 +37,20 @@ class FinanceMonitor(Task):
     template: ClassVar = EXAMPLE.with_name("template")
     tables: ClassVar = {"watchlist": Company, "news": News, "episodes": Episode}
     data_card: ClassVar[str] = (EXAMPLE / "README.md").read_text(encoding="utf-8")
+    action_labels: ClassVar = LABELS
     presets: ClassVar = {
         "quick": {
             "encoder": {"adapt": "top", "layers": 3, "max_length": 48},
             "supervised": {"iterations": 3, "batch_size": 32, "learning_rate": 1.5e-4, "patience": 3},
             "rl": {
                 "algorithm": "all_action",
-                "iterations": 3,
-                "batch_size": 32,
-                "learning_rate": 5e-5,
-                "kl_coef": 0.05,
+                "iterations": 8,
+                "batch_size": 64,
+                "head_learning_rate": 2e-3,
+                "weight_decay": 0.1,
+                "kl_coef": 0.02,
                 "ent_coef": 0.0,
-                "dropout": 0.1,
-                "patience": 3,
+                "patience": 8,
             },
         },
     }
@@ -68,12 +72,33 @@ class FinanceMonitor(Task):
         encoder = TextEncoder.of(self.settings.encoder, frozen=frozen)
         return ActorCritic(encoder, ChoiceHead(encoder.width, (len(TOPICS), len(SENTIMENTS))))
 
+    def stages(self) -> Sequence[Stage]:
+        """RL improves on the cost-optimal rule, see `core.models.rule_head`."""
+        return LinearProbe(), WarmStart(), CrossFit(), ResidualRL()
+
     def environment(self, split: Split, num_envs: int | None = None, *, shuffle: bool = False) -> NewsEnv:
-        return NewsEnv(self.news, split, self.reward, num_envs, shuffle=shuffle)
+        items = split_for_crossfit(self.news.of(split))[1] if split == "train" else self.news.of(split)
+        return NewsEnv(self.news, items, self.reward, num_envs, shuffle=shuffle)
 
     def demonstrations(self, split: Split) -> Demonstrations:
-        right = [LABELS.index(item.label) for item in self.news.of(split)]
-        return Demonstrations(self.environment(split).states, np.eye(len(LABELS), dtype=np.float32)[right])
+        return self._demonstrations(self.news.of(split))
+
+    def demonstrations_apart(self) -> Demonstrations:
+        return self._demonstrations(split_for_crossfit(self.news.of("train"))[0])
+
+    def _demonstrations(self, items: Sequence[News]) -> Demonstrations:
+        right = [LABELS.index(item.label) for item in items]
+        texts = tuple(self.news.text(item.company, item.headline) for item in items)
+        return Demonstrations({"text": texts}, np.eye(len(LABELS), dtype=np.float32)[right])
+
+    def labelled_states(self, split: Split) -> tuple[Observations, dict[str, np.ndarray]]:
+        known = self.demonstrations(split)
+        topic, sentiment = np.divmod(known.targets.argmax(axis=1), len(SENTIMENTS))
+        return known.observations, {"sentiment": sentiment, "topic": topic}
+
+    def option_labels(self, states: Observations) -> OptionLabels:
+        topic, sentiment = np.divmod(np.tile(np.arange(len(LABELS)), (count(states), 1)), len(SENTIMENTS))
+        return OptionLabels({"sentiment": sentiment, "topic": topic})
 
     def all_rewards(self, split: Split) -> tuple[Observations, np.ndarray]:
         env = self.environment(split)

@@ -79,6 +79,10 @@ TEXTS = Texts(
         "try": ("Try a headline", "试读一条新闻"),
         "headline": ("Headline", "标题"),
         "read": ("Label it", "标注"),
+        "weighed": (
+            "Not the likeliest: the decision weighs what a mistake costs, and missed bad news cost most.",
+            "并非概率最高：判断会权衡误判的代价，而漏掉负面消息代价最大。",
+        ),
         "uploaded": ("{good} headlines loaded, {bad} lines rejected: {why}", "已载入 {good} 条，拒绝 {bad} 行：{why}"),
         "finished": ("The replay is over.", "回放已结束。"),
         "left": ("The replay was idle and has been closed.", "回放因闲置已关闭。"),

@@ -159,15 +159,17 @@ def trend(service: MonitorService, shown: Shown, request: gr.Request) -> str:
 
 
 def label(headline: str, label: Label, request: gr.Request) -> str:
-    """What the policy makes of a typed headline, and how sure it is."""
+    """What the policy decides about a typed headline, and how probable each sentiment is."""
     bars = "".join(
         f'{_tag(name, request)} {share:.0%}<div class="fin-bar" style="width:{share:.0%}"></div>'
         for name, share in label.probabilities.items()
     )
     topic = f"{_topic(label.topic, request)} ({label.topic_probability:.0%})"
+    is_likeliest = label.probabilities[label.sentiment] == max(label.probabilities.values())
+    why = "" if is_likeliest else f'<p class="fin-sub">{TEXTS.say("weighed", request)}</p>'
     return (
         f'<div class="fin-result"><p>{html.escape(headline[:160])}</p>'
-        f"<p><b>{TEXTS.say(label.sentiment, request)}</b> · {topic}</p>{bars}</div>"
+        f"<p><b>{TEXTS.say(label.sentiment, request)}</b> · {topic}</p>{why}{bars}</div>"
     )
 
 

@@ -11,8 +11,10 @@ _COLORS = {"better": "green", "worse": "red", "no gain": "yellow"}
 
 
 def comparison_tables(comparison: Comparison, title: str) -> Iterator[Table]:
-    """Each policy's reward and RL's gain over it; on a log also the estimates that do without a reward model."""
+    """Each policy's reward and RL's gain over it; then what labels tell, and on a log what propensities alone do."""
     yield _rewards(comparison, title)
+    if comparison.label_scores:
+        yield _labels(comparison)
     if comparison.estimates:
         yield _off_policy(comparison)
 
@@ -32,6 +34,22 @@ def _rewards(comparison: Comparison, title: str) -> Table:
         gain = comparison.gain(name)
         found = Text(verdict(gain), _COLORS[verdict(gain)])
         table.add_row(label, str(comparison.reward(name)), str(gain), found)
+    return table
+
+
+def _labels(comparison: Comparison) -> Table:
+    table = Table(title="how often labels are right: accuracy, macro F1", title_justify="left")
+    table.add_column("policy")
+    questions = list(comparison.label_scores["rl"])
+    for question in questions:
+        table.add_column(question, justify="right")
+    for name, found in comparison.label_scores.items():
+        shown = [f"{found[each].accuracy:.3f}, {found[each].macro_f1:.3f}" for each in questions]
+        table.add_row(comparison.labels[name], *shown, style="bold" if name == "rl" else None)
+    table.caption = "\n".join(
+        f"calibration error of the stated {question}: {error.before:.3f}, calibrated {error.after:.3f}"
+        for question, error in comparison.calibrations.items()
+    )
     return table
 
 

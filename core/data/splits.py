@@ -1,7 +1,7 @@
 """The three parts of a data set: given by a column, cut by time, or made."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar, get_args
 
 import numpy as np
 from scipy.sparse import coo_array
@@ -13,12 +13,23 @@ from core.util.errors import SteerError
 if TYPE_CHECKING:
     from datasets import Dataset
 
+RowT = TypeVar("RowT")
+
 Split = Literal["train", "validation", "test"]
 Splits: TypeAlias = Mapping[Split, "Dataset"]
 SPLITS: tuple[Split, ...] = get_args(Split)
 _OTHER_NAMES: dict[str, Split] = {"training": "train", "valid": "validation", "val": "validation", "dev": "validation"}
 # Rows are dealt like cards: three fifths for training, a fifth each for validation and test.
 _DEAL: tuple[Split, ...] = ("train", "validation", "test", "train", "train")
+
+
+def split_for_crossfit(rows: Sequence[RowT]) -> tuple[list[RowT], list[RowT]]:
+    """Three of every five rows of the training split, and the two that RL meets (see `CrossFit`).
+
+    Args:
+        rows: Rows in an order that scatters like ones over both parts.
+    """
+    return [row for at, row in enumerate(rows) if at % 5 < 3], [row for at, row in enumerate(rows) if at % 5 >= 3]
 
 
 def split_named(name: str) -> Split | None:

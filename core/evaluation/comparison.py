@@ -11,6 +11,7 @@ import numpy as np
 from core.envs.play import Played
 from core.evaluation.bootstrap import Estimate, bootstrap_mean, paired_gain
 from core.evaluation.figures import figure
+from core.evaluation.labels import Calibration, LabelScores
 from core.evaluation.off_policy import OffPolicyEstimates
 from core.util.files import write_json
 
@@ -25,6 +26,8 @@ class Comparison:
         played: Episodes by policy: the baselines, then `rl`.
         labels: What each policy is, for people.
         estimates: Off-policy estimates by policy, where a log took the place of an environment.
+        label_scores: How often the labels of each policy are right, by policy and question, where there are labels.
+        calibrations: How honest the beliefs are that RL's policy decides by, by question.
     """
 
     task: str
@@ -32,6 +35,8 @@ class Comparison:
     played: dict[str, Played]
     labels: dict[str, str]
     estimates: dict[str, OffPolicyEstimates] = field(default_factory=dict)
+    label_scores: dict[str, dict[str, LabelScores]] = field(default_factory=dict)
+    calibrations: dict[str, Calibration] = field(default_factory=dict)
 
     def reward(self, policy: str) -> Estimate:
         """Mean return with its interval."""
@@ -55,6 +60,9 @@ class Comparison:
         entries = {f"{self.task}.{name}": figure(self.reward(name)) for name in self.played}
         for name, estimates in self.estimates.items():
             entries[f"{self.task}.{name}"]["off_policy"] = asdict(estimates)
+        for name, by_question in self.label_scores.items():
+            entries[f"{self.task}.{name}"]["labels"] = {each: asdict(found) for each, found in by_question.items()}
+        entries[f"{self.task}.rl"]["calibration"] = {each: asdict(found) for each, found in self.calibrations.items()}
         best = self.best_baseline()
         gain = self.gain(best)
         entries[f"{self.task}.rl"]["gain"] = {"over": best, **asdict(gain), "verdict": verdict(gain)}
@@ -85,6 +93,11 @@ class Comparison:
             },
             kept["labels"],
             {name: _estimates(values) for name, values in kept["estimates"].items()},
+            {
+                name: {question: LabelScores(**values) for question, values in by_question.items()}
+                for name, by_question in kept["label_scores"].items()
+            },
+            {question: Calibration(**values) for question, values in kept["calibrations"].items()},
         )
 
 

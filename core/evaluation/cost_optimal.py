@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.models.rule_head import expected_rewards
+from core.models.rule_head import expected_rewards, of_each_factor
 from core.rl.supervised import Demonstrations
 
 
@@ -22,6 +22,16 @@ def fit_temperature(log_probs: Tensor, demonstrations: Demonstrations) -> float:
         for temperature in grid
     ]
     return float(grid[int(np.argmin(losses))])
+
+
+def fit_temperatures(log_probs: Tensor, demonstrations: Demonstrations, factors: tuple[int, ...]) -> Tensor:
+    """Temperature that `core.models.rule_head.calibrated` takes: one, or one for each factor."""
+    if not factors:
+        return torch.tensor(fit_temperature(log_probs, demonstrations))
+    targets = of_each_factor(torch.as_tensor(demonstrations.targets).log(), factors)
+    known = [Demonstrations(demonstrations.observations, target.exp().numpy()) for target in targets]
+    parts = of_each_factor(log_probs, factors)
+    return torch.tensor([fit_temperature(*each) for each in zip(parts, known, strict=True)])
 
 
 def minimum_expected_cost(log_probs: Tensor, rewards: np.ndarray, temperature: float) -> np.ndarray:

@@ -177,6 +177,7 @@ class ChoiceHead(nn.Module):
 
     def __init__(self, width: int, factors: tuple[int, ...]) -> None:
         super().__init__()
+        self.factors = factors
         self.scores = nn.ModuleList(nn.Linear(width, size) for size in factors)
 
     def forward(self, state: Tensor, observations: Observations) -> Tensor:

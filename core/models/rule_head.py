@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from core.envs.observations import Observations
-from core.models.actor_critic import ActorCritic
+from core.models.actor_critic import ActorCritic, ChoiceHead
 from core.models.policy import PolicyOutput, evaluating
 
 # Reward of (what is right, action): shape (options, actions) or (states, options, actions), see `Task.reward_table`.
@@ -77,8 +77,8 @@ class RuleHead(nn.Module):
 
     def __init__(self, belief: nn.Module, rewards: RewardTable, correction: "Correction") -> None:
         super().__init__()
-        self.belief, self.rewards = belief, rewards
-        self.register_buffer("running_temperature", torch.ones(()))
+        self.belief, self.rewards, self.factors = belief, rewards, factors_of(belief)
+        self.register_buffer("running_temperature", torch.ones([len(self.factors)] if self.factors else []))
         self.correction = correction
 
     def forward(self, state: Tensor, observations: Observations) -> Tensor:
@@ -91,7 +91,7 @@ class RuleHead(nn.Module):
 
     def log_beliefs(self, state: Tensor, observations: Observations) -> Tensor:
         """Calibrated log-probability that each option is right, float32 of shape (rows, options)."""
-        return (self.belief(state, observations) / self.running_temperature).log_softmax(-1)
+        return calibrated(self.belief(state, observations), self.running_temperature, self.factors)
 
 
 class Correction(nn.Module):
@@ -129,6 +129,39 @@ class Correction(nn.Module):
             behind = features[:, :1].expand(-1, actions - features.shape[1], -1)
             parts.append(torch.cat([features, behind], dim=1))
         return self.network(torch.cat(parts, dim=-1)).squeeze(-1)
+
+
+def factors_of(head: nn.Module) -> tuple[int, ...]:
+    """Number of options of each factor of a head's joint actions; empty where an action is one choice."""
+    return head.factors if isinstance(head, ChoiceHead) and len(head.factors) > 1 else ()
+
+
+def of_each_factor(joint: Tensor, factors: tuple[int, ...]) -> list[Tensor]:
+    """Log-probabilities of the options of each factor, float32 of shape (rows, options of the factor).
+
+    Args:
+        joint: Log-probabilities of joint actions, up to a constant of each row, float32 of shape (rows, actions).
+        factors: See `factors_of`.
+    """
+    table, axes = joint.unflatten(-1, factors), range(1, 1 + len(factors))
+    return [table.logsumexp([axis for axis in axes if axis != own]).log_softmax(-1) for own in axes]
+
+
+def calibrated(logits: Tensor, temperature: Tensor, factors: tuple[int, ...]) -> Tensor:
+    """Log-probabilities at a temperature, float32 of shape (rows, actions).
+
+    Args:
+        logits: Logits, float32 of shape (rows, actions).
+        temperature: Temperature, of shape (); of each factor, shape (factors,), where there are factors.
+        factors: See `factors_of`.
+    """
+    if not factors:
+        return (logits / temperature).log_softmax(-1)
+    parts = of_each_factor(logits, factors)
+    joint = torch.zeros(len(logits), 1, device=logits.device)
+    for part, own in zip(parts, temperature, strict=True):
+        joint = (joint.unsqueeze(-1) + (part / own).log_softmax(-1).unsqueeze(-2)).flatten(1)
+    return joint
 
 
 def expected_rewards(beliefs: Tensor, rewards: np.ndarray) -> Tensor:

@@ -9,6 +9,7 @@ from core.envs.play import Act
 from core.evaluation.comparison import Comparison
 from core.evaluation.off_policy import LogEvaluator, fit_rewards
 from core.evaluation.plots import plot_curves, plot_rewards
+from core.training.labels import calibrations, logistic_regression, scores
 from core.training.measure import evaluator
 from core.training.model_card import model_card
 from core.training.run import Run, fingerprint, trained_policy
@@ -18,6 +19,7 @@ from core.util.files import write_json, write_text
 
 LABELS = {
     "initial": "untrained policy",
+    "logistic": "frozen encoder + logistic regression + cost-optimal decision",
     "cost_optimal": "supervised + cost-optimal decision",
     "logging": "the policy that made the log",
     "best_action": "always the same action",
@@ -29,14 +31,15 @@ def compare(task: Task, run: Run, split: Split = "test") -> Comparison:
     """Measure the policy of `run` and its baselines on the same episodes, or on the same logged decisions.
 
     The baselines are the task's own rules, the untrained policy, the stages before RL, and the cost-optimal rule over
-    supervised probabilities where the task knows what an action costs. On a log: also the policy that made it, the
-    best fixed action, and the best action by a regression of the rewards on the training split.
+    supervised probabilities and over a logistic regression, where the task knows labels and what an action costs. On a
+    log: also the policy that made it, the best fixed action, and the best action by a regression of the rewards on the
+    training split.
 
     Raises:
         SteerError: A stage has not been trained yet.
     """
-    measure = evaluator(task, split)
-    acts = {**_baselines(task, run), "rl": greedy(trained_policy(task, run))}
+    measure, policy = evaluator(task, split), trained_policy(task, run)
+    acts = {**_baselines(task, run), "rl": greedy(policy)}
     labels = LABELS | {stage.name: stage.label for stage in task.stages()}
     if isinstance(measure, LogEvaluator):
         acts = {**_log_baselines(task), **acts}
@@ -45,7 +48,8 @@ def compare(task: Task, run: Run, split: Split = "test") -> Comparison:
     else:
         played, estimates = {name: measure(act) for name, act in acts.items()}, {}
     shown = {name: labels.get(name, name.replace("_", " ")) for name in played}
-    return Comparison(task.name, split, played, shown, estimates)
+    scored = scores(task, split, acts)
+    return Comparison(task.name, split, played, shown, estimates, scored, calibrations(task, split, policy))
 
 
 def save_comparison(task: Task, run: Run, comparison: Comparison) -> None:
@@ -65,6 +69,8 @@ def saved_comparison(task: Task, run: Run) -> Comparison | None:
 def _baselines(task: Task, run: Run) -> dict[str, Act]:
     torch.manual_seed(task.settings.seed)  # as training drew the fresh heads
     acts = {**task.rules(), "initial": greedy(task.policy().eval())}
+    if (outsider := logistic_regression(task)) is not None:
+        acts["logistic"] = outsider
     for stage in (each for each in task.stages()[:-1] if each.is_baseline):
         policy = trained_policy(task, run, stage.name)
         acts[stage.name] = greedy(policy)

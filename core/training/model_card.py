@@ -47,6 +47,8 @@ def _table(comparison: Comparison) -> str:
     lines += [
         f"| {label} | {comparison.reward(name)} | {notes.get(name, '')} |" for name, label in comparison.labels.items()
     ]
+    if comparison.label_scores:
+        lines += ["", *_labels(comparison)]
     if comparison.estimates:
         lines += ["", OFF_POLICY, "", "| policy | IPS | SNIPS | effective sample size |", "|---|---|---|---|"]
     lines += [
@@ -54,3 +56,21 @@ def _table(comparison: Comparison) -> str:
         for name, found in comparison.estimates.items()
     ]
     return "\n".join([*lines, "", *(f"- {name}: {share:.1%}" for name, share in comparison.outcomes("rl").items())])
+
+
+def _labels(comparison: Comparison) -> list[str]:
+    """How often labels are right: accuracy and macro F1, and how honest the probabilities beside them are."""
+    questions = list(comparison.label_scores["rl"])
+    lines = [
+        "| policy | " + " | ".join(f"{question}: accuracy, macro F1" for question in questions) + " |",
+        "|---" * (1 + len(questions)) + "|",
+    ]
+    for name, found in comparison.label_scores.items():
+        shown = [f"{found[each].accuracy:.3f}, {found[each].macro_f1:.3f}" for each in questions]
+        lines.append(f"| {comparison.labels[name]} | " + " | ".join(shown) + " |")
+    errors = [
+        f"- expected calibration error of the stated probabilities, {question}: {error.before:.3f}, "
+        f"{error.after:.3f} once calibrated on validation"
+        for question, error in comparison.calibrations.items()
+    ]
+    return [*lines, "", *errors]

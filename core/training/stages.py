@@ -10,7 +10,7 @@ import numpy as np
 
 from core.envs.observations import Observations
 from core.envs.play import play
-from core.evaluation.cost_optimal import fit_temperature
+from core.evaluation.cost_optimal import fit_temperatures
 from core.models.actor_critic import ActorCritic
 from core.models.policy import Policy
 from core.models.rule_head import Correction, RulePolicy
@@ -176,9 +176,9 @@ class ResidualRL(ReinforcementLearning):
         held_out = task.demonstrations("validation")
         if held_out is None or not isinstance(policy, ActorCritic):
             raise SteerError(f"{task.name} has no demonstrations, on which beliefs are calibrated; implement them")
-        temperature = fit_temperature(policy.logits(held_out.observations), held_out)
         begun = _over_rule(task, policy)
-        begun.head.running_temperature.fill_(temperature)
+        log_probs = policy.logits(held_out.observations)
+        begun.head.running_temperature.copy_(fit_temperatures(log_probs, held_out, begun.head.factors))
         return begun
 
     def end(self, task: "Task", policy: Policy, trained: TrainedPolicy) -> Policy:

@@ -13,9 +13,11 @@ from core.data.splits import Split, Splits
 from core.envs.episodes import EpisodeEnv
 from core.envs.observations import Column, Observations
 from core.envs.play import Act
-from core.evaluation.cost_optimal import fit_temperature, minimum_expected_cost
+from core.evaluation.cost_optimal import fit_temperatures, minimum_expected_cost
+from core.evaluation.labels import OptionLabels
 from core.models.actor_critic import ActorCritic
 from core.models.policy import Policy
+from core.models.rule_head import calibrated, factors_of
 from core.rl.all_action import ActionValues
 from core.rl.all_pick import OptionRewards
 from core.rl.off_policy import LoggedDecisions
@@ -129,6 +131,17 @@ class Task(ABC, Generic[PolicyT]):
         """
         return None
 
+    def labelled_states(self, split: Split) -> tuple[Observations, Mapping[str, np.ndarray]] | None:
+        """States of a split with the right label of each, int64 of shape (states,), by question.
+
+        Accuracy, F1, the honesty of beliefs, and a baseline of logistic regression are measured on them.
+        """
+        return None
+
+    def option_labels(self, states: Observations) -> OptionLabels:
+        """What each option of some states says in answer to the questions of `labelled_states`."""
+        raise NotImplementedError(f"{self.name} has labelled_states; implement option_labels")
+
     def all_rewards(self, split: Split) -> tuple[Observations, np.ndarray] | None:
         """States of a one-decision task with the reward of every action, for the exact policy gradient."""
         return None
@@ -174,12 +187,13 @@ class Task(ABC, Generic[PolicyT]):
         held_out = self.demonstrations("validation")
         if held_out is None or not isinstance(policy, ActorCritic) or self.reward_table(held_out.observations) is None:
             return None
-        temperature = fit_temperature(policy.logits(held_out.observations), held_out)
+        factors = factors_of(policy.head)
+        temperature = fit_temperatures(policy.logits(held_out.observations), held_out, factors)
 
         def act(states: Observations) -> np.ndarray:
             table = self.reward_table(states)
             assert table is not None
-            return minimum_expected_cost(policy.logits(states), table, temperature)
+            return minimum_expected_cost(calibrated(policy.logits(states), temperature, factors), table, 1.0)
 
         return act
 
@@ -199,7 +213,8 @@ class Task(ABC, Generic[PolicyT]):
                 f"{self.name} is evaluated on a log, and its policy has no encoder; implement state_vectors"
             )
         with torch.no_grad():
-            return policy.encoder(states[policy.column]).float().cpu().numpy()
+            (vectors,) = policy.in_buckets(lambda some: (policy.encoder(some[policy.column]),), states)
+        return vectors.float().cpu().numpy()
 
     # What serving needs: JSON values in, JSON values out, and opinions back.
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from apps.finance_monitor.data import LABELS
 from core.envs.play import play
 
 PAGE = Path(__file__).parents[2] / "docs" / "python.md"
@@ -39,7 +40,8 @@ def test_what_was_saved_is_what_was_learnt(page):
 
 
 def test_a_run_is_opened(page):
-    assert page["probabilities"].sum().item() == pytest.approx(1, abs=1e-4)
+    assert page["beliefs"].sum().item() == pytest.approx(1, abs=1e-4)
+    assert page["decision"] in LABELS
 
 
 def test_the_language_model_learns_to_write_what_is_rewarded(page):

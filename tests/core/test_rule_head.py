@@ -8,8 +8,9 @@ import torch
 from torch import nn
 
 from core.evaluation.comparison import Comparison
-from core.evaluation.cost_optimal import minimum_expected_cost
-from core.models.rule_head import Correction, RuleHead, expected_rewards
+from core.evaluation.cost_optimal import fit_temperatures, minimum_expected_cost
+from core.models.rule_head import Correction, RuleHead, calibrated, expected_rewards
+from core.rl.supervised import Demonstrations
 from core.training.evaluate import compare
 from core.training.run import Run, trained_policy
 from core.training.stages import ResidualRL, WarmStart
@@ -48,6 +49,26 @@ def test_an_untrained_correction_leaves_the_rule_as_it_is():
     head.running_temperature.fill_(1.7)
     chosen = head(states, {}).argmax(-1, keepdim=True).numpy()
     np.testing.assert_array_equal(chosen, minimum_expected_cost(states.log_softmax(-1), table, 1.7))
+
+
+def test_each_factor_of_a_joint_choice_is_calibrated_by_itself():
+    topic, mood = torch.tensor([[0.1, 0.9]]), torch.tensor([[0.2, 0.3, 0.5]])
+    joint = (topic.unsqueeze(-1) * mood.unsqueeze(-2)).flatten(1).log()
+    torch.testing.assert_close(calibrated(joint, torch.ones(2), (2, 3)), joint)
+    found = calibrated(joint + 4.0, torch.tensor([1.0, 2.0]), (2, 3)).exp().reshape(2, 3)
+    torch.testing.assert_close(found.sum(1), topic[0])
+    torch.testing.assert_close(found.sum(0), mood[0].sqrt() / mood[0].sqrt().sum())
+
+
+def test_temperatures_are_fitted_to_what_is_right_of_each_factor():
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(3000, 2, generator=generator), torch.randn(3000, 3, generator=generator)
+    drawn = [torch.multinomial(each.softmax(-1), 1, generator=generator)[:, 0] for each in logits]
+    targets = torch.eye(6)[drawn[0] * 3 + drawn[1]].numpy()
+    stated = [logits[0] * 2.0, logits[1] * 0.5]  # too sure of the first, too little of the second
+    joint = (stated[0].unsqueeze(-1) + stated[1].unsqueeze(-2)).flatten(1)
+    found = fit_temperatures(joint, Demonstrations({}, targets), (2, 3))
+    torch.testing.assert_close(found, torch.tensor([2.0, 0.5]), rtol=0.1, atol=0)
 
 
 def test_two_actions_are_enough():

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from apps.customer_service import knowledge
-from apps.customer_service.environment import ASK_BACK, CANDIDATES, DECLINE, HAND_OVER, StateBuilder
+from apps.customer_service.environment import ASK_BACK, CANDIDATES, DECLINE, HAND_OVER, StateBuilder, customers
+from apps.customer_service.rewards import is_right
 from core.rl.explore import Explorer
 from core.training.feedback import DecisionWithFeedback, Feedback, LoggedDecision
 from core.training.run import Run, trained_policy
@@ -53,6 +54,18 @@ def test_the_log_holds_what_the_policy_saw_and_did(model, runs):
     again = policy.log_prob(log.observations, log.actions)[:, 0].exp()
     assert torch.allclose(again, served.float(), atol=2e-3)
     assert torch.allclose(log.log_propensities[:, 0].exp(), served.float())
+
+
+def test_an_option_with_the_right_label_is_what_helps_the_customer_and_no_other_is(model):
+    task, plain = model.task, [each for each in customers(model.task.data, "validation") if len(each.intents) == 1]
+    states, right = task.labelled_states("validation")
+    said = task.option_labels(states).by_question["intent"]
+    assert len(plain) == len(said) == len(right["intent"])
+    for customer, candidates, labels, label in zip(plain, states["candidates"], said, right["intent"], strict=True):
+        helps = [is_right(0, action, customer) for action in task.maker.actions(candidates)]
+        if customer.vague and not any(helps):
+            helps[ASK_BACK] = True
+        assert (labels == label).tolist() == helps
 
 
 def test_opinions_are_paid_on_the_scale_of_the_rewards(model, state):

@@ -53,6 +53,28 @@ def test_the_policys_choices_are_the_labels_in_their_order(task):
     assert task.reward_table({"text": ("x",)}).tolist() == task.reward.table(None, LABELS, LABELS).tolist()
 
 
+def test_the_probabilities_of_a_label_are_beliefs_and_costs_move_the_decision_alone(task, services, runs):
+    run = Run(runs / "finance_monitor")
+    policy, texts = trained_policy(open_task(FinanceMonitor, run), run).for_serving(), task.demonstrations("test")
+    labels = services["finance_monitor"].labels([(item.company, item.headline) for item in task.news.of("test")])
+    log_probs, beliefs = policy.decide(texts.observations)
+    assert [f"{label.topic}/{label.sentiment}" for label in labels] == [LABELS[at] for at in log_probs.argmax(-1)]
+    by_sentiment = beliefs.reshape(-1, len(TOPICS), len(SENTIMENTS)).sum(1)
+    shown = torch.tensor([[label.probabilities[each] for each in SENTIMENTS] for label in labels])
+    torch.testing.assert_close(shown, by_sentiment, atol=0.02, rtol=0)
+    policy.head.rewards = lambda states: REWARD.with_weights({"negative_as_neutral": -20.0}).table(None, LABELS, LABELS)
+    dearer, same = policy.decide(texts.observations)
+    torch.testing.assert_close(same, beliefs)
+    flagged = [sum(LABELS[at].endswith("negative") for at in each.argmax(-1)) for each in (log_probs, dearer)]
+    assert flagged[0] < flagged[1]
+
+
+def test_supervision_behind_the_correction_never_saw_the_headlines_that_rl_meets(task):
+    apart, met = task.demonstrations_apart().observations["text"], task.environment("train").states["text"]
+    assert len(apart) + len(met) == len(task.news.of("train"))
+    assert not set(apart) & set(met)
+
+
 def test_a_reward_that_there_is_not_is_named():
     with pytest.raises(SteerError, match="unknown reward 'wrong_topic'; there are right_sentiment, right_topic"):
         FinanceMonitor(Settings(rewards={"wrong_topic": 1.0}))

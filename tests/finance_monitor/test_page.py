@@ -50,7 +50,7 @@ class Visitor:
 
 @pytest.fixture
 def visitor(monitor):
-    monitor.push([*surge(), *surge("Later")])
+    monitor.push([*surge(), *surge("Borealis")])
     return Visitor(monitor)
 
 

@@ -24,7 +24,7 @@ def test_a_replay_alerts_to_the_planted_surge_and_the_live_monitor_knows_nothing
 
 
 def test_quiet_time_alone_resolves_an_alert_of_a_replay(live):
-    replay = Replay(live, [*surge(), *surge("Later", NOON + timedelta(days=30))[:1]], NOON)
+    replay = Replay(live, [*surge(), *surge("Borealis", NOON + timedelta(days=30))[:1]], NOON)
     replay.advance(timedelta(hours=12))
     assert [alert.state for alert in replay.service.alerts(5)] == ["open"]
     replay.advance(timedelta(days=4))

@@ -135,7 +135,7 @@ def test_news_behind_an_item_of_the_future_are_read_and_alert_before_and_after_a
     assert monitor.now is None
     assert [alert.company for alert in monitor.push(surge()).alerts] == ["Acme"]
     again = MonitorService(scratch, live, Explorer())
-    assert [alert.company for alert in again.push(surge("Later")).alerts] == ["Later"]
+    assert [alert.company for alert in again.push(surge("Borealis")).alerts] == ["Borealis"]
     assert all(item.sentiment for item in again.items(50))
 
 
@@ -156,9 +156,9 @@ def test_an_item_of_the_future_counts_from_its_time_on(scratch, live):
 
 @pytest.mark.parametrize("late_hours", [72, 5, 1.5, -3.5, 30, 24 * 400])
 def test_a_late_item_in_a_surge_leaves_its_alert_open_and_the_next_restart_agrees(scratch, live, monitor, late_hours):
-    monitor.push(surge()[:5])
+    monitor.push(surge()[:6])
     late = NOON - timedelta(hours=late_hours)
-    for item in (Item(key="late", time=late, company="Acme", headline="Acme mine is flooded"), *surge()[5:]):
+    for item in (Item(key="late", time=late, company="Acme", headline="Acme mine is flooded"), *surge()[6:]):
         monitor.push([item])
         (alert,) = monitor.alerts(9)
         assert alert.state == "open"
@@ -282,7 +282,7 @@ def test_the_watchlist_has_a_bounded_number_of_lines_and_those_that_matter(monit
 
 @pytest.mark.parametrize(("count", "expected"), [(float("inf"), 2), (float("nan"), 1), (-float("inf"), 1), (0.5, 1)])
 def test_the_tool_lists_alerts_whatever_number_a_model_asks_for(monitor, count, expected):
-    monitor.push([*surge(), *surge("Later")])
+    monitor.push([*surge(), *surge("Borealis")])
     read_headline, news_alerts = tools(monitor)
     assert len(news_alerts(count)) == expected
     assert read_headline(surge()[0].headline, "Acme")["sentiment"] == "negative"

@@ -1,0 +1,139 @@
+"""Labels of the shipped monitor on real headlines that it never saw, and of both apps beside their outsiders."""
+
+import json
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+
+from apps.finance_monitor.app import app as monitor
+from apps.finance_monitor.data import SENTIMENTS
+from apps.finance_monitor.model import Read
+from benchmarks.runs import trained
+from core.evaluation.bootstrap import Estimate, bootstrap
+from core.evaluation.comparison import Comparison
+from core.evaluation.figures import figure
+from core.evaluation.labels import expected_calibration_error, label_scores
+from core.platform.apps.opening import open_model
+from core.training.evaluate import compare
+from core.training.loader import load_task, open_task
+from core.training.run import Run
+from core.util.errors import SteerError
+
+_APPS = ("customer_service", "finance_monitor")
+_TARGETS = {"accuracy": 0.75, "macro_f1": 0.70}
+_MOST_ECE = 0.05
+
+
+@dataclass(frozen=True)
+class Sentences:
+    """Sentences about companies with the sentiment that people found in each.
+
+    Attributes:
+        read: Company, or an empty text, and the sentence about it.
+        right: Number of the right sentiment, int64 of shape (sentences,).
+    """
+
+    read: list[Read]
+    right: np.ndarray
+
+
+def label_figures(data_dir: Path | None, console: Console) -> dict[str, dict[str, Any]]:
+    """Zero-shot figures of the monitor's sentiment, and the tables of both apps with their outsiders.
+
+    Raises:
+        SteerError: A data set is missing.
+    """
+    data = {"fpb": phrasebank(data_dir), "fiqa": fiqa(data_dir)}
+    results: dict[str, dict[str, Any]] = {}
+    with tempfile.TemporaryDirectory() as scratch:
+        runs = trained(Path(scratch), console, _APPS, overrides=())
+        model = open_model(monitor, Run(runs / monitor.name), apart=False)
+        for name, sentences in data.items():
+            labels = model.read(sentences.read)
+            beliefs = np.array([[label.probabilities[each] for each in SENTIMENTS] for label in labels])
+            decided = np.array([SENTIMENTS.index(label.sentiment) for label in labels])
+            results |= _zero_shot(name, beliefs, decided, sentences.right)
+        for app in _APPS:
+            task_class, run = load_task(app), Run(runs / app)
+            results |= _table(compare(open_task(task_class, run), run))
+    for key, entry in results.items():
+        console.print(f"{key}: {entry['value']:.3f} [{entry['low']:.3f}, {entry['high']:.3f}]", highlight=False)
+    return results
+
+
+def phrasebank(data_dir: Path | None) -> Sentences:
+    """Financial PhraseBank (Malo et al. 2014), the sentences on which all annotators agree."""
+    file = _file(data_dir, "financial_phrasebank", "Sentences_AllAgree.txt")
+    rows = (line.rpartition("@") for line in file.read_text(encoding="latin-1").splitlines())
+    # One line of the official file has no sentence.
+    return _sentences([("", sentence, label.strip()) for sentence, _, label in rows if sentence.strip()])
+
+
+def fiqa(data_dir: Path | None) -> Sentences:
+    """Headlines and posts of FiQA 2018, task 1, training and test, by the sign of their score for each target."""
+    rows = []
+    for kind in ("headline", "post"):
+        for split in ("train", "test"):
+            file = _file(data_dir, "fiqa", f"task1_{kind}_ABSA_{split}.json")
+            for each in json.loads(file.read_text(encoding="utf-8")).values():
+                for about in each["info"]:
+                    sign = SENTIMENTS[int(np.sign(float(about["sentiment_score"]))) + 1]
+                    rows.append((about["target"], each["sentence"], sign))
+    return _sentences(rows)
+
+
+def _sentences(rows: Sequence[tuple[str, str, str]]) -> Sentences:
+    known = [(company, text, SENTIMENTS.index(label)) for company, text, label in rows if label in SENTIMENTS]
+    return Sentences([(company, text) for company, text, _ in known], np.array([label for *_, label in known]))
+
+
+def _file(data_dir: Path | None, folder: str, name: str) -> Path:
+    if data_dir is None or not (data_dir / folder / name).is_file():
+        raise SteerError(f"there is no {folder}/{name} in {data_dir}; name a folder that has it with --data-dir")
+    return data_dir / folder / name
+
+
+def _zero_shot(name: str, beliefs: np.ndarray, decided: np.ndarray, right: np.ndarray) -> dict[str, dict[str, Any]]:
+    """Of the likeliest sentiment, as a page shows it; the decision weighs what mistakes cost, and stands beside it."""
+    results = {}
+    for kind, said in (("", beliefs.argmax(axis=1)), ("decided_", decided)):
+        for measure, target in _TARGETS.items():
+            found = _interval(partial(_score, measure, said, right), len(right))
+            results[f"{name}_zero_shot_{kind}{measure}"] = figure(found, target=None if kind else target)
+    error = _interval(lambda rows: expected_calibration_error(beliefs[rows], right[rows]), len(right))
+    results[f"{name}_zero_shot_ece"] = figure(error, better="lower")
+    return results
+
+
+def _table(comparison: Comparison) -> dict[str, dict[str, Any]]:
+    """Each policy's reward and labels, and the error of the beliefs that the page shows."""
+    results = comparison.figures()
+    for policy, by_question in comparison.label_scores.items():
+        for question, found in by_question.items():
+            for measure in _TARGETS:
+                results[f"{comparison.task}.{policy}_{question}_{measure}"] = figure(_exact(getattr(found, measure)))
+    worst = max(comparison.calibrations, key=lambda question: comparison.calibrations[question].after)
+    error = comparison.calibrations[worst]
+    note = f"of {worst}, {error.before:.3f} before calibration"
+    return {
+        **results,
+        f"ece.{comparison.task}": {**figure(_exact(error.after), better="lower", target=_MOST_ECE), "note": note},
+    }
+
+
+def _score(measure: str, said: np.ndarray, right: np.ndarray, rows: np.ndarray) -> float:
+    return getattr(label_scores(said[rows], right[rows]), measure)
+
+
+def _interval(statistic: Callable[[np.ndarray], float], rows: int) -> Estimate:
+    return bootstrap(lambda some: np.array([statistic(each) for each in np.atleast_2d(some)]).squeeze(), rows)
+
+
+def _exact(value: float) -> Estimate:
+    return Estimate(value, value, value)
