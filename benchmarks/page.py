@@ -28,7 +28,9 @@ def _section(bench: dict[str, Any]) -> str:
     ]
     for group, figures in groups.items():
         title = f"### {group}\n\n" if group else ""
-        parts.append(f"{title}{_picture(bench['bench'], group, figures)}{_table(figures)}{_notes(figures)}")
+        parts.append(
+            f"{title}{_picture(bench['bench'], group, figures)}{_table(figures)}{_measures(figures)}{_notes(figures)}"
+        )
     return "\n".join(parts)
 
 
@@ -53,6 +55,17 @@ def _table(figures: dict[str, Any]) -> str:
         before = f" {_number(figure.get('before'))} |" if compared else ""
         target = _target(figure) if targets else ""
         rows.append(f"| {name} | {_number(figure['value'])} | {interval} |{before}{target}")
+    return "\n".join([*rows, ""])
+
+
+def _measures(figures: dict[str, Any]) -> str:
+    """The tasks' own measures of each policy."""
+    found = {name: figure["measures"] for name, figure in figures.items() if "measures" in figure}
+    if not found:
+        return ""
+    names = list(next(iter(found.values())))
+    rows = ["", f"| | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
+    rows += [f"| {name} | {' | '.join(map(_number, each.values()))} |" for name, each in found.items()]
     return "\n".join([*rows, ""])
 
 

@@ -10,12 +10,16 @@ from apps.recommender.data import ShopData
 from apps.recommender.diversity import Distances
 from apps.recommender.ease import Ease
 from apps.recommender.list_rule import ListRule
+from apps.recommender.ranking import highest
 from apps.recommender.retriever import Retriever
 from core.envs.observations import Observations, join, take
 
 CANDIDATES = 200
 RECENT = 10
 
+# So many of the candidates are the first choices of the retriever, of co-occurrence and of popularity; EASE finds the
+# others. Each holds the ten best of its kind, so that a rule of one kind ranks the whole catalogue.
+_RETRIEVED, _TOGETHER, _POPULAR = 30, 30, 20
 _BATCH = 128
 
 
@@ -69,14 +73,18 @@ class CandidateBuilder:
             candidates,
             scores=np.take_along_axis(self.scores(histories), candidates, axis=1),
             retrieved=_standard(np.einsum("nw,ncw->nc", queries, self.retriever.vectors[candidates])),
-            together=_standard(np.take_along_axis(self.co_occurrence(histories), candidates, axis=1)),
         )
         features = np.stack([feature(self, pool) for feature in FEATURES.values()], axis=2)
         return {"history": tuple(histories), "candidates": candidates, "features": features.astype(np.float32)}
 
-    def co_occurrence(self, histories: Sequence[np.ndarray]) -> np.ndarray:
-        """Item-to-item cosine of every item to the most recent items of each history, float32 (histories, items)."""
-        recent = [history[-RECENT:] for history in histories]
+    def co_occurrence(self, histories: Sequence[np.ndarray], count: int = RECENT) -> np.ndarray:
+        """Item-to-item cosine of every item to the most recent items of each history, float32 (histories, items).
+
+        Args:
+            histories: Items that each user likes, oldest first.
+            count: Number of items that are recent.
+        """
+        recent = [history[-count:] for history in histories]
         ends = np.cumsum([0, *(len(items) for items in recent)])
         picked = np.concatenate([np.zeros(0, dtype=np.int64), *recent])
         chosen = csr_array((np.ones(len(picked), np.float32), picked, ends), shape=(len(recent), len(self.popularity)))
@@ -88,17 +96,34 @@ class CandidateBuilder:
         together = (self._likes[items] @ self._likes[others].T).toarray()
         return 0.5 * (cosine + together)
 
-    def scores(self, histories: Sequence[np.ndarray]) -> np.ndarray:
-        """How well EASE thinks that each item fits each history, float32 (histories, items); the best are near 1."""
-        return self.ease.scores(histories, self.rule.half_life) / self.rule.scale
+    def scores(self, histories: Sequence[np.ndarray], half_life: float | None = None) -> np.ndarray:
+        """How well EASE thinks that each item fits each history, float32 (histories, items); the best are near 1.
+
+        Args:
+            histories: Items that each user likes, oldest first.
+            half_life: Number of likes after which an older one counts half; the rule's by default.
+        """
+        return self.ease.scores(histories, half_life or self.rule.half_life) / self.rule.scale
 
     def best(self, histories: Sequence[np.ndarray], seen: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """The `CANDIDATES` items of the highest scores that are not in `seen`, best first, int64; or what is left."""
-        scores = self.scores(histories) + 1e-6 * self.log_popularity  # of what goes with nothing, the best loved
-        for row, items in zip(scores, seen, strict=True):
-            row[items] = -np.inf
-        order = np.argsort(-scores, axis=1, kind="stable")[:, :CANDIDATES]
-        return [row[: scores.shape[1] - len(np.unique(items))] for row, items in zip(order, seen, strict=True)]
+        """Items that are not in `seen`, highest score of EASE first: `CANDIDATES`, or what is left, int64.
+
+        They are the first choices of the retriever, of co-occurrence and of popularity, and what EASE likes beside.
+        """
+        # of what goes with nothing, the best loved
+        scores = _unseen(self.scores(histories) + 1e-6 * self.log_popularity, seen)
+        together = _unseen(self.co_occurrence(histories), seen)
+        popular = _unseen(np.broadcast_to(self.log_popularity, scores.shape).copy(), seen)
+        is_first = np.zeros(scores.shape, dtype=bool)
+        np.put_along_axis(is_first, highest(together, _TOGETHER), values=True, axis=1)
+        np.put_along_axis(is_first, highest(popular, _POPULAR), values=True, axis=1)
+        retrieved = self.retriever.nearest(self.retriever.queries(histories), seen, _RETRIEVED)
+        for row, items in zip(is_first, retrieved, strict=True):
+            row[items] = True
+        found = highest(np.where(is_first & np.isfinite(scores), np.inf, scores), CANDIDATES)
+        order = np.argsort(-np.take_along_axis(scores, found, axis=1), axis=1, kind="stable")
+        left = np.isfinite(scores).sum(axis=1)
+        return [row[:count] for row, count in zip(np.take_along_axis(found, order, axis=1), left, strict=True)]
 
     def _batch(self, histories: Sequence[np.ndarray], seen: Sequence[np.ndarray]) -> Observations:
         queries = self.retriever.queries(histories)
@@ -132,14 +157,12 @@ class _Pool:
         candidates: Items to rank, int64 of shape (states, candidates), as all that follow.
         scores: Scores of EASE.
         retrieved: Similarity to the retriever's query.
-        together: How often they are liked together with the recent likes.
     """
 
     histories: Sequence[np.ndarray]
     candidates: np.ndarray
     scores: np.ndarray
     retrieved: np.ndarray
-    together: np.ndarray
 
 
 # What the ranker sees of each candidate, of shape (states, candidates), in the order of its columns.
@@ -148,7 +171,11 @@ FEATURES: Mapping[str, Callable[[CandidateBuilder, _Pool], np.ndarray]] = {
     "ease_standard": lambda shop, pool: _standard(pool.scores),
     "retriever": lambda shop, pool: pool.retrieved,
     "popularity": lambda shop, pool: _standard(shop.log_popularity[pool.candidates]),
-    "co_occurrence": lambda shop, pool: pool.together,
+    "co_occurrence": lambda shop, pool: _co_occurrence(shop, pool, RECENT),
+    "co_occurrence_last": lambda shop, pool: _co_occurrence(shop, pool, 1),
+    "ease_last": lambda shop, pool: _ease(shop, pool, 1.0),
+    "ease_long": lambda shop, pool: _ease(shop, pool, 30.0),
+    "ease_whole": lambda shop, pool: _ease(shop, pool, 1000.0),
     "tag_affinity": lambda shop, pool: _tag_affinity(shop.data.tags, pool),
     "text_affinity": lambda shop, pool: _text_affinity(shop.retriever.texts, pool),
     "year_affinity": lambda shop, pool: _year_affinity(shop.data.years, pool),
@@ -156,6 +183,20 @@ FEATURES: Mapping[str, Callable[[CandidateBuilder, _Pool], np.ndarray]] = {
     "scarcity": lambda shop, pool: 1.0 - shop.log_popularity[pool.candidates],
     "likes": lambda shop, pool: np.broadcast_to(_log_lengths(pool.histories)[:, None], pool.scores.shape),
 }
+
+
+def _ease(shop: CandidateBuilder, pool: _Pool, half_life: float) -> np.ndarray:
+    return np.take_along_axis(shop.scores(pool.histories, half_life), pool.candidates, axis=1)
+
+
+def _co_occurrence(shop: CandidateBuilder, pool: _Pool, count: int) -> np.ndarray:
+    return _standard(np.take_along_axis(shop.co_occurrence(pool.histories, count), pool.candidates, axis=1))
+
+
+def _unseen(values: np.ndarray, seen: Sequence[np.ndarray]) -> np.ndarray:
+    for row, items in zip(values, seen, strict=True):
+        row[items] = -np.inf
+    return values
 
 
 def _tag_affinity(tags: np.ndarray, pool: _Pool) -> np.ndarray:

@@ -6,16 +6,18 @@ import numpy as np
 import torch
 
 from apps.recommender.candidates import CANDIDATES
+from apps.recommender.splits import PICKS
 from apps.recommender.task import Recommender
-from core.models.diverse_list import DiverseList
+from core.models.distributions import ChoiceDistribution, PlackettLuce
 from core.models.encoder import TextEncoder
 from core.rl.explore import Explorer
 from core.training.run import Run, trained_policy
 
-_SEEDS = 5
-_SEED_LIKES = 10
-# The words are a second witness beside the policy: a deviation of similarity counts as much as this many nats.
-_WORDS_WEIGHT = 4.0
+# The words are a second witness beside the policy: a deviation of similarity over the catalogue counts as much as this
+# many nats, and for a visitor of whom nothing else is known, a deviation of popularity as much as this share of it.
+# Chosen by the share of fitting films among those shown (`testing/wishes.py`).
+_WORDS_WEIGHT = 8.0
+_POPULARITY_SHARE = 0.25
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Listed:
     """Candidates of a visitor, and the list that was made of them.
 
     Attributes:
-        history: Items that stand for the visitor's taste, oldest first.
+        history: Items that the visitor likes, oldest first.
         candidates: Items to choose from.
         scores: Score of each candidate in nats, as the first of the list.
         order: Places of the list's items among the candidates, best first.
@@ -75,17 +77,20 @@ class RecommenderEngine:
         self.policy, self._builder = trained_policy(task, run), task.builder
         self._encoder = TextEncoder(task.settings.encoder.name, max_length=128)
         self._encoder.for_serving()
+        self._popularity = _standard(self._builder.log_popularity).astype(np.float32)
 
     def lists(self, wanted: list[Wanted]) -> list[Listed]:
         """The candidates of each, and a list of ten, or of as many as there are."""
         similarities = self._similarities([each.words for each in wanted])
         seen = [each.seen for each in wanted]
-        histories = [
-            each.liked if len(each.liked) or similarity is None else self._seeds(similarity, each.seen)
-            for each, similarity in zip(wanted, similarities, strict=True)
-        ]
+        histories = [each.liked for each in wanted]
         found = self._builder.best(histories, seen)
-        candidates = [_with_nearest(*each) for each in zip(found, seen, similarities, strict=True)]
+        candidates = [
+            items
+            if near is None
+            else _with_nearest(items, not_shown, near, CANDIDATES // 2 if len(liked) else CANDIDATES)
+            for items, not_shown, near, liked in zip(found, seen, similarities, histories, strict=True)
+        ]
         listed = [_NOTHING] * len(wanted)
         # Nearly all visitors have as many candidates; those who have seen almost everything are served by themselves.
         for size in {len(items) for items in candidates} - {0}:
@@ -100,15 +105,22 @@ class RecommenderEngine:
     @torch.no_grad()
     def _made(
         self, histories: list[np.ndarray], candidates: np.ndarray, similarities: list[np.ndarray | None]
-    ) -> list[DiverseList]:
-        """The policy's distribution over the lists of each visitor, with what their words say."""
+    ) -> list[ChoiceDistribution]:
+        """The policy's distribution over the lists of each visitor, with what their words say; or by words alone."""
         states = self._builder.describe(histories, self._builder.retriever.queries(histories), candidates)
         scores = self.policy.head(self.policy.encoder(histories), states)
+        by_words = torch.zeros_like(scores)
         for row, (items, similarity) in enumerate(zip(candidates, similarities, strict=True)):
             if similarity is not None:
-                scores[row] += _WORDS_WEIGHT * torch.from_numpy(_standard(similarity[items]))
-        lists = self.policy.distribution(scores, states)
-        return [lists.of(row) for row in range(len(histories))]
+                by_words[row] = _WORDS_WEIGHT * torch.from_numpy(_standard(similarity)[items])
+        lists = self.policy.distribution(scores + by_words, states)
+        known = _WORDS_WEIGHT * _POPULARITY_SHARE * torch.from_numpy(self._popularity[candidates])
+        return [
+            lists.of(row)
+            if len(history)
+            else PlackettLuce((by_words + known)[row : row + 1], min(PICKS, candidates.shape[1]))
+            for row, history in enumerate(histories)
+        ]
 
     def _similarities(self, words: list[str]) -> list[np.ndarray | None]:
         """Cosine of every item's text to each visitor's words, float32 of shape (items,); None where there are none."""
@@ -116,20 +128,11 @@ class RecommenderEngine:
         vectors = iter(self._encoder.embed(texts) if texts else ())
         return [self._builder.retriever.texts @ next(vectors) if text else None for text in words]
 
-    def _seeds(self, similarity: np.ndarray, seen: np.ndarray) -> np.ndarray:
-        """Well-liked items nearest to the words, least near first: they stand in for a history."""
-        popularity = self._builder.popularity
-        fits = np.where(popularity >= min(_SEED_LIKES, popularity.max() / 4), similarity, -1.0)
-        fits[seen] = -1.0
-        return np.argsort(-fits, kind="stable")[:_SEEDS][::-1].astype(np.int64)
 
-
-def _with_nearest(found: np.ndarray, seen: np.ndarray, similarity: np.ndarray | None) -> np.ndarray:
-    """What EASE found; with words, half of the candidates are the items nearest to them."""
-    if similarity is None:
-        return found
+def _with_nearest(found: np.ndarray, seen: np.ndarray, similarity: np.ndarray, count: int) -> np.ndarray:
+    """So many items that are nearest to the words, and then what was found."""
     near = np.argsort(-similarity, kind="stable")
-    near = near[~np.isin(near, seen)][: CANDIDATES // 2]
+    near = near[~np.isin(near, seen)][:count]
     return np.concatenate([near, found[~np.isin(found, near)]])[:CANDIDATES]
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from apps.recommender.data import ShopData
 from apps.recommender.diversity import Distances, diverse_lists
 from apps.recommender.ease import Ease
+from apps.recommender.ranking import highest
 from apps.recommender.rewards import ListReward, Taste, ndcg_gains
 from apps.recommender.splits import HistoryCut, history_cuts, known_histories
 from core.util.files import write_json
@@ -70,7 +71,7 @@ def choose_rule(data: ShopData, distances: Distances, reward: ListReward) -> Lis
         ease = Ease(known, len(data.items), regularisation)
         for half_life in _HALF_LIVES:
             scores = _unseen(ease.scores([cut.liked for cut in cuts], half_life), cuts)
-            gain = _ndcg(_highest(scores, 10), cuts)
+            gain = _ndcg(highest(scores, 10), cuts)
             if gain > best[0]:
                 best, ranked = (gain, regularisation, half_life), scores
     scale = max(float(ranked.max(axis=1).mean()), 1e-6)
@@ -78,7 +79,7 @@ def choose_rule(data: ShopData, distances: Distances, reward: ListReward) -> Lis
 
 
 def _best_trade_off(scores: np.ndarray, cuts: Sequence[HistoryCut], distances: Distances, reward: ListReward) -> float:
-    candidates = _highest(scores, _CANDIDATES)
+    candidates = highest(scores, _CANDIDATES)
     relevance, apart = np.take_along_axis(scores, candidates, axis=1), distances.within(candidates)
     histories, taste = [cut.liked for cut in cuts], Taste.of_likes([cut.relevant for cut in cuts])
 
@@ -93,13 +94,6 @@ def _unseen(scores: np.ndarray, cuts: Sequence[HistoryCut]) -> np.ndarray:
     for row, cut in zip(scores, cuts, strict=True):
         row[cut.seen] = -np.inf
     return scores
-
-
-def _highest(scores: np.ndarray, count: int) -> np.ndarray:
-    """Columns of the highest scores, best first: only those few are sorted."""
-    few = np.sort(np.argpartition(-scores, min(count, scores.shape[1] - 1), axis=1)[:, :count], axis=1)
-    order = np.argsort(-np.take_along_axis(scores, few, axis=1), axis=1, kind="stable")
-    return np.take_along_axis(few, order, axis=1)
 
 
 def _ndcg(lists: np.ndarray, cuts: Sequence[HistoryCut]) -> float:

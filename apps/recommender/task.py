@@ -15,6 +15,7 @@ from apps.recommender.diversity import Distances, diverse_lists
 from apps.recommender.environment import recommender_env
 from apps.recommender.list_rule import ListRule, open_rule
 from apps.recommender.logs import feedback_decisions
+from apps.recommender.ranking import ranking_measures
 from apps.recommender.reading import EventRow, ItemRow, check_shop_data, read_shop_data
 from apps.recommender.retriever import Retriever, RetrieverSettings
 from apps.recommender.retriever_cache import open_retriever
@@ -25,20 +26,38 @@ from core.envs.play import Act, play
 from core.envs.slate import SlateEnv
 from core.models.actor_critic import ActorCritic
 from core.models.diverse_list import DiverseListHead, DiverseListPolicy
+from core.models.policy import Policy
 from core.rl.all_pick import OptionRewards
 from core.rl.off_policy import LoggedDecisions
 from core.rl.supervised import Demonstrations
 from core.training.feedback import DecisionWithFeedback
 from core.training.settings import Settings
-from core.training.stages import ReinforcementLearning, Stage, WarmStart
+from core.training.stages import ReinforcementLearning, Stage, TrainedPolicy, WarmStart
 from core.training.task import Split, Task
 from core.training.workspace import Workspace, WorkspaceReport, read_workspace
 
 _FOLDS = 5
 # So much of the best score more makes an item e times likelier.
-_SHARPNESS = 10.0
+_SHARPNESS = 5.0
 _EXAMPLE = Path(__file__).parent / "example"
 _TRADE_OFFS = (0.0, *np.geomspace(0.25, 64.0, 17))
+
+
+class ListLearning(ReinforcementLearning):
+    """RL of how scores and distances make a list; the relevance of single items stays as supervision learnt it.
+
+    Relevance that is learnt from the few right items of whole lists holds for the training windows alone.
+    """
+
+    def begin(self, task: Task, policy: Policy) -> Policy:
+        assert isinstance(policy, DiverseListPolicy)
+        policy.head.correction.requires_grad_(False)
+        return policy
+
+    def end(self, task: Task, policy: Policy, trained: TrainedPolicy) -> Policy:
+        assert isinstance(policy, DiverseListPolicy)
+        policy.head.correction.requires_grad_(True)  # it belongs to what is kept
+        return policy
 
 
 class Recommender(Task):
@@ -62,13 +81,13 @@ class Recommender(Task):
             },
             "rl": {
                 "algorithm": "all_pick",
-                "iterations": 8,
+                "iterations": 4,
                 "batch_size": 64,
                 "head_learning_rate": 3e-3,
                 "weight_decay": 0.05,
                 "ent_coef": 0.0,
                 "kl_coef": 0.0,
-                "patience": 8,
+                "patience": 4,
             },
         },
     }
@@ -86,8 +105,8 @@ class Recommender(Task):
         return self.data.fingerprint
 
     def stages(self) -> Sequence[Stage]:
-        """RL improves on the best known rule, see `core.models.diverse_list`; so does supervision, for comparison."""
-        return WarmStart(), ReinforcementLearning()
+        """Supervision improves on the best known rule, see `core.models.diverse_list`, and RL on supervision."""
+        return WarmStart(), ListLearning(after=WarmStart.name)
 
     @cached_property
     def retriever(self) -> Retriever:
@@ -162,6 +181,11 @@ class Recommender(Task):
 
         return states, rewards
 
+    def measures(self, split: Split, act: Act) -> dict[str, float]:
+        states, relevant = self._states_of(split), [cut.relevant for cut in history_cuts(self.data, split)]
+        lists = np.take_along_axis(np.asarray(states["candidates"]), act(states), axis=1)
+        return ranking_measures(lists, relevant, self.distances, len(self.data.items))
+
     def cost_optimal(self, policy: ActorCritic) -> Act:
         """Maximal marginal relevance over the supervised scores, its trade-off tuned on the validation reward.
 
@@ -183,6 +207,7 @@ class Recommender(Task):
         return {
             "popularity": _best_by("popularity"),
             "item_to_item": _best_by("co_occurrence"),
+            "retriever": _best_by("retriever"),
             "ease": _best_by("ease"),
             "ease_mmr": by_rule,
         }

@@ -15,6 +15,8 @@ def comparison_tables(comparison: Comparison, title: str) -> Iterator[Table]:
     yield _rewards(comparison, title)
     if comparison.label_scores:
         yield _labels(comparison)
+    if comparison.measures:
+        yield _measures(comparison)
     if comparison.estimates:
         yield _off_policy(comparison)
 
@@ -50,6 +52,20 @@ def _labels(comparison: Comparison) -> Table:
         f"calibration error of the stated {question}: {error.before:.3f}, calibrated {error.after:.3f}"
         for question, error in comparison.calibrations.items()
     )
+    return table
+
+
+def _measures(comparison: Comparison) -> Table:
+    table = Table(title="by other measures", title_justify="left")
+    table.add_column("policy")
+    for name in comparison.measures["rl"]:
+        table.add_column(name, justify="right")
+    for policy, measures in comparison.measures.items():
+        table.add_row(
+            comparison.labels[policy],
+            *(f"{value:.3f}" for value in measures.values()),
+            style="bold" if policy == "rl" else None,
+        )
     return table
 
 

@@ -28,6 +28,7 @@ class Comparison:
         estimates: Off-policy estimates by policy, where a log took the place of an environment.
         label_scores: How often the labels of each policy are right, by policy and question, where there are labels.
         calibrations: How honest the beliefs are that RL's policy decides by, by question.
+        measures: The task's own measures by policy and name; nothing where it has none.
     """
 
     task: str
@@ -37,6 +38,7 @@ class Comparison:
     estimates: dict[str, OffPolicyEstimates] = field(default_factory=dict)
     label_scores: dict[str, dict[str, LabelScores]] = field(default_factory=dict)
     calibrations: dict[str, Calibration] = field(default_factory=dict)
+    measures: dict[str, dict[str, float]] = field(default_factory=dict)
 
     def reward(self, policy: str) -> Estimate:
         """Mean return with its interval."""
@@ -63,6 +65,8 @@ class Comparison:
         for name, by_question in self.label_scores.items():
             entries[f"{self.task}.{name}"]["labels"] = {each: asdict(found) for each, found in by_question.items()}
         entries[f"{self.task}.rl"]["calibration"] = {each: asdict(found) for each, found in self.calibrations.items()}
+        for name, measures in self.measures.items():
+            entries[f"{self.task}.{name}"]["measures"] = measures
         best = self.best_baseline()
         gain = self.gain(best)
         entries[f"{self.task}.rl"]["gain"] = {"over": best, **asdict(gain), "verdict": verdict(gain)}
@@ -98,6 +102,7 @@ class Comparison:
                 for name, by_question in kept["label_scores"].items()
             },
             {question: Calibration(**values) for question, values in kept["calibrations"].items()},
+            kept.get("measures", {}),  # what an earlier version kept has none
         )
 
 

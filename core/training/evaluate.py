@@ -39,7 +39,7 @@ def compare(task: Task, run: Run, split: Split = "test") -> Comparison:
         SteerError: A stage has not been trained yet.
     """
     measure, policy = evaluator(task, split), trained_policy(task, run)
-    acts = {**_baselines(task, run), "rl": greedy(policy)}
+    acts = {**baselines(task, run), "rl": greedy(policy)}
     labels = LABELS | {stage.name: stage.label for stage in task.stages()}
     if isinstance(measure, LogEvaluator):
         acts = {**_log_baselines(task), **acts}
@@ -49,7 +49,28 @@ def compare(task: Task, run: Run, split: Split = "test") -> Comparison:
         played, estimates = {name: measure(act) for name, act in acts.items()}, {}
     shown = {name: labels.get(name, name.replace("_", " ")) for name in played}
     scored = scores(task, split, acts)
-    return Comparison(task.name, split, played, shown, estimates, scored, calibrations(task, split, policy))
+    measures = {name: dict(found) for name, act in acts.items() if (found := task.measures(split, act))}
+    calibrated = calibrations(task, split, policy)
+    return Comparison(task.name, split, played, shown, estimates, scored, calibrated, measures)
+
+
+def baselines(task: Task, run: Run) -> dict[str, Act]:
+    """What the policy of `run` is compared with where episodes are played: rules, and the stages before RL.
+
+    Raises:
+        SteerError: A stage has not been trained yet.
+    """
+    torch.manual_seed(task.settings.seed)  # as training drew the fresh heads
+    acts = {**task.rules(), "initial": greedy(task.policy().eval())}
+    if (outsider := logistic_regression(task)) is not None:
+        acts["logistic"] = outsider
+    for stage in (each for each in task.stages()[:-1] if each.is_baseline):
+        policy = trained_policy(task, run, stage.name)
+        acts[stage.name] = greedy(policy)
+        rule = task.cost_optimal(policy) if stage.name == WarmStart.name else None
+        if rule is not None:
+            acts["cost_optimal"] = rule
+    return acts
 
 
 def save_comparison(task: Task, run: Run, comparison: Comparison) -> None:
@@ -64,20 +85,6 @@ def save_comparison(task: Task, run: Run, comparison: Comparison) -> None:
 def saved_comparison(task: Task, run: Run) -> Comparison | None:
     """What `save_comparison` left, if the task's settings, code and data are still the same."""
     return Comparison.saved(run.episodes, fingerprint(task))
-
-
-def _baselines(task: Task, run: Run) -> dict[str, Act]:
-    torch.manual_seed(task.settings.seed)  # as training drew the fresh heads
-    acts = {**task.rules(), "initial": greedy(task.policy().eval())}
-    if (outsider := logistic_regression(task)) is not None:
-        acts["logistic"] = outsider
-    for stage in (each for each in task.stages()[:-1] if each.is_baseline):
-        policy = trained_policy(task, run, stage.name)
-        acts[stage.name] = greedy(policy)
-        rule = task.cost_optimal(policy) if stage.name == WarmStart.name else None
-        if rule is not None:
-            acts["cost_optimal"] = rule
-    return acts
 
 
 def _log_baselines(task: Task) -> dict[str, Act]:

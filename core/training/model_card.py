@@ -49,6 +49,13 @@ def _table(comparison: Comparison) -> str:
     ]
     if comparison.label_scores:
         lines += ["", *_labels(comparison)]
+    if comparison.measures:
+        names = comparison.measures["rl"]
+        lines += ["", f"| policy | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
+    lines += [
+        f"| {comparison.labels[name]} | {' | '.join(f'{value:.3f}' for value in found.values())} |"
+        for name, found in comparison.measures.items()
+    ]
     if comparison.estimates:
         lines += ["", OFF_POLICY, "", "| policy | IPS | SNIPS | effective sample size |", "|---|---|---|---|"]
     lines += [

@@ -182,6 +182,16 @@ class Task(ABC, Generic[PolicyT]):
         """Baselines of the task's own that need no training, by name."""
         return {}
 
+    def measures(self, split: Split, act: Act) -> Mapping[str, float]:
+        """What a decision rule reaches on a split by the field's own measures, by name; they stand beside the reward.
+
+        Args:
+            split: Split whose states are decided on.
+            act: Decision rule.
+        """
+        del split, act
+        return {}
+
     def cost_optimal(self, policy: PolicyT) -> Act | None:
         """The best decision rule over a supervised policy's probabilities; its temperature is fitted on validation."""
         held_out = self.demonstrations("validation")

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import torch
 
+from core.cli.tables import comparison_tables
 from core.evaluation.comparison import Comparison, verdict
 from core.rl.all_action import AllAction, AllActionSettings
 from core.rl.off_policy import LoggedDecisions
@@ -69,6 +70,24 @@ def test_the_trained_policy_solves_the_task_and_its_card_says_so(finished):
     assert kept.gain("linear") == comparison.gain("linear")
     assert kept.outcomes("rl") == comparison.outcomes("rl")
     assert Comparison.saved(finished.episodes, "of other settings") is None
+
+
+def test_a_tasks_own_measures_stand_beside_the_rewards_of_every_policy(finished):
+    class Counted(Bandit):
+        def measures(self, split, act):
+            texts, rewards = self.all_rewards(split)
+            return {"accuracy": float((rewards[np.arange(len(rewards)), act(texts)[:, 0]] > 0).mean())}
+
+    task = Counted(settings())
+    comparison = compare(task, finished)
+    save_comparison(task, finished, comparison)
+    kept = saved_comparison(task, finished)
+    for name, played in comparison.played.items():
+        assert kept.measures[name]["accuracy"] == pytest.approx((played.returns.mean() + 1) / 2)
+    card = (finished.folder / "README.md").read_text()
+    assert f"| reinforcement learning | {kept.measures['rl']['accuracy']:.3f} |" in card
+    assert comparison.figures()["bandit.rl"]["measures"] == kept.measures["rl"]
+    assert [column.header for column in list(comparison_tables(kept, task.title))[-1].columns] == ["policy", "accuracy"]
 
 
 def test_equal_seeds_give_equal_runs_and_other_seeds_do_not(finished, tmp_path):

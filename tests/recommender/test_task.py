@@ -150,6 +150,27 @@ def test_rl_teaches_the_policy_to_vary_its_lists_when_variety_alone_pays(small, 
     assert after > before + 0.01
 
 
+def test_rl_learns_how_lists_are_made_and_keeps_the_relevance_that_supervision_learnt(task):
+    stage = task.stages()[-1]
+    torch.manual_seed(0)
+    policy = stage.begin(task, task.policy())
+    algorithm, before = (
+        stage.algorithm(task, policy),
+        {name: each.detach().clone() for name, each in policy.named_parameters()},
+    )
+    optimizer = torch.optim.AdamW([each for each in policy.parameters() if each.requires_grad], lr=0.01)
+    loss, _ = algorithm.loss(policy, next(algorithm.states.minibatches(policy, 64, 0)))
+    loss.backward()
+    optimizer.step()
+    changed = {
+        name.rpartition(".")[0] for name, each in policy.named_parameters() if not torch.equal(each, before[name])
+    }
+    assert not any(name.startswith("head.correction") for name in changed)
+    assert any(name.startswith("head.course") for name in changed)
+    kept = stage.end(task, policy, lambda name: policy).state()
+    assert any(name.startswith("head.correction") for name in kept)
+
+
 @pytest.mark.parametrize("name", ["popularity", "item_to_item", "ease"])
 def test_rules_beat_chance(task, name):
     env = task.environment("validation")
