@@ -1,13 +1,21 @@
-"""Decisions beside every baseline: what the apps' labels are worth on data that they were never trained on."""
+"""Decisions of the three apps beside every baseline and what an outsider would write."""
 
+import tempfile
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
+from apps.finance_monitor.alerting.learn import news_model
+from benchmarks.decisions.alerts import alert_figures
 from benchmarks.decisions.labels import label_figures
+from benchmarks.decisions.recommender import recommender_figures
+from benchmarks.runs import trained
 
 
 def run(data_dir: Path | None, console: Console) -> dict[str, dict[str, Any]]:
     """All figures, on the data sets that lie in `data_dir`."""
-    return label_figures(data_dir, console)
+    results = label_figures(data_dir, console) | recommender_figures(data_dir, console)
+    with tempfile.TemporaryDirectory() as scratch:
+        model = news_model(trained(Path(scratch) / "runs", console, ["finance_monitor"]))
+        return results | alert_figures(data_dir, model, console)
