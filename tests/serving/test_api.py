@@ -204,7 +204,7 @@ def test_news_are_read_and_can_be_corrected(client):
     right = {"topic": item["topic"], "sentiment": "neutral"}
     assert client.put(f"/v1/news/items/{item['id']}/label", json=right).status_code == 204
     assert client.put("/v1/news/items/999999/label", json=right).status_code == 404
-    labels = client.post("/v1/news/labels", json={"items": [{"headline": "Profit doubles"}] * 3}).json()
+    labels = client.post("/v1/news/labels", json={"items": [{"headline": "Company wins record contract"}] * 3}).json()
     assert [label["sentiment"] for label in labels] == ["positive"] * 3
 
 
