@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from core.models.devices import autocast
+from core.models.devices import autocast, processes
 from core.models.history import HistoryEncoder, ItemTable
 from core.retrieval.index import DenseIndex
 
@@ -30,6 +30,7 @@ class RetrieverSettings:
         encoder: Name of the text encoder.
         seed: Seed of everything random.
         width: Size of the vectors.
+        layers: Number of the transformer's layers.
         window: Number of a history's newest items that count.
         epochs: Number of passes over the histories.
         batch_size: Number of histories in a batch; more where an epoch would take over 500 batches.
@@ -42,6 +43,7 @@ class RetrieverSettings:
     encoder: str
     seed: int
     width: int = 64
+    layers: int = 2
     window: int = 50
     epochs: int = 8
     batch_size: int = 16
@@ -79,7 +81,7 @@ class Retriever:
 def new_encoder(texts: np.ndarray, settings: RetrieverSettings) -> HistoryEncoder:
     """An untrained transformer over items with the given text embeddings."""
     items = ItemTable(texts, settings.width)
-    encoder = HistoryEncoder(items, settings.width, window=settings.window)
+    encoder = HistoryEncoder(items, settings.width, layers=settings.layers, window=settings.window)
     for module in encoder.transformer.modules():
         if isinstance(module, nn.Dropout):
             module.p = settings.dropout
@@ -89,7 +91,7 @@ def new_encoder(texts: np.ndarray, settings: RetrieverSettings) -> HistoryEncode
 def train_encoder(
     histories: Sequence[np.ndarray], texts: np.ndarray, settings: RetrieverSettings, on_epoch: OnEpoch
 ) -> HistoryEncoder:
-    """Teach a fresh transformer to tell the next item after every item of every history.
+    """Teach a fresh transformer to tell the next item after every item of every history, on a GPU where there is one.
 
     Args:
         histories: Liked items of each user, oldest first.
@@ -99,13 +101,14 @@ def train_encoder(
     """
     torch.manual_seed(settings.seed)
     generator = np.random.default_rng(settings.seed)
-    encoder = new_encoder(texts, settings)
+    encoder = new_encoder(texts, settings).to(processes().device)
     epochs = [_pieces(histories, settings.window, generator) for _ in range(settings.epochs)]
     size = max(settings.batch_size, -(-max(map(len, epochs)) // _MOST_STEPS))
     steps = sum(-(-len(pieces) // size) for pieces in epochs)
     optimizer = torch.optim.AdamW(encoder.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
+    # A warm-up of exactly one step would divide by the nothing between its first step and its last.
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, settings.learning_rate, total_steps=steps + 1, pct_start=0.1
+        optimizer, settings.learning_rate, total_steps=steps + 1, pct_start=max(0.1, 2 / (steps + 1))
     )
     for done, pieces in enumerate(epochs, start=1):
         for at in range(0, len(pieces), size):
@@ -116,7 +119,7 @@ def train_encoder(
             optimizer.step()
             schedule.step()
         on_epoch(done, settings.epochs)
-    return encoder
+    return encoder.cpu()
 
 
 def _pieces(histories: Sequence[np.ndarray], window: int, generator: np.random.Generator) -> list[np.ndarray]:
@@ -136,8 +139,9 @@ def _loss(encoder: HistoryEncoder, pieces: Sequence[np.ndarray], scale: float) -
     targets = torch.full(states.shape[:2], -1)
     for row, piece in enumerate(pieces):
         targets[row, 1 - len(piece) :] = torch.as_tensor(piece[1:])
+    targets = targets.to(states.device)
     known = targets >= 0
-    everything = torch.arange(len(encoder.items.texts))
+    everything = torch.arange(len(encoder.items.texts), device=states.device)
     with autocast(states.device, "auto"):
         logits = scale * _unit(states[known]) @ _unit(encoder.items(everything)).T
     return nn.functional.cross_entropy(logits.float(), targets[known])

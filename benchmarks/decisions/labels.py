@@ -14,6 +14,7 @@ from rich.console import Console
 from apps.finance_monitor.app import app as monitor
 from apps.finance_monitor.data import SENTIMENTS
 from apps.finance_monitor.model import Read
+from benchmarks.decisions.sets import data_file, phrasebank_lines
 from benchmarks.runs import trained
 from core.evaluation.bootstrap import Estimate, bootstrap
 from core.evaluation.comparison import Comparison
@@ -23,7 +24,6 @@ from core.platform.apps.opening import open_model
 from core.training.evaluate import compare
 from core.training.loader import load_task, open_task
 from core.training.run import Run
-from core.util.errors import SteerError
 
 _APPS = ("customer_service", "finance_monitor")
 _TARGETS = {"accuracy": 0.75, "macro_f1": 0.70}
@@ -69,10 +69,7 @@ def label_figures(data_dir: Path | None, console: Console) -> dict[str, dict[str
 
 def phrasebank(data_dir: Path | None) -> Sentences:
     """Financial PhraseBank (Malo et al. 2014), the sentences on which all annotators agree."""
-    file = _file(data_dir, "financial_phrasebank", "Sentences_AllAgree.txt")
-    rows = (line.rpartition("@") for line in file.read_text(encoding="latin-1").splitlines())
-    # One line of the official file has no sentence.
-    return _sentences([("", sentence, label.strip()) for sentence, _, label in rows if sentence.strip()])
+    return _sentences([("", *line) for line in phrasebank_lines(data_dir, "Sentences_AllAgree.txt")])
 
 
 def fiqa(data_dir: Path | None) -> Sentences:
@@ -80,7 +77,7 @@ def fiqa(data_dir: Path | None) -> Sentences:
     rows = []
     for kind in ("headline", "post"):
         for split in ("train", "test"):
-            file = _file(data_dir, "fiqa", f"task1_{kind}_ABSA_{split}.json")
+            file = data_file(data_dir, "fiqa", f"task1_{kind}_ABSA_{split}.json")
             for each in json.loads(file.read_text(encoding="utf-8")).values():
                 for about in each["info"]:
                     sign = SENTIMENTS[int(np.sign(float(about["sentiment_score"]))) + 1]
@@ -91,12 +88,6 @@ def fiqa(data_dir: Path | None) -> Sentences:
 def _sentences(rows: Sequence[tuple[str, str, str]]) -> Sentences:
     known = [(company, text, SENTIMENTS.index(label)) for company, text, label in rows if label in SENTIMENTS]
     return Sentences([(company, text) for company, text, _ in known], np.array([label for *_, label in known]))
-
-
-def _file(data_dir: Path | None, folder: str, name: str) -> Path:
-    if data_dir is None or not (data_dir / folder / name).is_file():
-        raise SteerError(f"there is no {folder}/{name} in {data_dir}; name a folder that has it with --data-dir")
-    return data_dir / folder / name
 
 
 def _zero_shot(name: str, beliefs: np.ndarray, decided: np.ndarray, right: np.ndarray) -> dict[str, dict[str, Any]]:
