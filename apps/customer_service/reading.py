@@ -40,7 +40,8 @@ def check_support_data(workspace: Workspace[SupportConfig]) -> WorkspaceReport:
     parts = parts_of(workspace)
     texts = [article.text for article in parts.articles.rows]
     texts += [message.text for message in parts.messages.rows] if parts.messages else []
-    return WorkspaceReport(tuple(part.report() for part in parts.given), tuple(_missing(parts)), tuple(texts))
+    reports = tuple(part.report() for part in parts.given)
+    return WorkspaceReport(reports, missing=tuple(_missing(parts)), texts=tuple(texts))
 
 
 def _support_data(workspace: Workspace[SupportConfig]) -> SupportData:

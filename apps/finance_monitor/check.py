@@ -39,7 +39,7 @@ def check_news_data(workspace: Workspace[NewsConfig]) -> WorkspaceReport:
         texts += [item.headline for item in items]
         if items and not any(item.company or linker.companies(item.headline) for item in items):
             remarks.append(f"feed {feed.title}: none of its {len(items):,} headlines names a company of the watchlist")
-    return WorkspaceReport((*tables, *reports), (*remarks, *_missing(config)), tuple(texts))
+    return WorkspaceReport((*tables, *reports), tuple(remarks), tuple(_missing(config)), tuple(texts))
 
 
 def _table(workspace: Workspace[NewsConfig], table: Table, schema: type[Company | News | Episode]) -> Report:

@@ -76,10 +76,9 @@ def check_shop_data(workspace: Workspace[ShopConfig]) -> WorkspaceReport:
     events = _Events.read(workspace, items.rows)
     data = _shop_data(workspace.config, items.rows, events)
     reports = [report for report in (items.report, events.report) if report.rows]
-    problem = _problem(data, reports)
-    missing = [*([problem] if problem else []), *_missing(workspace, items, events, data)]
+    remarks = [*filter(None, [_problem(data, reports)]), *_remarks(data)]
     texts = tuple(item.text for item in data.items if item.id in items.rows)
-    return WorkspaceReport(tuple(reports), tuple(missing), texts)
+    return WorkspaceReport(tuple(reports), tuple(remarks), tuple(_missing(items, events, data)), texts)
 
 
 @dataclass
@@ -288,7 +287,7 @@ def _problem(data: ShopData, reports: list[Report]) -> str:
     return ""
 
 
-def _missing(workspace: Workspace[ShopConfig], items: _Items, events: _Events, data: ShopData) -> Iterator[str]:
+def _missing(items: _Items, events: _Events, data: ShopData) -> Iterator[str]:
     """What is not there, and what it would bring."""
     if not items.rows:
         yield "No `items:`. Titles and texts would let visitors search and describe, and new items be recommended."
@@ -301,6 +300,10 @@ def _missing(workspace: Workspace[ShopConfig], items: _Items, events: _Events, d
         yield "No times of events. The order of the table is taken for the order in which things happened."
     if not events.columns & {"type", "rating"}:
         yield "No types or ratings of events. Each counts as a like; a hide would tell what people do not want."
+
+
+def _remarks(data: ShopData) -> Iterator[str]:
+    """On whom nothing can be measured."""
     counts = np.array([len(each.likes) for each in data.users.values()])
     few = int((counts < fewest_likes(data)).sum())
     if few:

