@@ -49,6 +49,8 @@ def outcome(asked: int, action: Action, truth: Truth) -> str:
     if action == "ask_back":
         return "ask_back" if asked < MAX_ASKS else "customer_left"
     if action == "hand_over":
+        if truth.wants == "small_talk":
+            return "small_talk_hand_over"
         return "right_hand_over" if truth.wants == "person" else "needless_hand_over"
     if action == "decline":
         return "right_decline" if truth.wants == "nothing" else "wrong_decline"
@@ -76,6 +78,7 @@ _OUTCOMES = {
     "ask_back": -0.2,
     "right_hand_over": 1.0,
     "needless_hand_over": -0.2,
+    "small_talk_hand_over": -1.0,
     "right_decline": 1.0,
     "wrong_decline": -1.0,
     "right_small_talk": 1.0,

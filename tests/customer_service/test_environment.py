@@ -59,7 +59,7 @@ def test_each_outcome_is_worth_what_the_settings_say(task):
 def test_small_talk_wants_a_word_in_kind(task, kind):
     number = ACTIONS - len(SMALL_TALK) + SMALL_TALK.index(kind)
     assert act_on(task, lambda c: c.intents == {kind}, [number]) == (1.0, ["right_small_talk"], True)
-    assert act_on(task, lambda c: c.intents == {kind}, [HAND_OVER])[1] == ["needless_hand_over"]
+    assert act_on(task, lambda c: c.intents == {kind}, [HAND_OVER])[1] == ["small_talk_hand_over"]
     assert act_on(task, lambda c: c.wants == "answer", [number])[:2] == (-1.0, ["wrong_small_talk"])
 
 

@@ -17,7 +17,7 @@ from core.util.errors import SteerError
 WEIGHTS = {
     "right_answer": 0.9, "wrong_answer": -1.4, "ask_back": -0.25, "right_hand_over": 0.8, "needless_hand_over": -0.3,
     "right_decline": 0.7, "wrong_decline": -1.1, "right_small_talk": 0.6, "wrong_small_talk": -0.9,
-    "customer_left": -0.6, "length": -0.01,
+    "small_talk_hand_over": -0.8, "customer_left": -0.6, "length": -0.01,
 }  # fmt: skip
 ORDERS = Article(id="a1", title="Orders", body="Six words stand in this body.", intent="orders")
 RETURNS = Article(id="a2", title="Returns", body="A long body.", intent="returns", template="Send it back.")
@@ -55,7 +55,7 @@ def task():
         (0, "acknowledgement", Truth(wants="answer", vague=True), "wrong_small_talk"),
         (0, "thanks", Truth(wants="small_talk", intents=frozenset(["thanks"]), vague=True), "wrong_small_talk"),
         (1, "thanks", Truth(wants="small_talk", intents=frozenset(["thanks"]), vague=True), "right_small_talk"),
-        (0, "hand_over", Truth(wants="small_talk", intents=frozenset(["greeting"])), "needless_hand_over"),
+        (0, "hand_over", Truth(wants="small_talk", intents=frozenset(["greeting"])), "small_talk_hand_over"),
         (0, "decline", Truth(wants="small_talk", intents=frozenset(["about_bot"])), "wrong_decline"),
         (0, ORDERS, Truth(wants="small_talk", intents=frozenset(["greeting"])), "wrong_answer"),
     ],
