@@ -4,6 +4,9 @@
 # `make schemas`: what editors complete a steer.yaml by
 # `make mutants`: breaks the code in a thousand small ways, and tells which of them no test notices
 
+# Commands start many processes: each would compile anew all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
+
 PYTHON ?= python3.11
 PORT ?= 7860
 VENV := .venv
