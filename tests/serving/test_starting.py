@@ -3,8 +3,6 @@
 import json
 import shutil
 import sqlite3
-import subprocess
-import sys
 from contextlib import closing
 
 import httpx
@@ -14,6 +12,7 @@ from core.platform.store import accounts
 from core.platform.store.database import open_store, sqlite_url
 from core.platform.versions.library import VERSIONS, Library
 from core.training.loader import load_task
+from tests.command import steer
 from tests.servers import fill, free_port, small_disk, steer_process
 from tests.serving.conftest import TASK
 
@@ -25,11 +24,6 @@ class Other(Bandit):
     title = "The same again"
 """
 ASKED = {"inputs": {"text": "the striker scored twice"}}
-
-
-def steer(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "core", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
 
 
 def refused(*arguments: str) -> str:
