@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from apps.recommender.diversity import Distances, diverse_lists
 from apps.recommender.ease import Ease
 from apps.recommender.ranking import highest
 from apps.recommender.rewards import ListReward, Taste, ndcg_gains
-from apps.recommender.splits import HistoryCut, history_cuts, known_histories
+from apps.recommender.splits import PICKS, HistoryCut, history_cuts, known_histories
 from core.util.files import write_json
 from core.util.paths import cache_folder
 
@@ -75,19 +75,39 @@ def choose_rule(data: ShopData, distances: Distances, reward: ListReward) -> Lis
             if gain > best[0]:
                 best, ranked = (gain, regularisation, half_life), scores
     scale = max(float(ranked.max(axis=1).mean()), 1e-6)
-    return ListRule(best[1], best[2], scale, _best_trade_off(ranked / scale, cuts, distances, reward))
+    candidates = highest(ranked / scale, _CANDIDATES)
+    relevance = np.take_along_axis(ranked / scale, candidates, axis=1)
+    return ListRule(
+        best[1], best[2], scale, best_trade_off(_TRADE_OFFS, candidates, relevance, cuts, distances, reward)
+    )
 
 
-def _best_trade_off(scores: np.ndarray, cuts: Sequence[HistoryCut], distances: Distances, reward: ListReward) -> float:
-    candidates = highest(scores, _CANDIDATES)
-    relevance, apart = np.take_along_axis(scores, candidates, axis=1), distances.within(candidates)
+def best_trade_off(
+    trade_offs: Iterable[float],
+    candidates: np.ndarray,
+    relevance: np.ndarray,
+    cuts: Sequence[HistoryCut],
+    distances: Distances,
+    reward: ListReward,
+) -> float:
+    """The trade-off of maximal marginal relevance that earns most, the first of those that earn alike.
+
+    Args:
+        trade_offs: Trade-offs to choose from, see `diverse_lists`.
+        candidates: Items to choose from at each cut, int64 of shape (cuts, candidates); -1 is none.
+        relevance: Relevance of each, float32 of that shape; -inf never gets picked.
+        cuts: Cut histories, with what the users went on to like.
+        distances: Distances between items.
+        reward: Reward of a list.
+    """
+    apart = distances.within(candidates)
     histories, taste = [cut.liked for cut in cuts], Taste.of_likes([cut.relevant for cut in cuts])
 
     def mean_reward(trade_off: float) -> float:
-        lists = np.take_along_axis(candidates, diverse_lists(relevance, apart, trade_off, 10), axis=1)
+        lists = np.take_along_axis(candidates, diverse_lists(relevance, apart, trade_off, PICKS), axis=1)
         return float(reward(histories, lists, taste).sum(axis=1).mean())
 
-    return float(max(_TRADE_OFFS, key=mean_reward))
+    return float(max(trade_offs, key=mean_reward))
 
 
 def _unseen(scores: np.ndarray, cuts: Sequence[HistoryCut]) -> np.ndarray:

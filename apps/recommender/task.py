@@ -13,7 +13,7 @@ from apps.recommender.config import ShopConfig
 from apps.recommender.data import ShopData
 from apps.recommender.diversity import Distances, diverse_lists
 from apps.recommender.environment import recommender_env
-from apps.recommender.list_rule import ListRule, open_rule
+from apps.recommender.list_rule import ListRule, best_trade_off, open_rule
 from apps.recommender.logs import feedback_decisions
 from apps.recommender.ranking import ranking_measures
 from apps.recommender.reading import EventRow, ItemRow, check_shop_data, read_shop_data
@@ -22,7 +22,7 @@ from apps.recommender.retriever_cache import open_retriever
 from apps.recommender.rewards import ListReward, list_reward, option_rewards, scarcity
 from apps.recommender.splits import PICKS, history_cuts, known_histories, retriever_histories
 from core.envs.observations import Observations, join, take
-from core.envs.play import Act, play
+from core.envs.play import Act
 from core.envs.slate import SlateEnv
 from core.models.actor_critic import ActorCritic
 from core.models.diverse_list import DiverseListHead, DiverseListPolicy
@@ -193,9 +193,10 @@ class Recommender(Task):
         relevance adds at each position, so this is the greedy known-cost decision rule for lists; tuning the trade-off
         takes the place of calibrating the probabilities.
         """
-        validation = self.environment("validation")
-        rewards = [play(validation, self._varied(policy, trade_off)).returns.mean() for trade_off in _TRADE_OFFS]
-        return self._varied(policy, _TRADE_OFFS[int(np.argmax(rewards))])
+        cuts, states = history_cuts(self.data, "validation"), self._states_of("validation")
+        candidates, relevance = np.asarray(states["candidates"]), policy.logits(states).numpy()
+        trade_off = best_trade_off(_TRADE_OFFS, candidates, relevance, cuts, self.distances, self.reward)
+        return lambda states: self._by_relevance(policy.logits(states).numpy(), states, trade_off)
 
     def feedback_decisions(self, judged: Sequence[DecisionWithFeedback]) -> LoggedDecisions | None:
         return feedback_decisions(judged, self.builder, self.reward)
@@ -211,9 +212,6 @@ class Recommender(Task):
             "ease": _best_by("ease"),
             "ease_mmr": by_rule,
         }
-
-    def _varied(self, policy: ActorCritic, trade_off: float) -> Act:
-        return lambda states: self._by_relevance(policy.logits(states).numpy(), states, trade_off)
 
     def _by_relevance(self, relevance: np.ndarray, states: Observations, trade_off: float) -> np.ndarray:
         candidates = np.asarray(states["candidates"])
