@@ -166,6 +166,11 @@ def serve(
     ] = 1,
 ) -> None:
     """Start the web application: pages, API (`/v1/openapi.json`) and tools of trained apps or tasks."""
+    from core.platform.inference.fork_server import start_fork_server
+
+    if replicas == 1:  # else it is the replicas that open engines
+        start_fork_server(names or [])  # imports for seconds, beside what follows
+
     from core.platform.http.addresses import checked_proxies
     from core.platform.http.limits import Limits
     from core.platform.pages.task_app import find_apps

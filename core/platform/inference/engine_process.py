@@ -6,7 +6,6 @@ API server for the same reason.
 """
 
 import atexit
-import multiprocessing
 import signal
 import threading
 import traceback
@@ -23,17 +22,13 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from core.platform import timeouts
+from core.platform.inference.fork_server import CONTEXT
 from core.platform.inference.malloc_trim import freeze_gc, start_malloc_trim
 from core.platform.inference.metrics import ENGINE_STARTS
 from core.training.loader import load_task, open_task
 from core.training.run import Run
 from core.training.task import Task
 from core.util.errors import SteerError, UnavailableError
-
-# A fork server imports what engines need once for all of them, before there is a thread that a fork could harm.
-_CONTEXT: Any = multiprocessing.get_context(
-    "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
-)
 
 
 @dataclass(frozen=True)
@@ -75,7 +70,7 @@ class EngineProcess:
     def __init__(self, name: str, open_engine: Callable[[Run], object], run: Run, imports: Sequence[str] = ()) -> None:
         self._name, self._open_engine, self._run = name, open_engine, run
         self._lock = threading.Lock()
-        _CONTEXT.set_forkserver_preload([open_engine.__module__, *imports])
+        CONTEXT.set_forkserver_preload([open_engine.__module__, *imports])
         self._start()
 
     @property
@@ -108,8 +103,8 @@ class EngineProcess:
                 raise UnavailableError("The model stopped twice over this request; please try again later.") from error
 
     def _start(self) -> None:
-        self._pipe, child_end = _CONTEXT.Pipe()
-        self._process = _CONTEXT.Process(
+        self._pipe, child_end = CONTEXT.Pipe()
+        self._process = CONTEXT.Process(
             target=_serve, args=(child_end, self._open_engine, self._run), name=f"engine of {self._name}", daemon=True
         )
         self._process.start()
