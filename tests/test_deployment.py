@@ -2,14 +2,13 @@
 
 import json
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
 from core.platform import timeouts
+from tests.command import steer
 
 ROOT = Path(__file__).parents[1]
 COMPOSE = yaml.safe_load((ROOT / "compose.yaml").read_text())
@@ -108,7 +107,7 @@ def test_the_image_installs_extras_that_exist():
 def test_the_container_runs_a_command_that_steer_has():
     name, verb, *options = command()
     assert name == "steer"
-    done = subprocess.run([sys.executable, "-m", "core", verb, "--help"], capture_output=True, text=True, check=True)
+    done = steer(verb, "--help")
     for option in options:
         if option.startswith("--"):
             assert re.search(rf"{option}\b", done.stdout), option

@@ -1,9 +1,6 @@
 """`steer check` tells everything that the report of a table holds, and fails where rows are lost."""
 
 import json
-import os
-import subprocess
-import sys
 
 import pytest
 from typer.testing import CliRunner
@@ -11,6 +8,7 @@ from typer.testing import CliRunner
 from core.cli.main import app
 from core.data.splits import SPLITS
 from core.util.errors import SteerError
+from tests.command import steer
 
 ROWS = [
     "id,body,topic,when,customer,part",
@@ -53,9 +51,7 @@ def test_what_is_wrong_is_told_in_full(file):
         stream.write("012,QUESTION aaaaaaaaa,b,2024-06-01T08:00:00Z,c9,dev\n")
         stream.write("000,new question,a,2024-06-01,c9,dev\n")
         stream.write("013,[bold]bracketed[/] question,[/b],2024-06-01T08:00:00Z,c9,dev\n")
-    command = [sys.executable, "-m", "core", "check", file, "--id", "id", "--text", "body", "--label", "topic"]
-    wide = {**os.environ, "COLUMNS": "200"}
-    done = subprocess.run([*command, "--time", "when"], env=wide, capture_output=True, text=True, check=False)
+    done = steer("check", str(file), "--id", "id", "--text", "body", "--label", "topic", "--time", "when")
     told = done.stdout
     assert done.returncode == 1
     assert "15 rows, 14 taken, 1 rejected" in told

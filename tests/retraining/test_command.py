@@ -19,6 +19,7 @@ from core.platform.store import versions
 from core.platform.store.database import open_store, sqlite_url
 from core.platform.versions.library import VERSIONS, Library
 from core.util.errors import SteerError
+from tests.command import Done, steer
 from tests.retraining.wishes import Wishes
 
 TASK = "tests/retraining/wishes.py"
@@ -28,11 +29,8 @@ def command(runs: Path, *arguments: str) -> list[str]:
     return [sys.executable, "-m", "core", "retrain", TASK, "--runs", str(runs), *arguments]
 
 
-def steer(runs: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "COLUMNS": "200", "STEER_STORE": ""}
-    return subprocess.run(
-        command(runs, *arguments), capture_output=True, text=True, check=False, timeout=200, env=environment
-    )
+def retrain(runs: Path, *arguments: str) -> Done:
+    return steer("retrain", TASK, "--runs", str(runs), *arguments, STEER_STORE="")
 
 
 def weights(runs: Path, version: str) -> dict[str, np.ndarray]:
@@ -46,7 +44,7 @@ def weights(runs: Path, version: str) -> dict[str, np.ndarray]:
 
 def test_too_little_feedback_is_nothing_to_do(library, runs, judge_music):
     judge_music(1)
-    done = steer(runs)
+    done = retrain(runs)
     assert done.returncode == 0
     assert (
         "feedback about 16 different decisions since v0001 was made, and --min-decisions is 50; nothing to do"
@@ -57,7 +55,7 @@ def test_too_little_feedback_is_nothing_to_do(library, runs, judge_music):
 
 def test_without_drift_there_is_nothing_to_do_on_drift(library, runs, judge_music):
     judge_music(4)
-    done = steer(runs, "--on-drift")
+    done = retrain(runs, "--on-drift")
     assert done.returncode == 0
     assert "neither inputs nor outcomes have changed since v0001 was made; nothing to do" in done.stdout
 
@@ -79,7 +77,7 @@ def test_a_retraining_killed_again_and_again_ends_with_the_same_version(library,
         process.wait()
     assert kills == 2
     judge_music(1)  # comes too late for this one
-    ended, straight = steer(runs, *short), steer(other, *short, "--promote")
+    ended, straight = retrain(runs, *short), retrain(other, *short, "--promote")
     assert ended.returncode == straight.returncode == 0, ended.stderr + straight.stderr
     assert "wishes v0002 is registered: `steer models promote wishes v0002` lets it serve" in ended.stdout
     assert "wishes v0002 is registered and serves" in straight.stdout
