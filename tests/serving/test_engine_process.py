@@ -183,6 +183,21 @@ def test_an_engine_that_does_not_open_says_why():
         EngineProcess("small", open_and_die, Run(Path("somewhere")))
 
 
+def test_what_engines_need_is_imported_while_the_server_has_imported_nothing_of_it():
+    loaded = "print([name in sys.modules for name in ('torch', 'apps.recommender.task', 'apps.finance_monitor.task')])"
+    code = f"""
+import sys
+from core.platform.inference.fork_server import CONTEXT, start_fork_server
+start_fork_server(["recommender"])
+process = CONTEXT.Process(target=exec, args=("import sys; " + {loaded!r},))
+process.start()
+process.join()
+{loaded}
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["[True, True, False]", "[False, False, False]"]
+
+
 def test_a_server_that_ends_without_closing_it_ends():
     code = """
 from pathlib import Path
