@@ -1,6 +1,7 @@
 """What computes for the bot: retrieval, the policy, and the sentences that answer."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -9,12 +10,16 @@ import torch
 from apps.customer_service.data import Article
 from apps.customer_service.environment import ASK_BACK
 from apps.customer_service.knowledge import Messages
+from apps.customer_service.multilingual import MultilingualBeliefs, are_english, language_of_talk
 from apps.customer_service.rewards import FixedAction
 from apps.customer_service.task import CustomerService
+from apps.customer_service.wording import quoted_in, worded_in
+from core.data.languages import Language
 from core.models.encoder import TextEncoder
-from core.models.rule_head import RulePolicy
+from core.models.rule_head import RulePolicy, rule_probabilities
 from core.rl.explore import Explorer
 from core.training.run import Run, trained_policy
+from core.util.opening import Opening
 from core.util.sentences import sentences
 
 ReplyAction = Literal["answer"] | FixedAction
@@ -36,7 +41,8 @@ class Choice:
     """What the policy decided.
 
     Attributes:
-        state: Messages and ids of the candidates, from which the observation can be made again.
+        state: Messages and ids of the candidates, from which the observation can be made again; the language, where it
+            is not that of the articles.
         action: Id of the article that answers, or name of a fixed action.
         propensity: Probability with which the bot does that in this state.
     """
@@ -52,7 +58,7 @@ class Reply:
 
     Attributes:
         action: What it does, in a field of its own, so that no text can pretend to be one.
-        text: Text for the customer; empty where the page words the action in the customer's language.
+        text: Text for the customer; empty where the page words the action in the language of the page.
         sources: The article that answers, or the articles that a question back is about.
         confidence: Probability that the action is what the customer wants, by the calibrated beliefs that the policy
             reads; between 0 and 1.
@@ -69,28 +75,67 @@ class Reply:
 class SupportEngine:
     """Decides by the trained policy, for the conversations of many customers at once; keeps nothing of them.
 
+    Over articles in English, who writes in another language is decided about by the rule that the policy began as, on
+    beliefs of a model that reads a hundred languages. That takes most of a gigabyte, and time to open, so it is opened
+    when the first such customer comes; whoever comes before it is there is handed over.
+
     Args:
         task: Task as its run was trained.
         run: Run that holds the trained policy.
+        patience: Seconds that the first such customer, and all who come at the same time, wait for it; None for as long
+            as it takes.
 
     Raises:
         SteerError: The run holds none.
     """
 
-    def __init__(self, task: CustomerService, run: Run) -> None:
+    def __init__(self, task: CustomerService, run: Run, patience: float | None = 10.0) -> None:
         policy = trained_policy(task, run).for_serving()
         assert isinstance(policy, RulePolicy)
-        self.policy = policy
-        self._maker = task.maker
+        self.policy, self._task, self._maker = policy, task, task.maker
         self._maker.for_serving(self.policy.encoder)
+        is_said = task.workspace.config.language == "en"
+        self._patience = patience
+        self._is_english = is_said and are_english(self._maker.knowledge.articles)
 
     def replies(self, asked: list[Asked]) -> list[Reply]:
         """The reply to each."""
+        languages = [language_of_talk(each.messages) if self._is_english else "en" for each in asked]
+        own = [at for at, language in enumerate(languages) if language == "en"]
+        foreign = [at for at, language in enumerate(languages) if language != "en"]
+        replies = self._own([asked[at] for at in own])
+        replies += self._foreign([asked[at] for at in foreign], [languages[at] for at in foreign])
+        by_number = dict(zip([*own, *foreign], replies, strict=True))
+        return [by_number[at] for at in range(len(asked))]
+
+    @cached_property
+    def _multilingual(self) -> Opening[MultilingualBeliefs]:
+        return Opening(lambda: MultilingualBeliefs(self._task.data, self._maker.knowledge.articles), self._patience)
+
+    def _own(self, asked: list[Asked]) -> list[Reply]:
+        if not asked:
+            return []
         states = self._maker.states([each.messages for each in asked])
         log_probs, beliefs = self.policy.decide(states)
-        return [self._reply(*each) for each in zip(asked, log_probs.exp(), beliefs, states["candidates"], strict=True)]
+        encoder = self._maker.knowledge.encoder
+        each = zip(asked, log_probs.exp(), beliefs, states["candidates"], strict=True)
+        return [self._reply(*parts, encoder) for parts in each]
 
-    def _reply(self, asked: Asked, probs: torch.Tensor, beliefs: torch.Tensor, candidates: np.ndarray) -> Reply:
+    def _foreign(self, asked: list[Asked], languages: list[Language]) -> list[Reply]:
+        if not asked:
+            return []
+        reader = self._multilingual.get()
+        if reader is None:
+            return [Reply("hand_over", worded_in(language, "hand_over"), [], 1.0) for language in languages]
+        believed = reader.of([each.messages for each in asked])
+        probs = rule_probabilities(believed.beliefs, self._task.reward_table({"candidates": believed.candidates}))
+        each = zip(asked, probs, believed.beliefs, believed.candidates, strict=True)
+        replies = [self._reply(*parts, reader.encoder) for parts in each]
+        return [_translated(*each) for each in zip(replies, languages, strict=True)]
+
+    def _reply(
+        self, asked: Asked, probs: torch.Tensor, beliefs: torch.Tensor, candidates: np.ndarray, encoder: TextEncoder
+    ) -> Reply:
         if not asked.may_ask:
             probs[ASK_BACK] = beliefs[ASK_BACK] = 0
         number, propensity = asked.explorer.choose(probs.numpy().astype(np.float64))
@@ -103,8 +148,15 @@ class SupportEngine:
             return Reply(action, "", sources, float(shares[number]), Choice(state, action, propensity))
         # What the article is about is right as often as any article of that intent would be.
         same = [at for at, article in enumerate(articles) if article.intent == action.intent]
-        text = action.template or best_sentences(action.body, asked.messages[-1], self._maker.knowledge.encoder)
+        text = action.template or best_sentences(action.body, asked.messages[-1], encoder)
         return Reply("answer", text, [action], float(shares[same].sum()), Choice(state, action.id, propensity))
+
+
+def _translated(reply: Reply, language: Language) -> Reply:
+    """The reply in a customer's own language, as far as its words are the bot's own."""
+    assert reply.choice is not None
+    words = quoted_in(language, reply.text) if reply.action == "answer" else worded_in(language, reply.action)
+    return replace(reply, text=words, choice=replace(reply.choice, state={**reply.choice.state, "language": language}))
 
 
 def best_sentences(body: str, question: str, encoder: TextEncoder, most: int = 2) -> str:

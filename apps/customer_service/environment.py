@@ -14,7 +14,7 @@ from gymnasium.vector.utils import batch_space
 
 from apps.customer_service.data import NO_ARTICLE, OFF_TOPIC, SMALL_TALK, SupportData
 from apps.customer_service.knowledge import CANDIDATES, FEATURES, Knowledge, Messages
-from apps.customer_service.rewards import FIXED_ACTIONS, MAX_ASKS, Action, Truth, outcome
+from apps.customer_service.rewards import FIXED_ACTIONS, MAX_ASKS, Action, Truth, is_right, outcome
 from core.envs.episodes import EpisodeEnv
 from core.envs.observations import Observations
 from core.envs.text_space import text_space
@@ -38,6 +38,12 @@ class Customer(Truth):
     """
 
     messages: tuple[str, str, str]
+
+    @property
+    def label(self) -> str:
+        """What is right after the first message, of who wants one thing: a fixed action, or the intent to answer."""
+        helps = next((action for action in FIXED_ACTIONS if is_right(0, action, self)), None)
+        return helps or ("ask_back" if self.vague else next(iter(self.intents)))
 
 
 def customers(data: SupportData, split: Split) -> list[Customer]:

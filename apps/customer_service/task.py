@@ -153,10 +153,9 @@ class CustomerService(Task):
         return self.maker.states([customer.messages[:1] for customer in plain]), {"intent": right}
 
     def _label_of(self, customer: Customer) -> int:
-        helps = [at for at, action in enumerate(FIXED_ACTIONS) if is_right(0, action, customer)]
-        if customer.vague and not helps:
-            helps = [FIXED_ACTIONS.index("ask_back")]
-        return len(self._intents) + helps[0] if helps else self._intents[next(iter(customer.intents))]
+        if customer.label in FIXED_ACTIONS:
+            return len(self._intents) + FIXED_ACTIONS.index(customer.label)
+        return self._intents[customer.label]
 
     def option_labels(self, states: Observations) -> OptionLabels:
         articles = self.maker.knowledge.articles
@@ -235,9 +234,9 @@ class CustomerService(Task):
 
         The states are those that the bot would see today: where articles have come or gone since, the action is the
         number that the article has among today's candidates. A reply whose article is no longer among them is left
-        out.
+        out, as is one in a language that the policy does not read.
         """
-        judged = [each for each in judged if each.feedback]
+        judged = [each for each in judged if each.feedback and "language" not in each.decision.state]
         if not judged:
             return None
         said = [tuple(each.decision.state["messages"]) for each in judged]

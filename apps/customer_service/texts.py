@@ -2,6 +2,7 @@
 
 from apps.customer_service.rewards import FIXED_ACTIONS, FixedAction
 from apps.customer_service.views import ChatTurn
+from apps.customer_service.wording import WORDS
 from core.platform.apps.texts import HasHeaders, Texts
 
 TEXTS = Texts(
@@ -52,32 +53,7 @@ TEXTS = Texts(
         "sources": ("Source", "来源"),
         "choices": ("It may be about", "可能与以下内容有关"),
         "no_sources": ("No article was used.", "未使用文章。"),
-        "ask_back": (
-            "I want to be sure that I understand. Is it about one of these, or can you say a little more?",
-            "为了准确理解您的问题：是否与以下某项有关？或者请再详细说明一下。",
-        ),
-        "hand_over": (
-            "This is one for a colleague. I am handing you over together with what you wrote, "
-            "so you need not repeat yourself.",
-            "这个问题需要同事来处理。我已将您写的内容一并转交，您无需重复说明。",
-        ),
-        "decline": (
-            "That is outside what I can help with. I can answer questions that our help articles are about.",
-            "这超出了我的服务范围。我可以回答帮助文章所涉及的问题。",
-        ),
-        "greeting": (
-            "Hello! What can I do for you? Tell me in a sentence, and I look it up in our help articles.",
-            "您好！有什么可以帮您？请用一句话告诉我，我会在帮助文章中查找。",
-        ),
-        "thanks": ("You're welcome! Is there anything else?", "不客气！还有其他问题吗？"),
-        "goodbye": ("Goodbye, and come back whenever there is something.", "再见！有需要随时再来。"),
-        "about_bot": (
-            "I am a computer program, not a person: I answer from our help articles, and name the one that I used. "
-            'Would you rather write with a person? Then press "Talk to a person", or just say so.',
-            "我是计算机程序，不是真人：我依据帮助文章作答，并注明所用的文章。"
-            "如果您更想与真人交流，请点击“转人工”，或直接告诉我。",
-        ),
-        "acknowledgement": ("All right. I am here if there is anything else.", "好的。如有其他问题，我随时在。"),
+        **{action: (words["en"], words["zh"]) for action, words in WORDS.items()},
         "wants_person": ("I would like to talk to a person.", "我想找人工客服。"),
         "thanks_up": ("Thank you - noted as helpful.", "谢谢，已记录为有帮助。"),
         "thanks_down": ("Thank you - noted; this helps the bot to learn.", "谢谢，已记录，将帮助机器人改进。"),
@@ -94,4 +70,4 @@ def worded(turn: ChatTurn, request: HasHeaders | None) -> ChatTurn:
 
 def act_of(text: str) -> FixedAction | None:
     """What the bot did when it said `text` in any language; None where it answered."""
-    return next((action for action in FIXED_ACTIONS if text in TEXTS.texts[action]), None)
+    return next((action for action in FIXED_ACTIONS if text in WORDS[action].values()), None)

@@ -164,6 +164,11 @@ def calibrated(logits: Tensor, temperature: Tensor, factors: tuple[int, ...]) ->
     return joint
 
 
+def rule_probabilities(beliefs: Tensor, rewards: np.ndarray) -> Tensor:
+    """Probability of each action under the rule to which nothing has been added; arguments as of `expected_rewards`."""
+    return (_SHARPNESS * expected_rewards(beliefs, rewards)).masked_fill(beliefs == 0, float("-inf")).softmax(-1)
+
+
 def expected_rewards(beliefs: Tensor, rewards: np.ndarray) -> Tensor:
     """Reward that each action earns on average, float32 of shape (states, actions).
 

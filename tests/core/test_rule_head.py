@@ -9,7 +9,7 @@ from torch import nn
 
 from core.evaluation.comparison import Comparison
 from core.evaluation.cost_optimal import fit_temperatures, minimum_expected_cost
-from core.models.rule_head import Correction, RuleHead, calibrated, expected_rewards
+from core.models.rule_head import Correction, RuleHead, calibrated, expected_rewards, rule_probabilities
 from core.rl.supervised import Demonstrations
 from core.training.evaluate import compare
 from core.training.run import Run, trained_policy
@@ -49,6 +49,14 @@ def test_an_untrained_correction_leaves_the_rule_as_it_is():
     head.running_temperature.fill_(1.7)
     chosen = head(states, {}).argmax(-1, keepdim=True).numpy()
     np.testing.assert_array_equal(chosen, minimum_expected_cost(states.log_softmax(-1), table, 1.7))
+
+
+def test_the_rule_alone_does_what_an_untrained_head_does():
+    states = torch.tensor([[0.2, float("-inf"), 1.0, 0.1], [3.0, 0.0, 0.0, -1.0]])
+    table = np.random.default_rng(2).normal(size=(ACTIONS, ACTIONS)).astype(np.float32)
+    alone = rule_probabilities(states.softmax(-1), table)
+    torch.testing.assert_close(alone, rule_head(table)(states, {}).softmax(-1))
+    assert alone[0, 1] == 0
 
 
 def test_each_factor_of_a_joint_choice_is_calibrated_by_itself():
