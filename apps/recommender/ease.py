@@ -29,7 +29,7 @@ class Ease:
 
     def __init__(self, histories: Sequence[np.ndarray], items: int, regularisation: float) -> None:
         self._items, self._regularisation = items, regularisation
-        likes = _table(histories, [np.ones(len(history)) for history in histories], items)
+        likes = likes_table(histories, [np.ones(len(history)) for history in histories], items)
         popularity = np.asarray(likes.sum(axis=0))
         self._kept = np.arange(items)
         if min(likes.shape) > LARGEST:
@@ -51,7 +51,7 @@ class Ease:
             half_life: Number of likes after which an older one of the same history counts half.
         """
         weights = [0.5 ** (np.arange(len(history))[::-1] / half_life) for history in histories]
-        liked = _table(histories, weights, self._items)[:, self._kept]
+        liked = likes_table(histories, weights, self._items)[:, self._kept]
         scores = np.zeros((len(histories), self._items), dtype=np.float32)
         scores[:, self._kept] = liked.toarray() - self._times_precision(liked) / self._diagonal
         return scores
@@ -72,7 +72,7 @@ class Ease:
         return diagonal
 
 
-def _table(histories: Sequence[np.ndarray], values: Sequence[np.ndarray], items: int) -> csr_array:
+def likes_table(histories: Sequence[np.ndarray], values: Sequence[np.ndarray], items: int) -> csr_array:
     """A row for each history, float32 of shape (histories, items)."""
     ends = np.cumsum([0, *(len(history) for history in histories)])
     columns = np.concatenate([np.zeros(0, dtype=np.int64), *histories])
