@@ -89,6 +89,12 @@ class Wish(RequestBody):
     words: str = Field(default="", max_length=MAX_WORDS)
     events: list[VisitEvent] = Field(default=[], max_length=500)
     profile: bool = Field(default=False, description="count what you did before")
+    shown: list[Annotated[list[Id], Field(min_length=1, max_length=100)]] = Field(
+        default=[],
+        max_length=100,
+        description="items of each list of this visit that the visitor has gone on from, oldest first: none of them "
+        "comes again, and what was liked, hidden or passed over among them shapes the next list",
+    )
 
 
 class NewEvent(VisitEvent):
@@ -119,7 +125,8 @@ def _lists(service: RecommenderService) -> APIRouter:
     @router.post("/lists")
     async def show(principal: CurrentPrincipal, body: Wish) -> ItemList:
         """Ten items with their reasons, or as many as were neither seen nor hidden."""
-        visitor = Visitor(body.user, body.words, tuple(Event(event.kind, event.item) for event in body.events))
+        events = tuple(Event(event.kind, event.item) for event in body.events)
+        visitor = Visitor(body.user, body.words, events, tuple(tuple(items) for items in body.shown))
         return ItemList.of(await service.show(principal, visitor, with_profile=body.profile), service.texts)
 
     @router.get("/users")

@@ -10,12 +10,15 @@ from apps.recommender.data import Item
 from apps.recommender.diversity import diverse_lists
 from apps.recommender.engine import Listed, RecommenderEngine, Wanted
 from apps.recommender.explanations import Explanations, Reason
+from apps.recommender.sessions.rewards import HIDE, LIKE, SKIP
+from apps.recommender.sessions.served import Visit
 from apps.recommender.splits import PICKS
 from apps.recommender.task import Recommender
 from core.platform.inference.engine import Engine
 from core.rl.explore import Explorer
 
 Kind = Literal["like", "hide"]
+_ANSWERS: dict[Kind, int] = {"like": LIKE, "hide": HIDE}
 
 # A newcomer's list is drawn from so many of the best-loved items; a distance of 1 is worth so much popularity.
 _BEST_LOVED = 100
@@ -38,11 +41,13 @@ class Visitor:
         user: Id of a user whom the data know, whose past counts; None for somebody else.
         words: Words that the visitor wrote about their taste.
         events: Likes and hides, oldest first; the last word about an item counts.
+        shown: Items of each list of this visit that the visitor has gone on from, oldest first; none comes again.
     """
 
     user: str | None = None
     words: str = ""
     events: tuple[Event, ...] = ()
+    shown: tuple[tuple[str, ...], ...] = ()
 
     def with_event(self, kind: Kind, item: str) -> "Visitor":
         """The visitor after one more like or hide."""
@@ -127,7 +132,8 @@ class RecommenderModel:
         liked, seen = self._liked_and_seen(visitor)
         if not words and not len(liked):
             return self._for_newcomer(liked, seen)
-        listed = await self.engine.answer(RecommenderEngine.lists, Wanted(liked, seen, words, explorer))
+        wanted = Wanted(liked, seen, words, explorer, self._visit(visitor))
+        listed = await self.engine.answer(RecommenderEngine.lists, wanted)
         if not len(listed.candidates):
             return Ranked([], liked, None)
         items = listed.candidates[listed.order]
@@ -157,7 +163,20 @@ class RecommenderModel:
             last.pop(row, None)  # the newest stands at the end
             last[row] = event.kind
         liked = [row for row in past if row not in last] + [row for row, kind in last.items() if kind == "like"]
-        return np.array(liked, dtype=np.int64), np.array([*seen, *last, *self._not_offered], dtype=np.int64)
+        shown = [self.catalogue.item(item).row for items in visitor.shown for item in items]
+        closed = [*seen, *last, *shown, *self._not_offered]
+        return np.array(liked, dtype=np.int64), np.array(closed, dtype=np.int64)
+
+    def _visit(self, visitor: Visitor) -> Visit | None:
+        """What was shown in the visit, and how that was answered."""
+        answers = {event.item: _ANSWERS[event.kind] for event in visitor.events}
+        lists = [items for items in visitor.shown if items]
+        if not lists:
+            return None
+        return Visit(
+            [np.array([self.catalogue.item(item).row for item in items], dtype=np.int64) for items in lists],
+            [np.array([answers.get(item, SKIP) for item in items], dtype=np.int64) for items in lists],
+        )
 
     def _listed(self, items: np.ndarray, strengths: np.ndarray, reasons: list[Reason]) -> list[Recommended]:
         rows = zip(items, strengths, reasons, strict=True)

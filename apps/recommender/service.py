@@ -121,14 +121,16 @@ class RecommenderService:
             _count(self.app, event)
         return key
 
-    async def react(self, principal: Principal, event: Event, decision: str | None = None, words: str = "") -> Shown:
+    async def react(
+        self, principal: Principal, event: Event, decision: str | None = None, visitor: Visitor | None = None
+    ) -> Shown:
         """Keep what the principal did with an item, and show the list that follows from it.
 
         Args:
             principal: Person who did it.
             event: Like or hide.
             decision: Id of the list that showed the item.
-            words: Further words on their taste.
+            visitor: Further words on their taste, and what was shown in this visit before.
 
         Raises:
             SteerError: See `note` and `show`.
@@ -141,7 +143,7 @@ class RecommenderService:
 
         profile = await self.store.write(kept)
         _count(self.app, event)
-        return await self._show(principal, replace(profile, words=words), key)
+        return await self._show(principal, replace(visitor or Visitor(), events=profile.events), key)
 
     async def undo(self, principal: Principal) -> bool:
         """Undo the principal's last like or hide; whether there was one."""

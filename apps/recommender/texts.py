@@ -34,6 +34,7 @@ _PAGE = {
     "all_seen": ("There are no more $items that were neither seen nor hidden.", "已没有未看过且未隐藏的$item_zh。"),
     "like": ("Like", "喜欢"),
     "hide": ("Not for me", "不感兴趣"),
+    "others": ("Show me others", "换一批"),
     "undo": ("Undo", "撤销"),
     "back": ("Back to my list", "返回我的列表"),
     "forget": ("Forget me", "忘记我"),

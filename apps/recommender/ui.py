@@ -5,7 +5,7 @@ demo view, where nothing is kept. The address names what is shown: `?words=...`,
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from html import escape
 from typing import Any
@@ -50,12 +50,14 @@ class View:
         words: Words that the visitor wrote about their taste.
         items: Ids of the items on the list.
         decision: Id of the list in the log.
+        shown: Items of each list of this visit that the visitor has gone on from, oldest first.
     """
 
     demo: Visitor | None = None
     words: str = ""
     items: tuple[str, ...] = ()
     decision: str | None = None
+    shown: tuple[tuple[str, ...], ...] = ()
 
 
 def build(service: RecommenderService) -> None:
@@ -72,6 +74,7 @@ def build(service: RecommenderService) -> None:
                 headline = gr.HTML(elem_id="rec-status", apply_default_css=False)
                 back = gr.Button(texts.label("back"), size="sm", visible=False, elem_id="rec-back")
             grid, cards, likes, hides = _grid(texts)
+            others = gr.Button(texts.label("others"), size="sm", interactive=False, elem_id="rec-others")
         with gr.Column(scale=1, min_width=230):
             history = gr.HTML(elem_id="rec-history", apply_default_css=False)
             with gr.Row(elem_classes="rec-profile"):
@@ -88,10 +91,10 @@ def build(service: RecommenderService) -> None:
     terms = f'<p class="rec-terms">{escape(service.config.terms)}</p>'
     gr.HTML(terms, elem_id="rec-terms", apply_default_css=False)
 
-    shown_view = [view, headline, back, grid, history, undo, forget, confirm, *cards]
+    shown_view = [view, headline, back, grid, others, history, undo, forget, confirm, *cards]
 
     async def show(now: View, request: gr.Request, note: str = "") -> list[Any]:
-        visitor = now.demo or Visitor(words=now.words)
+        visitor = replace(now.demo or Visitor(words=now.words), shown=now.shown)
         with shown_errors():
             shown = await service.show(page_principal(request), visitor, with_profile=now.demo is None)
         return _values(shown, note, partial(texts.say, request=request))
@@ -118,10 +121,14 @@ def build(service: RecommenderService) -> None:
     async def react(now: View, event: Event, decision: str | None, request: gr.Request) -> list[Any]:
         note = texts.say(f"after_{event.kind}", request, title=service.catalogue.item(event.item).title)
         if now.demo is not None:
-            return await show(View(now.demo.with_event(event.kind, event.item)), request, note)
+            return await show(View(now.demo.with_event(event.kind, event.item), shown=now.shown), request, note)
         with shown_errors():
-            shown = await service.react(page_principal(request), event, decision, now.words)
+            visitor = Visitor(words=now.words, shown=now.shown)
+            shown = await service.react(page_principal(request), event, decision, visitor)
         return _values(shown, note, partial(texts.say, request=request))
+
+    async def show_others(now: View, request: gr.Request) -> list[Any]:
+        return await show(replace(now, shown=(*now.shown, now.items)), request)
 
     def on_list(kind: Kind, place: int) -> Callable[..., Awaitable[list[Any]]]:
         async def reacted(now: View, request: gr.Request) -> list[Any]:
@@ -137,7 +144,7 @@ def build(service: RecommenderService) -> None:
 
     async def take_back(now: View, request: gr.Request) -> list[Any]:
         if now.demo is not None:
-            return await show(View(now.demo.undone()), request)
+            return await show(View(now.demo.undone(), shown=now.shown), request)
         with shown_errors():
             await service.undo(page_principal(request))
         return await show(now, request, texts.say("after_undo", request))
@@ -162,7 +169,7 @@ def build(service: RecommenderService) -> None:
     async def forget_all(now: View, request: gr.Request) -> list[Any]:
         with shown_errors():
             await service.forget(page_principal(request))
-        return await show(now, request, texts.say("after_forget", request))
+        return await show(replace(now, shown=()), request, texts.say("after_forget", request))
 
     quiet: dict[str, Any] = {"show_progress": "minimal", "api_visibility": "private"}
     keep_address: dict[str, Any] = {"fn": None, "inputs": [user, taste], "js": _KEEP_ADDRESS}
@@ -184,6 +191,7 @@ def build(service: RecommenderService) -> None:
     for place in range(LIST_LENGTH):
         likes[place].click(on_list("like", place), view, shown_view, **quiet)
         hides[place].click(on_list("hide", place), view, shown_view, **quiet)
+    others.click(show_others, view, shown_view, **quiet)
     undo.click(take_back, view, shown_view, **quiet)
     forget.click(ask, None, [confirm, question], **quiet)
     sure.click(forget_all, view, shown_view, **quiet)
@@ -246,17 +254,18 @@ def _grid(texts: ShopTexts) -> tuple[gr.Row, list[gr.HTML], list[gr.Button], lis
 
 
 def _values(shown: Shown, note: str, say: Say) -> list[Any]:
-    """Values of the page's view: state, headline, way back, grid, history, undo, forget, question, cards."""
+    """Values of the page's view: state, headline, way back, grid, others, history, undo, forget, question, cards."""
     visitor, items = shown.visitor, tuple(item.item.id for item in shown.items)
     is_demo = visitor.user is not None
     whose = say("history_of", user=visitor.user) if is_demo else say("history")
     liked = {event.item for event in visitor.events if event.kind == "like"}
     hidden = {event.item for event in visitor.events} - {item.id for item in shown.likes}
     return [
-        View(visitor if is_demo else None, visitor.words, items, shown.decision),
+        View(visitor if is_demo else None, visitor.words, items, shown.decision, visitor.shown),
         status(_headline(shown, say), _notes(shown, note, say), is_demo=is_demo, say=say),
         gr.Button(visible=is_demo or bool(visitor.words)),
         gr.Row(visible=True),
+        gr.Button(interactive=len(items) == LIST_LENGTH),
         history_strip(whose, shown.likes, liked if is_demo else frozenset(), len(hidden), say),
         gr.Button(interactive=bool(visitor.events)),
         gr.Button(interactive=bool(visitor.events), visible=not is_demo),

@@ -9,13 +9,15 @@ from apps.recommender.ranking import highest
 from apps.recommender.sessions.rewards import HIDE, LIKE, REWARD, SKIP, VisitReward
 from apps.recommender.sessions.shop import SessionShop
 from apps.recommender.sessions.state import FEATURES, MOST_LISTS, NOTHING, VISIT, Candidates, visit_features
-from apps.recommender.sessions.visitors import Moods, Visitors
+from apps.recommender.sessions.visitors import DRAWN, Moods, Visitors
 from apps.recommender.splits import PICKS
 from core.envs.episodes import EpisodeEnv
 from core.envs.observations import Observations
 from core.envs.slate import ListSpace
 
 CANDIDATES = 80
+# Numbers of the column that only a critic reads.
+VISITOR = len(VISIT) + len(DRAWN) + 2
 
 
 class SessionEnv(EpisodeEnv):
@@ -30,6 +32,8 @@ class SessionEnv(EpisodeEnv):
         num_envs: Number of visits side by side.
         shuffle: See `EpisodeEnv`.
         again: Whether what was passed over may be shown again.
+        on_average: Whether a list pays what its answers are worth on average, and not what they happen to be: the same
+            in the long run, with less noise to learn from.
         reward: What answers are worth.
     """
 
@@ -41,10 +45,12 @@ class SessionEnv(EpisodeEnv):
         *,
         shuffle: bool = False,
         again: bool = False,
+        on_average: bool = False,
         reward: VisitReward = REWARD,
     ) -> None:
         super().__init__(num_envs or len(visitors), len(visitors), CANDIDATES, shuffle=shuffle)
         self.shop, self.visitors, self.again, self.reward = shop, visitors, again, reward
+        self.on_average = on_average
         self._moods = Moods(visitors, self.num_envs)
         slots, items = self.num_envs, len(shop.items)
         self._before, self._visit, self._hidden = (np.zeros((slots, items), dtype=np.float32) for _ in range(3))
@@ -60,6 +66,7 @@ class SessionEnv(EpisodeEnv):
             spaces.Dict(
                 {
                     "visit": spaces.Box(-np.inf, np.inf, (len(VISIT),), np.float32),
+                    "visitor": spaces.Box(-np.inf, np.inf, (VISITOR,), np.float32),
                     "candidates": spaces.Box(0, items - 1, (CANDIDATES,), np.int64),
                     "features": spaces.Box(-np.inf, np.inf, (CANDIDATES, len(FEATURES)), np.float32),
                 }
@@ -81,14 +88,16 @@ class SessionEnv(EpisodeEnv):
         scores = np.where(self._closed, -np.inf, self._before + self._visit)
         self.candidates = highest(scores, CANDIDATES)
         features, visit = visit_features(self._about(scores))
-        return {"visit": visit, "candidates": self.candidates.copy(), "features": features}
+        visitor = np.concatenate([visit, self._hidden_facts()], axis=1)
+        return {"visit": visit, "visitor": visitor, "candidates": self.candidates.copy(), "features": features}
 
     def act(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
         slots, now = np.arange(self.num_envs), self._lists.copy()
         lists = np.take_along_axis(self.candidates, actions, axis=1)
         chance = self._chance[slots, now]
-        answers = self._moods.answer(lists, chance[:, :PICKS])
-        rewards = self.reward(None, lists, answers).astype(np.float32)
+        answers, likely = self._moods.answer(lists, chance[:, :PICKS])
+        paid = self._worth(likely[..., 0], likely[..., 1]) if self.on_average else self.reward(None, lists, answers)
+        rewards = np.asarray(paid, dtype=np.float32)
         for slot in slots:
             self._take(slot, lists[slot], answers[slot])
         self._lists += 1
@@ -98,9 +107,17 @@ class SessionEnv(EpisodeEnv):
 
     def worth(self) -> np.ndarray:
         """What a look at each candidate would bring on average, were it the next: float32 (visits, candidates)."""
-        like, hide = self._moods.chances(self.candidates)
-        weights = self.reward.weights
-        return weights["liked"] * like + weights["hidden"] * hide
+        return self._worth(*self._moods.chances(self.candidates))
+
+    def _worth(self, like: np.ndarray, hide: np.ndarray) -> np.ndarray:
+        return self.reward.weights["liked"] * like + self.reward.weights["hidden"] * hide
+
+    def _hidden_facts(self) -> np.ndarray:
+        """What only a critic may know: how the visitors are, and what the best candidates would bring."""
+        worth = self.worth()
+        best = -np.sort(-worth, axis=1)[:, : 2 * PICKS]
+        manners = [getattr(self.visitors, name)[self.rows] for name in DRAWN]
+        return np.stack([*manners, 3 * worth.mean(axis=1), 3 * best.mean(axis=1)], axis=1, dtype=np.float32)
 
     def _take(self, slot: int, items: np.ndarray, answers: np.ndarray) -> None:
         if self._lists[slot] < MOST_LISTS - 1:

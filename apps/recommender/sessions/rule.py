@@ -28,8 +28,12 @@ class VisitRule:
 
     def scores(self, features: np.ndarray) -> np.ndarray:
         """Score of each candidate, float32 of shape (visits, candidates)."""
-        weights = np.array([self.weights.get(name, float(name == "score")) for name in FEATURES], dtype=np.float32)
-        return features @ weights
+        return features @ self.by_feature
+
+    @property
+    def by_feature(self) -> np.ndarray:
+        """Weight of each of `FEATURES`, float32."""
+        return np.array([self.weights.get(name, float(name == "score")) for name in FEATURES], dtype=np.float32)
 
     def on(self, shop: SessionShop) -> Act:
         """The rule as a policy."""
@@ -47,7 +51,7 @@ def distances(shop: SessionShop, states: Observations) -> np.ndarray:
     return 1.0 - shop.alike[found[:, :, None], found[:, None, :]]
 
 
-_TRADE_OFFS = (0.0, 0.1, 0.2, 0.4, 0.7, 1.0, 1.5)
+TRADE_OFFS = (0.0, 0.1, 0.2, 0.4, 0.7, 1.0, 1.5)
 _LESS = (-0.1, -0.2, -0.4, -0.8, -1.5, -3.0)
 _MORE = (0.2, 0.5, 1.0, 2.0, 4.0)
 _POPULAR = {"popularity": (0.5, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0)}
@@ -86,7 +90,7 @@ def _climbed(env: SessionEnv, knobs: Mapping[str, Sequence[float]], start: Visit
         return float(play(env, rule.on(env.shop)).returns.mean())
 
     best, most = start, earned(start)
-    for name, tries in {**knobs, "": _TRADE_OFFS}.items():
+    for name, tries in {**knobs, "": TRADE_OFFS}.items():
         for value in tries:
             weights = {**best.weights, name: value} if name else best.weights
             now = VisitRule(best.trade_off if name else value, weights)

@@ -1,8 +1,8 @@
 """A model of visitors: what they look at, like, hide and tire of, and when they leave.
 
 Tastes are a factorisation of likes that the policy's data do not hold (`people.py`). Of what visitors do with lists,
-MovieLens tells one thing: the more of a kind somebody has just met, the less they like the next of it (`docs/sessions.md`).
-The rest is assumed, and differs from visitor to visitor.
+MovieLens tells one thing: the more of a kind somebody has just met, the less they like the next of it. The rest is
+assumed, and differs from visitor to visitor (`docs/sessions.md`).
 """
 
 from collections.abc import Sequence
@@ -77,7 +77,7 @@ class Visitors:
         return len(self.person)
 
 
-_DRAWN = [field.name for field in fields(Visitors)[4:]]
+DRAWN = [field.name for field in fields(Visitors)[4:]]
 
 
 def visitors_of(
@@ -101,9 +101,25 @@ def visitors_of(
     kinds = shop.tags if manners.kinds == "tags" else _signed(vectors)
     person = chance.permutation(np.arange(count) % len(histories))
     known = chance.uniform(0.1, 0.7, count)
-    begun = [histories[who][: max(int(share * len(histories[who])), 2)] for who, share in zip(person, known, strict=True)]
-    drawn = [chance.uniform(*getattr(manners, name), count).astype(np.float32) for name in _DRAWN]
+    begun = [histories[who] for who in person]
+    begun = [likes[: max(int(share * len(likes)), 2)] for likes, share in zip(begun, known, strict=True)]
+    drawn = [chance.uniform(*getattr(manners, name), count).astype(np.float32) for name in DRAWN]
     return Visitors(begun, person, fit, kinds, *drawn)
+
+
+# People unlike those that anything is tuned or learnt on: they tire of other things, longer, and look less far.
+OTHER_MANNERS = Manners(
+    likes=(-3.3, -2.5),
+    tires=(-0.5, 2.0),
+    keeps=(0.5, 0.95),
+    patience=(-1.6, -0.2),
+    hides=(-4.0, -2.5),
+    looks=(0.3, 1.0),
+    kinds="factors",
+    rank=12,
+)
+# As little as MovieLens says that people tire.
+MILD_MANNERS = Manners(tires=(float(np.log(0.38)), float(np.log(0.38))))
 
 
 class Moods:
@@ -125,7 +141,7 @@ class Moods:
         self.rows[slots] = rows
         self.tired[slots], self.passed[slots] = 0.0, 0.0
 
-    def answer(self, lists: np.ndarray, chance: np.ndarray) -> np.ndarray:
+    def answer(self, lists: np.ndarray, chance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """What each visitor does with each item of their list.
 
         Args:
@@ -133,20 +149,23 @@ class Moods:
             chance: Even numbers between 0 and 1, of shape (slots, picks, 2).
 
         Returns:
-            `SKIP`, `LIKE` or `HIDE`, int64 of shape (slots, picks).
+            `SKIP`, `LIKE` or `HIDE`, int64 of shape (slots, picks); and how likely a like and a hide were, float32 of
+            shape (slots, picks, 2).
         """
         all_, who, slots = self.visitors, self.rows, np.arange(len(self.rows))
-        answers = np.full(lists.shape, SKIP)
+        answers, likely = np.full(lists.shape, SKIP), np.zeros((*lists.shape, 2), dtype=np.float32)
         self.tired *= all_.keeps[who, None]
         for place, items in enumerate(lists.T):
             like, hide = (chances[:, 0] for chances in self.chances(items[:, None]))
-            looks = chance[:, place, 0] < (place + 1.0) ** -all_.looks[who]
+            look = (place + 1.0) ** -all_.looks[who]
+            likely[:, place] = np.stack([look * like, look * hide], axis=1)
+            looks = chance[:, place, 0] < look
             drawn = chance[:, place, 1]
             answers[looks & (drawn < like), place] = LIKE
             answers[looks & (drawn > 1 - hide), place] = HIDE
             self.tired += looks[:, None] * all_.kinds[items]
             self.passed[slots, items] += looks
-        return answers
+        return answers, likely
 
     def chances(self, items: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Chances that each visitor, looking at each of their items now, likes it or hides it.

@@ -1,0 +1,159 @@
+"""Visits of several lists: simulated visitors, the rules before them, and the next list of a real visit."""
+
+import asyncio
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from apps.recommender.data import Events, ShopData
+from apps.recommender.model import Event, Visitor
+from apps.recommender.sessions.environment import CANDIDATES, SessionEnv
+from apps.recommender.sessions.learn import Training
+from apps.recommender.sessions.people import group_of, likes_of
+from apps.recommender.sessions.policy import policy_weights, served_policy, visit_policy
+from apps.recommender.sessions.rewards import HIDE, LIKE, SKIP
+from apps.recommender.sessions.rule import VisitRule, distances
+from apps.recommender.sessions.served import Visit, VisitLists
+from apps.recommender.sessions.shop import SessionShop, session_shop, unit
+from apps.recommender.sessions.visitors import Manners, Moods, visitors_of
+from core.envs.play import play
+from core.rl.explore import Explorer
+
+RULE = VisitRule(0.5, {"popularity": 2.0, "near_shown_now": -0.3})
+PATIENT = Manners(patience=(-50.0, -50.0))
+
+
+@pytest.fixture(scope="module")
+def visited(small, task) -> SessionShop:
+    return session_shop(small, task.distances, task.rule)
+
+
+@pytest.fixture(scope="module")
+def visitors(small, visited):
+    return visitors_of(small, visited, "validation", 60, Manners(), seed=0)
+
+
+def first_ten(states) -> np.ndarray:
+    return np.tile(np.arange(10), (len(states["candidates"]), 1))
+
+
+def test_nobody_stands_behind_visitors_and_the_policys_data_at_once(small):
+    likes = {group: sum(map(len, likes_of(small, group))) for group in ("policy", "train", "validation", "test")}
+    assert all(likes.values())
+    assert sum(likes.values()) == sum(len(events.likes) for events in small.users.values())
+
+
+def test_what_the_policy_knows_does_not_depend_on_the_people_behind_visitors(small, task, visited):
+    nothing = Events(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=bool))
+    policys = {user: each if group_of(user, each) == "policy" else nothing for user, each in small.users.items()}
+    alone = session_shop(ShopData(small.items, policys), task.distances, task.rule)
+    np.testing.assert_array_equal(alone.weights, visited.weights)
+
+
+def test_ten_of_a_kind_tire_of_that_kind_alone_and_the_tiredness_passes(visitors):
+    kinds = np.eye(2, dtype=np.float32)[[0] * 11 + [1] * 11]
+    moods = Moods(replace(visitors, kinds=kinds, tastes=np.zeros((len(visitors.tastes), 22), np.float32)), 1)
+    moods.begin(np.array([0]), np.array([0]))
+    same, other = np.array([[10]]), np.array([[21]])
+    fresh = moods.chances(same)[0]
+    moods.answer(np.arange(10)[None], np.zeros((1, 10, 2)))
+    tired = moods.chances(same)[0]
+    assert tired < fresh == moods.chances(other)[0]
+    moods.answer(np.arange(11, 21)[None], np.zeros((1, 10, 2)))
+    assert tired < moods.chances(same)[0] < fresh
+
+
+def test_a_visit_shows_nothing_twice_and_ends_after_six_lists(small, visited):
+    env = SessionEnv(visited, visitors_of(small, visited, "train", 8, PATIENT, seed=0))
+    states, _ = env.reset(seed=0)
+    shown = []
+    for number in range(1, 7):
+        shown.append(states["candidates"][:, :10])
+        states, _, over, _, _ = env.step(first_ten(states))
+        assert over.all() == (number == 6)
+    lists = np.concatenate(shown, axis=1)
+    assert all(len(set(row)) == 60 for row in lists)
+
+
+def test_different_lists_meet_the_same_visitor_and_equal_lists_the_same_answers(visited, visitors):
+    env = SessionEnv(visited, visitors)
+    once, again = play(env, first_ten).returns, play(env, first_ten).returns
+    np.testing.assert_array_equal(once, again)
+    assert (play(env, lambda states: first_ten(states) + 30).returns != once).any()
+
+
+def test_lists_pay_on_average_what_their_answers_are_worth(small, visited):
+    visitors = visitors_of(small, visited, "train", 1500, Manners(), seed=0)
+    drawn, average = (
+        play(SessionEnv(visited, visitors, on_average=on_average), first_ten).returns for on_average in (False, True)
+    )
+    assert average.std() < drawn.std()
+    assert abs((drawn - average).mean()) < 3 * (drawn - average).std() / np.sqrt(len(drawn))
+
+
+def test_a_policy_that_has_learnt_nothing_makes_the_rules_lists(visited, visitors):
+    states, _ = SessionEnv(visited, visitors).reset(seed=0)
+    policy = visit_policy(RULE, lambda some: distances(visited, some))
+    np.testing.assert_array_equal(policy.predict(states), RULE.on(visited)(states))
+
+
+def test_imitating_what_visitors_would_like_beats_the_rule_and_outlives_its_file(small, visited, monkeypatch):
+    visits = {"train": 300, "validation": 300}
+    monkeypatch.setattr("apps.recommender.sessions.learn.VISITS", visits)
+    monkeypatch.setattr("apps.recommender.sessions.learn.tuned", lambda env: {"EASE": VisitRule()})
+    training = Training(small, visited)
+    policy = training.imitated(seed=0, iterations=6)
+    assert training.earned(policy) > 1.05 * training.earned_by(VisitRule().on(visited))
+    served = served_policy(policy_weights(policy), policy.distances)
+    states = training.judge.observe()
+    np.testing.assert_array_equal(served.predict(states), policy.predict(states))
+
+
+def test_a_real_visit_is_seen_as_a_simulated_one_is(builder, small):
+    """What is learnt on simulated visits would be wrong about real ones if their states differed."""
+    every, scale = np.arange(len(small.items)), builder.rule.scale
+    weights = builder.ease.scores(list(every[:, None]), 1.0) / scale
+    alike = 1.0 - builder.distances.within(every[None])[0]
+    known = (weights, alike, unit(small.tags), builder.log_popularity, builder.rule.half_life)
+    env = SessionEnv(
+        SessionShop(every, *known), visitors_of(small, SessionShop(every, *known), "test", 4, PATIENT, seed=3)
+    )
+    states, _ = env.reset(seed=1)
+    lists = [[] for _ in range(4)]
+    for _ in range(3):
+        for visit, row in zip(lists, states["candidates"], strict=True):
+            visit.append(row[:10])
+        states, *_ = env.step(first_ten(states))
+    for slot, shown in enumerate(lists):
+        answers = env._answers[slot, :30].reshape(3, 10)
+        liked = [items[answer == LIKE] for items, answer in zip(shown, answers, strict=True)]
+        history = np.concatenate([env.visitors.histories[slot], *liked])
+        seen = VisitLists(builder).states(history, states["candidates"][slot], Visit(shown, list(answers)))
+        np.testing.assert_allclose(seen["features"][0], states["features"][slot], atol=2e-4)
+        np.testing.assert_allclose(seen["visit"][0], states["visit"][slot], atol=1e-6)
+    assert {SKIP, LIKE} <= set(env._answers.ravel()) <= {SKIP, LIKE, HIDE, -1}
+
+
+def films(model, visitor: Visitor) -> tuple[str, ...]:
+    return tuple(each.item.id for each in asyncio.run(model.rank(visitor, Explorer())).items)
+
+
+@pytest.mark.parametrize("visitor", [Visitor(user="15"), Visitor(words="space"), Visitor(), Visitor("15", "space")])
+def test_the_next_list_of_a_visit_holds_nothing_of_the_lists_before(model, visitor):
+    shown: tuple[tuple[str, ...], ...] = ()
+    for _ in range(7):
+        shown = (*shown, films(model, replace(visitor, shown=shown)))
+    assert len({film for each in shown for film in each}) == 70
+
+
+def test_a_hide_moves_the_next_list_of_a_visit_away_from_what_is_like_it(model):
+    first = films(model, Visitor(user="15"))
+    passed = films(model, Visitor(user="15", shown=(first,)))
+    hidden = tuple(Event("hide", film) for film in first)
+    moved = films(model, Visitor(user="15", events=hidden, shown=(first,)))
+    row_of, builder = model.catalogue.data.rows, model.task.builder
+    rows = [np.array([[row_of[film] for film in each]]) for each in (first, passed, moved)]
+    near_passed, near_moved = (1 - builder.distances.between(rows[0], each).mean() for each in rows[1:])
+    assert near_moved < near_passed
+    assert CANDIDATES >= len(moved) == 10
