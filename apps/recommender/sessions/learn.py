@@ -1,4 +1,4 @@
-"""Learns what to show next in a visit, and writes the shipped weights: `python -m apps.recommender.sessions.learn --help`.
+"""Learns what to show next in a visit, and writes the weights: `python -m apps.recommender.sessions.learn --help`.
 
 Visitors are simulated by people whom neither EASE nor another split knows. Outsiders are tuned first; a correction to
 the best of them imitates what the simulated visitors would like, and then learns by PPO over whole visits. Validation
@@ -40,6 +40,8 @@ VISITS: dict[Group, int] = {"train": 4000, "validation": 1000, "test": 2000}
 _SEEDS: dict[Group, int] = {"train": 10, "validation": 1, "test": 2}
 _SIDE_BY_SIDE, _STEPS = 512, 6
 _DEMONSTRATED = 24
+# What is a fiftieth likelier to be liked is shown e times as often by whoever is imitated.
+_TEACHER = 50.0
 
 
 def shipped_shop() -> tuple[ShopData, SessionShop]:
@@ -71,6 +73,7 @@ class Training:
         train = visitors_of(data, shop, "train", VISITS["train"], Manners(), seed=_SEEDS["train"])
         self.env = SessionEnv(shop, train, _SIDE_BY_SIDE, shuffle=True, on_average=True)
         self.judge = session_env(data, shop, "validation")
+        self.judge.on_average = True
         self.rules = tuned(self.judge)
         self.best = max(self.rules, key=lambda name: self.earned_by(self.rules[name].on(shop)))
 
@@ -96,10 +99,10 @@ class Training:
             ent_coef=0.0,
             kl_coef=0.0,
             gamma=gamma,
-            gae_lambda=0.9,
+            gae_lambda=0.95,
             normalize_reward=True,
             fresh_episodes=False,
-            **_rates(2e-2),
+            **_rates(2.5e-2),
         )
         return self._trained(start, PPO(self.env, settings), settings, seed)
 
@@ -117,7 +120,7 @@ class Training:
         states, targets = [], []
         for _ in range(_DEMONSTRATED):
             states.append(seen)
-            likely = np.exp(2 * SHARPNESS * self.env.worth())
+            likely = np.exp(_TEACHER * self.env.worth())
             targets.append((likely / likely.sum(axis=1, keepdims=True)).astype(np.float32))
             seen, *_ = self.env.step(policy.sample(seen, chance).actions.numpy())
         return Demonstrations(join(states), np.concatenate(targets))

@@ -68,7 +68,7 @@ OUTSIDERS: Mapping[str, tuple[Mapping[str, Sequence[float]], str]] = {
     "+ MMR over the whole visit": (_WHOLE_VISIT, "+ popularity"),
     "+ genres cool down": (_COOL_DOWN, "+ popularity"),
     "+ UCB over genres": (_UCB, "+ popularity"),
-    "all of these": (_HIDES | _WHOLE_VISIT | _COOL_DOWN | _UCB | _POPULAR, "+ popularity"),
+    "all of these": (_HIDES | _WHOLE_VISIT | _COOL_DOWN | _UCB | _POPULAR, "+ UCB over genres"),
 }
 
 
