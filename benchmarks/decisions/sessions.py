@@ -31,7 +31,11 @@ from core.models.encoder import TextEncoder
 from core.models.weights import DEFAULT_ENCODER
 
 SEEDS = 3
-SUPERVISED, MYOPIC, RL = "+ residual supervised", "+ that, and PPO for each pick", "+ that, and PPO over visits"
+SUPERVISED, MYOPIC, RL = (
+    "+ residual supervised",
+    "+ residual by PPO, each pick for itself",
+    "+ residual by PPO over visits",
+)
 _TODAY = "EASE + MMR, with repeats"
 
 Line = VisitRule | Sequence[DiverseListPolicy]
@@ -96,11 +100,10 @@ def _ml1m_shop(films: ShopData, apart: Distances) -> SessionShop:
 
 
 def _learnt(training: Training) -> dict[str, Line]:
-    imitated = [training.imitated(seed) for seed in range(SEEDS)]
     return {
-        SUPERVISED: imitated,
-        MYOPIC: [training.practised(start, seed, gamma=0.0) for seed, start in enumerate(imitated)],
-        RL: [training.practised(start, seed) for seed, start in enumerate(imitated)],
+        SUPERVISED: [training.imitated(seed) for seed in range(SEEDS)],
+        MYOPIC: [training.practised(seed, gamma=0.0) for seed in range(SEEDS)],
+        RL: [training.practised(seed) for seed in range(SEEDS)],
     }
 
 

@@ -1,27 +1,23 @@
-"""Learns what to show next in a visit, and writes the weights: `python -m apps.recommender.sessions.learn --help`.
+"""What one can learn from simulated visits, beyond the best rule: by imitation, and by RL (`docs/sessions.md`).
 
 Visitors are simulated by people whom neither EASE nor another split knows. Outsiders are tuned first; a correction to
-the best of them imitates what the simulated visitors would like, and then learns by PPO over whole visits. Validation
-visitors decide whether, and after which iteration, it leaves the rule.
+the best of them begins at zero, and validation visitors decide whether, and after which iteration, it leaves the rule.
+Neither way gained anything there, so the rule is what serves, and `steer bench decisions` measures the others beside it.
 """
 
 import copy
 import tempfile
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 import torch
-import typer
-from rich.console import Console
-from safetensors.numpy import save_file
 
 from apps.recommender.data import ShopData
 from apps.recommender.sessions.environment import SessionEnv
 from apps.recommender.sessions.people import Group
-from apps.recommender.sessions.policy import SHARPNESS, policy_weights, visit_policy
+from apps.recommender.sessions.policy import SHARPNESS, visit_policy
 from apps.recommender.sessions.rule import TRADE_OFFS, distances, tuned
-from apps.recommender.sessions.served import WEIGHTS
 from apps.recommender.sessions.shop import SessionShop, session_shop
 from apps.recommender.sessions.visitors import Manners, visitors_of
 from apps.recommender.task import Recommender
@@ -77,19 +73,22 @@ class Training:
         self.rules = tuned(self.judge)
         self.best = max(self.rules, key=lambda name: self.earned_by(self.rules[name].on(shop)))
 
-    def imitated(self, seed: int, iterations: int = 20) -> DiverseListPolicy:
+    def begun(self) -> DiverseListPolicy:
+        """A policy that is still the best rule."""
+        shop = self.judge.shop
+        return visit_policy(self.rules[self.best], lambda states: distances(shop, states))
+
+    def imitated(self, seed: int, iterations: int = 12) -> DiverseListPolicy:
         """The rule, corrected by imitating what visitors would like best, were it the last thing that they see."""
         torch.manual_seed(seed)
-        shop = self.judge.shop
-        start = visit_policy(self.rules[self.best], lambda states: distances(shop, states))
         settings = SupervisedSettings(iterations=iterations, patience=iterations, **_rates(1e-2))
+        start = self.begun()
         policy = self._trained(start, Supervised(self._demonstrations(start, seed), settings), settings, seed)
         return self._retuned(policy)
 
-    def practised(
-        self, start: DiverseListPolicy, seed: int, gamma: float = 1.0, iterations: int = 30
-    ) -> DiverseListPolicy:
-        """A policy that has learnt from its own visits by PPO; with a `gamma` of 0 each pick for its own sake."""
+    def practised(self, seed: int, gamma: float = 1.0, iterations: int = 18) -> DiverseListPolicy:
+        """The rule, corrected by its own visits by PPO; with a `gamma` of 0 each pick for its own sake."""
+        torch.manual_seed(seed)
         settings = PPOSettings(
             iterations=iterations,
             patience=iterations,
@@ -104,7 +103,7 @@ class Training:
             fresh_episodes=False,
             **_rates(2.5e-2),
         )
-        return self._trained(start, PPO(self.env, settings), settings, seed)
+        return self._trained(self.begun(), PPO(self.env, settings), settings, seed)
 
     def earned(self, policy: Policy) -> float:
         """Mean return of the validation visits."""
@@ -155,19 +154,3 @@ class Training:
 
 def _rates(rate: float) -> dict[str, Any]:
     return {"batch_size": 1024, "learning_rate": rate, "head_learning_rate": rate, "weight_decay": 0.0}
-
-
-def main(
-    out: Annotated[Path, typer.Option(help="file of the weights")] = WEIGHTS,
-    seeds: Annotated[int, typer.Option(help="policies to train; the best on validation is kept")] = 3,
-) -> None:
-    """Learn what to show next in a visit from the shipped example's people, and write the weights."""
-    training, console = Training(*shipped_shop()), Console()
-    policies = [training.practised(training.imitated(seed), seed) for seed in range(seeds)]
-    earned = [training.earned(policy) for policy in policies]
-    console.print(*(f"seed {seed}: {reward:.3f}" for seed, reward in enumerate(earned)), sep="\n")
-    save_file(policy_weights(policies[int(np.argmax(earned))]), out)
-
-
-if __name__ == "__main__":
-    typer.run(main)

@@ -37,7 +37,8 @@ def likes_of(data: ShopData, group: Group) -> list[np.ndarray]:
 def tastes(histories: list[np.ndarray], items: int, *, rank: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """How well each item fits each person, by a factorisation of what they and people of their group like.
 
-    Truncated singular values of the table of likes (PureSVD, Cremonesi et al. 2010), the popular ones weighing less.
+    Truncated singular values of the table of likes (PureSVD, Cremonesi et al. 2010), over the items' popularity: so that,
+    as with real next likes, a rule that adds popularity to EASE's scores loses by it (`docs/sessions.md`).
 
     Args:
         histories: All that each person likes, what comes after a visit included; rows below `items`.
@@ -52,6 +53,6 @@ def tastes(histories: list[np.ndarray], items: int, *, rank: int, seed: int) -> 
     table = likes_table(histories, [np.ones(len(history)) for history in histories], items)
     weight = np.sqrt(np.asarray(table.sum(axis=0)).ravel() + 5.0)
     left, values, right = svds(table.multiply(1 / weight).tocsr(), k=rank, rng=np.random.default_rng(seed))
-    scores = (left * values) @ right * weight
+    scores = (left * values) @ right / weight
     places = scores.argsort(axis=1, kind="stable").argsort(axis=1, kind="stable")
     return ndtri((places + 0.5) / items).astype(np.float32), right.T.astype(np.float32)

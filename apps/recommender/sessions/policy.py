@@ -5,10 +5,7 @@ times the rule's scores, plus a small network whose last layer begins at zero, a
 maximal marginal relevance (`core.models.diverse_list`). Before its first step the policy is the rule.
 """
 
-from collections.abc import Mapping
-
 import numpy as np
-import torch
 from torch import Tensor
 
 from apps.recommender.sessions.environment import VISITOR
@@ -19,8 +16,8 @@ from core.envs.observations import Observations
 from core.models.diverse_list import DistancesOf, DiverseListHead, DiverseListPolicy
 from core.models.features import FeatureEncoder
 
-# An item whose score is a tenth higher is chosen some four times as often: lists are tried out near the rule's.
-SHARPNESS = 15.0
+# An item whose score is a tenth higher is chosen twice as often: lists are tried out near the rule's.
+SHARPNESS = 8.0
 _CRITIC = (256,)
 
 
@@ -58,26 +55,3 @@ def visit_policy(rule: VisitRule, distances_of: DistancesOf) -> DiverseListPolic
     policy.log_gains.requires_grad_(False)
     policy.log_weights.requires_grad_(False)
     return policy
-
-
-def policy_weights(policy: DiverseListPolicy) -> dict[str, np.ndarray]:
-    """What `served_policy` reads: rule, trade-off and correction by name."""
-    head = policy.head
-    assert isinstance(head, VisitHead)
-    correction = {name: tensor.numpy() for name, tensor in head.correction.state_dict().items()}
-    trade_off = np.array(head.trade_off / SHARPNESS, dtype=np.float32)
-    return {**correction, "rule": head.rule.by_feature, "trade_off": trade_off}
-
-
-def served_policy(weights: Mapping[str, np.ndarray], distances_of: DistancesOf) -> DiverseListPolicy:
-    """The policy that was learnt.
-
-    Args:
-        weights: What `policy_weights` gave.
-        distances_of: Distances between the candidates of given states.
-    """
-    rule = VisitRule(float(weights["trade_off"]), dict(zip(FEATURES, weights["rule"].tolist(), strict=True)))
-    policy = visit_policy(rule, distances_of)
-    correction = {name: torch.from_numpy(weights[name]) for name in policy.head.correction.state_dict()}
-    policy.head.correction.load_state_dict(correction)
-    return policy.for_serving()

@@ -45,16 +45,20 @@ class VisitRule:
         return act
 
 
+# What `tuned` finds on the shipped example's validation visitors, and what serves.
+BEST = VisitRule(2.0, {"kind_unsure": 2.0, "score_hidden": -0.2})
+
+
 def distances(shop: SessionShop, states: Observations) -> np.ndarray:
     """How different the candidates of each state are, float32 of shape (visits, candidates, candidates)."""
     found = np.asarray(states["candidates"])
     return 1.0 - shop.alike[found[:, :, None], found[:, None, :]]
 
 
-TRADE_OFFS = (0.0, 0.1, 0.2, 0.4, 0.7, 1.0, 1.5)
-_LESS = (-0.1, -0.2, -0.4, -0.8, -1.5, -3.0)
-_MORE = (0.2, 0.5, 1.0, 2.0, 4.0)
-_POPULAR = {"popularity": (0.5, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0)}
+TRADE_OFFS = (0.0, 0.4, 0.8, 1.2, 2.0, 3.0)
+_LESS = (-0.2, -0.5, -1.0, -2.0)
+_MORE = (0.2, 0.5, 1.0, 2.0)
+_POPULAR = {"popularity": (-0.5, 0.25, 0.5, 1.0)}
 _HIDES = {"score_hidden": _LESS}
 _WHOLE_VISIT = {"near_shown_now": _LESS}
 _COOL_DOWN = {"kind_shown_now": _LESS}

@@ -1,24 +1,21 @@
-"""The next list of a real visit, by the policy that was learnt on simulated ones."""
+"""The next list of a real visit, by the rule that does best before simulated visitors."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.numpy import load
 
 from apps.recommender.candidates import CandidateBuilder
 from apps.recommender.sessions.environment import CANDIDATES
-from apps.recommender.sessions.policy import served_policy
+from apps.recommender.sessions.policy import visit_policy
 from apps.recommender.sessions.rewards import HIDE, LIKE
+from apps.recommender.sessions.rule import BEST
 from apps.recommender.sessions.shop import unit
 from apps.recommender.sessions.state import MOST_LISTS, Candidates, visit_features
 from core.envs.observations import Observations
 from core.models.diverse_list import DiverseListPolicy
-
-WEIGHTS = Path(__file__).with_name("learnt.safetensors")
 
 
 @dataclass(frozen=True)
@@ -35,7 +32,7 @@ class Visit:
 
     @property
     def recent(self) -> "Visit":
-        """The newest lists: of so many was learnt."""
+        """The newest lists: before more, nothing was tuned."""
         return Visit(self.lists[1 - MOST_LISTS :], self.answers[1 - MOST_LISTS :])
 
     @cached_property
@@ -57,8 +54,8 @@ class VisitLists:
 
     def __init__(self, builder: CandidateBuilder) -> None:
         self._builder, self._tags = builder, unit(builder.data.tags)
-        self.policy: DiverseListPolicy = served_policy(
-            load(WEIGHTS.read_bytes()), lambda states: builder.distances.within(np.asarray(states["candidates"]))
+        self.policy: DiverseListPolicy = visit_policy(
+            BEST, lambda states: builder.distances.within(np.asarray(states["candidates"]))
         )
 
     def states(self, liked: np.ndarray, candidates: np.ndarray, visit: Visit) -> Observations:

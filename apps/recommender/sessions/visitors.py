@@ -38,7 +38,7 @@ class Manners:
         rank: Rank of the factorisation of likes.
     """
 
-    likes: tuple[float, float] = (-3.0, -2.2)
+    likes: tuple[float, float] = (-2.6, -1.8)
     taste: tuple[float, float] = (0.8, 1.2)
     tires: tuple[float, float] = (-1.0, 1.5)
     keeps: tuple[float, float] = (0.3, 0.9)
@@ -109,7 +109,7 @@ def visitors_of(
 
 # People unlike those that anything is tuned or learnt on: they tire of other things, longer, and look less far.
 OTHER_MANNERS = Manners(
-    likes=(-3.3, -2.5),
+    likes=(-2.9, -2.1),
     tires=(-0.5, 2.0),
     keeps=(0.5, 0.95),
     patience=(-1.6, -0.2),
