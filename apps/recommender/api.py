@@ -92,8 +92,7 @@ class Wish(RequestBody):
     shown: list[Annotated[list[Id], Field(min_length=1, max_length=100)]] = Field(
         default=[],
         max_length=100,
-        description="items of each list of this visit that the visitor has gone on from, oldest first: none of them "
-        "comes again, and what was liked, hidden or passed over among them shapes the next list",
+        description="items of each list of this visit that the visitor has gone on from: none of them comes again",
     )
 
 

@@ -6,7 +6,6 @@ import numpy as np
 import torch
 
 from apps.recommender.candidates import CANDIDATES
-from apps.recommender.sessions.served import Visit, VisitLists
 from apps.recommender.splits import PICKS
 from apps.recommender.task import Recommender
 from core.models.distributions import ChoiceDistribution, PlackettLuce
@@ -30,14 +29,12 @@ class Wanted:
         seen: Items that must not be shown again.
         words: Words that the visitor wrote; may be empty.
         explorer: What picks the list by its probability.
-        visit: What was shown in the same visit before; None for its first list.
     """
 
     liked: np.ndarray
     seen: np.ndarray
     words: str
     explorer: Explorer
-    visit: Visit | None = None
 
 
 @dataclass(frozen=True)
@@ -78,7 +75,6 @@ class RecommenderEngine:
 
     def __init__(self, task: Recommender, run: Run) -> None:
         self.policy, self._builder = trained_policy(task, run), task.builder
-        self._visits = VisitLists(self._builder)
         self._encoder = TextEncoder(task.settings.encoder.name, max_length=128)
         self._encoder.for_serving()
         self._popularity = _standard(self._builder.log_popularity).astype(np.float32)
@@ -96,31 +92,15 @@ class RecommenderEngine:
             for items, not_shown, near, liked in zip(found, seen, similarities, histories, strict=True)
         ]
         listed = [_NOTHING] * len(wanted)
-        sizes = [len(items) for items in candidates]
-        for row, each in enumerate(wanted):
-            if each.visit is not None and len(each.liked) and sizes[row]:
-                listed[row] = self._next(each, each.visit, candidates[row], similarities[row])
-                sizes[row] = 0  # nothing is left to do
         # Nearly all visitors have as many candidates; those who have seen almost everything are served by themselves.
-        for size in set(sizes) - {0}:
-            rows = [row for row, each_size in enumerate(sizes) if each_size == size]
+        for size in {len(items) for items in candidates} - {0}:
+            rows = [row for row, items in enumerate(candidates) if len(items) == size]
             shown, said = np.stack([candidates[row] for row in rows]), [similarities[row] for row in rows]
             for row, made in zip(rows, self._made([histories[row] for row in rows], shown, said), strict=True):
                 order, propensity = wanted[row].explorer.rank(made)
                 scores = made.log_probs[0].numpy()
                 listed[row] = Listed(histories[row], candidates[row], scores, order, propensity, similarities[row])
         return listed
-
-    def _next(self, wanted: Wanted, visit: Visit, found: np.ndarray, similarity: np.ndarray | None) -> Listed:
-        """The next list of a visit, with what its words say."""
-        candidates = self._visits.best(found)
-        states = self._visits.states(wanted.liked, candidates, visit)
-        scores = self._visits.scores(states)
-        if similarity is not None:
-            scores = scores + _WORDS_WEIGHT * torch.from_numpy(_standard(similarity)[candidates])
-        made = self._visits.policy.distribution(scores, states)
-        order, propensity = wanted.explorer.rank(made)
-        return Listed(wanted.liked, candidates, made.log_probs[0].numpy(), order, propensity, similarity)
 
     @torch.no_grad()
     def _made(

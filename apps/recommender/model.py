@@ -10,15 +10,12 @@ from apps.recommender.data import Item
 from apps.recommender.diversity import diverse_lists
 from apps.recommender.engine import Listed, RecommenderEngine, Wanted
 from apps.recommender.explanations import Explanations, Reason
-from apps.recommender.sessions.rewards import HIDE, LIKE, SKIP
-from apps.recommender.sessions.served import Visit
 from apps.recommender.splits import PICKS
 from apps.recommender.task import Recommender
 from core.platform.inference.engine import Engine
 from core.rl.explore import Explorer
 
 Kind = Literal["like", "hide"]
-_ANSWERS: dict[Kind, int] = {"like": LIKE, "hide": HIDE}
 
 # A newcomer's list is drawn from so many of the best-loved items; a distance of 1 is worth so much popularity.
 _BEST_LOVED = 100
@@ -132,8 +129,7 @@ class RecommenderModel:
         liked, seen = self._liked_and_seen(visitor)
         if not words and not len(liked):
             return self._for_newcomer(liked, seen)
-        wanted = Wanted(liked, seen, words, explorer, self._visit(visitor))
-        listed = await self.engine.answer(RecommenderEngine.lists, wanted)
+        listed = await self.engine.answer(RecommenderEngine.lists, Wanted(liked, seen, words, explorer))
         if not len(listed.candidates):
             return Ranked([], liked, None)
         items = listed.candidates[listed.order]
@@ -166,17 +162,6 @@ class RecommenderModel:
         shown = [self.catalogue.item(item).row for items in visitor.shown for item in items]
         closed = [*seen, *last, *shown, *self._not_offered]
         return np.array(liked, dtype=np.int64), np.array(closed, dtype=np.int64)
-
-    def _visit(self, visitor: Visitor) -> Visit | None:
-        """What was shown in the visit, and how that was answered."""
-        answers = {event.item: _ANSWERS[event.kind] for event in visitor.events}
-        lists = [items for items in visitor.shown if items]
-        if not lists:
-            return None
-        return Visit(
-            [np.array([self.catalogue.item(item).row for item in items], dtype=np.int64) for items in lists],
-            [np.array([answers.get(item, SKIP) for item in items], dtype=np.int64) for items in lists],
-        )
 
     def _listed(self, items: np.ndarray, strengths: np.ndarray, reasons: list[Reason]) -> list[Recommended]:
         rows = zip(items, strengths, reasons, strict=True)

@@ -7,15 +7,13 @@ import numpy as np
 import pytest
 
 from apps.recommender.data import Events, ShopData
-from apps.recommender.model import Event, Visitor
+from apps.recommender.model import Visitor
 from apps.recommender.sessions.environment import SessionEnv
 from apps.recommender.sessions.learn import Training
 from apps.recommender.sessions.people import group_of, likes_of
 from apps.recommender.sessions.policy import visit_policy
-from apps.recommender.sessions.rewards import HIDE, LIKE, SKIP
 from apps.recommender.sessions.rule import VisitRule, distances
-from apps.recommender.sessions.served import Visit, VisitLists
-from apps.recommender.sessions.shop import SessionShop, session_shop, unit
+from apps.recommender.sessions.shop import SessionShop, session_shop
 from apps.recommender.sessions.visitors import Manners, Moods, visitors_of
 from core.envs.play import play
 from core.rl.explore import Explorer
@@ -109,31 +107,6 @@ def test_imitating_what_visitors_would_like_beats_plain_ease(small, visited, mon
     assert training.earned(policy) > 1.02 * training.earned_by(VisitRule().on(visited))
 
 
-def test_a_real_visit_is_seen_as_a_simulated_one_is(builder, small):
-    """What is learnt on simulated visits would be wrong about real ones if their states differed."""
-    every, scale = np.arange(len(small.items)), builder.rule.scale
-    weights = builder.ease.scores(list(every[:, None]), 1.0) / scale
-    alike = 1.0 - builder.distances.within(every[None])[0]
-    known = (weights, alike, unit(small.tags), builder.log_popularity, builder.rule.half_life)
-    env = SessionEnv(
-        SessionShop(every, *known), visitors_of(small, SessionShop(every, *known), "test", 4, PATIENT, seed=3)
-    )
-    states, _ = env.reset(seed=1)
-    lists = [[] for _ in range(4)]
-    for _ in range(3):
-        for visit, row in zip(lists, states["candidates"], strict=True):
-            visit.append(row[:10])
-        states, *_ = env.step(first_ten(states))
-    for slot, shown in enumerate(lists):
-        answers = env._answers[slot, :30].reshape(3, 10)
-        liked = [items[answer == LIKE] for items, answer in zip(shown, answers, strict=True)]
-        history = np.concatenate([env.visitors.histories[slot], *liked])
-        seen = VisitLists(builder).states(history, states["candidates"][slot], Visit(shown, list(answers)))
-        np.testing.assert_allclose(seen["features"][0], states["features"][slot], atol=2e-4)
-        np.testing.assert_allclose(seen["visit"][0], states["visit"][slot], atol=1e-6)
-    assert {SKIP, LIKE} <= set(env._answers.ravel()) <= {SKIP, LIKE, HIDE, -1}
-
-
 def films(model, visitor: Visitor) -> tuple[str, ...]:
     return tuple(each.item.id for each in asyncio.run(model.rank(visitor, Explorer())).items)
 
@@ -144,12 +117,3 @@ def test_the_next_list_of_a_visit_holds_nothing_of_the_lists_before(model, visit
     for _ in range(7):
         shown = (*shown, films(model, replace(visitor, shown=shown)))
     assert len({film for each in shown for film in each}) == 70
-
-
-def test_answers_shape_the_next_list_of_a_visit(model):
-    first = films(model, Visitor(user="15"))
-    next_lists = {
-        films(model, Visitor(user="15", events=tuple(Event(kind, film) for film in first[:count]), shown=(first,)))
-        for kind, count in (("like", 0), ("like", 3), ("hide", 10))
-    }
-    assert len(next_lists) == 3

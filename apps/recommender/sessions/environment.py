@@ -98,7 +98,7 @@ class SessionEnv(EpisodeEnv):
         answers, likely = self._moods.answer(lists, chance[:, :PICKS])
         paid = self._worth(likely[..., 0], likely[..., 1]) if self.on_average else self.reward(None, lists, answers)
         rewards = np.asarray(paid, dtype=np.float32)
-        for slot in slots:
+        for slot in range(self.num_envs):
             self._take(slot, lists[slot], answers[slot])
         self._lists += 1
         over = self._moods.leaves(answers, chance[:, PICKS, 0]) | (self._lists == MOST_LISTS)

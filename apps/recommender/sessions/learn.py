@@ -1,8 +1,8 @@
 """What one can learn from simulated visits, beyond the best rule: by imitation, and by RL (`docs/sessions.md`).
 
-Visitors are simulated by people whom neither EASE nor another split knows. Outsiders are tuned first; a correction to
-the best of them begins at zero, and validation visitors decide whether, and after which iteration, it leaves the rule.
-Neither way gained anything there, so the rule is what serves, and `steer bench decisions` measures the others beside it.
+Visitors are simulated by people whom neither EASE nor another split knows. Outsiders are tuned; a correction to the
+best of them begins at zero, and validation decides whether, and after which iteration, it leaves the rule.
+Neither way gained anything there, so the rule serves; `steer bench decisions` measures the others beside it.
 """
 
 import copy

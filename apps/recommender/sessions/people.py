@@ -37,8 +37,8 @@ def likes_of(data: ShopData, group: Group) -> list[np.ndarray]:
 def tastes(histories: list[np.ndarray], items: int, *, rank: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """How well each item fits each person, by a factorisation of what they and people of their group like.
 
-    Truncated singular values of the table of likes (PureSVD, Cremonesi et al. 2010), over the items' popularity: so that,
-    as with real next likes, a rule that adds popularity to EASE's scores loses by it (`docs/sessions.md`).
+    Truncated singular values of the table of likes (PureSVD, Cremonesi et al. 2010), over the items' popularity: so
+    that, as with real next likes, a rule that adds popularity to EASE's scores loses by it (`docs/sessions.md`).
 
     Args:
         histories: All that each person likes, what comes after a visit included; rows below `items`.

@@ -45,10 +45,6 @@ class VisitRule:
         return act
 
 
-# What `tuned` finds on the shipped example's validation visitors, and what serves.
-BEST = VisitRule(2.0, {"kind_unsure": 2.0, "score_hidden": -0.2})
-
-
 def distances(shop: SessionShop, states: Observations) -> np.ndarray:
     """How different the candidates of each state are, float32 of shape (visits, candidates, candidates)."""
     found = np.asarray(states["candidates"])

@@ -103,7 +103,8 @@ def visitors_of(
     known = chance.uniform(0.1, 0.7, count)
     begun = [histories[who] for who in person]
     begun = [likes[: max(int(share * len(likes)), 2)] for likes, share in zip(begun, known, strict=True)]
-    drawn = [chance.uniform(*getattr(manners, name), count).astype(np.float32) for name in DRAWN]
+    ranges = [getattr(manners, name) for name in DRAWN]
+    drawn = [chance.uniform(low, high, count).astype(np.float32) for low, high in ranges]
     return Visitors(begun, person, fit, kinds, *drawn)
 
 
