@@ -16,8 +16,8 @@ from core.envs.observations import Observations
 from core.models.diverse_list import DistancesOf, DiverseListHead, DiverseListPolicy
 from core.models.features import FeatureEncoder
 
-# An item whose score is a tenth higher is chosen twice as often: lists are tried out near the rule's.
-SHARPNESS = 8.0
+# An item whose score is a tenth higher is chosen some four times as often: lists are tried out near the rule's.
+SHARPNESS = 15.0
 _CRITIC = (256,)
 
 

@@ -14,7 +14,7 @@ from apps.recommender.reading import read_shop_data
 from apps.recommender.sessions.shop import unit
 from apps.recommender.task import Recommender
 
-_LAST, _FEWEST, _RESAMPLES = 10, 20, 200
+_LAST, _FEWEST, _RESAMPLES = 10, 20, 50
 
 
 def tiredness(data: ShopData) -> tuple[float, float]:
