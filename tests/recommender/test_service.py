@@ -59,7 +59,9 @@ def test_a_click_is_kept_and_judged_and_shows_the_next_list(service):
     assert shown.visitor.words == ""
     again = run(service.show(ANN, Visitor(), with_profile=True))
     assert ids(again) == ids(shown)
-    assert run(service.react(ANN, Event("like", film.id), None, "space")).visitor.words == "space"
+    after = run(service.react(ANN, Event("like", film.id), None, Visitor(words="space", shown=(tuple(ids(first)),))))
+    assert after.visitor.words == "space"
+    assert not {*ids(after)} & {*ids(first)}
 
 
 def test_a_click_takes_two_transactions(service):
