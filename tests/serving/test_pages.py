@@ -278,6 +278,16 @@ def test_a_like_survives_a_reload_and_undo_takes_it_back(shop):
     assert api_profile(shop) == []
 
 
+def test_other_films_are_none_of_those_before_and_a_like_does_not_bring_them_back(shop):
+    first = titles(shop)
+    shop.locator("#rec-others").click()
+    expect(shop.locator("#rec-card-0 h3")).not_to_have_text(first[0])
+    second = titles(shop)
+    shop.locator("#rec-like-0").click()
+    expect(shop.locator("#rec-status")).to_contain_text(f"you liked {second[0]}")
+    assert not {*first} & {*second, *titles(shop)}
+
+
 def test_the_page_shows_what_the_api_noted(shop):
     film = shop.request.get("/v1/recommender/items", params={"title": "toy story"}).json()[0]
     shop.request.post("/v1/recommender/profile/events", data={"kind": "like", "item": film["id"]})
