@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from apps.finance_monitor.config import FeedConfig, NewsConfig
-from apps.finance_monitor.data import Company, Episode, News, ordinary_words, read_companies
+from apps.finance_monitor.data import Company, Episode, Headline, News, ordinary_words, read_companies
 from apps.finance_monitor.feed import Feed, Item
 from apps.finance_monitor.feeds import open_feed
 from apps.finance_monitor.linking import Linker, short_forms
@@ -25,6 +25,8 @@ def check_news_data(workspace: Workspace[NewsConfig]) -> WorkspaceReport:
     tables = [_table(workspace, config.watchlist, Company)]
     if config.news is not None:
         tables.append(_table(workspace, config.news, News))
+    if config.headlines is not None:
+        tables.append(_table(workspace, config.headlines, Headline))
     if config.episodes is not None:
         tables.append(_table(workspace, config.episodes, Episode))
     linker, remarks = Linker([], ()), []
@@ -42,7 +44,7 @@ def check_news_data(workspace: Workspace[NewsConfig]) -> WorkspaceReport:
     return WorkspaceReport((*tables, *reports), tuple(remarks), tuple(_missing(config)), tuple(texts))
 
 
-def _table(workspace: Workspace[NewsConfig], table: Table, schema: type[Company | News | Episode]) -> Report:
+def _table(workspace: Workspace[NewsConfig], table: Table, schema: type[Company | Headline | Episode]) -> Report:
     return check_table(workspace.source(table.source), schema, table.columns)[1]
 
 

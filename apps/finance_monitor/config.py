@@ -85,6 +85,11 @@ class NewsConfig(WorkspaceConfig):
         description="Labelled headlines to learn from: id, time, company, headline, topic, sentiment, and if you like "
         "split; the shipped ones by default",
     )
+    headlines: Table | None = Field(
+        default=None,
+        description="Labelled headlines of no time that teach labels besides: id, company, headline, topic, sentiment, "
+        "and if you like split; a row for each company that a headline names",
+    )
     episodes: Table | None = Field(
         default=None, description="Surges and decoys among them, for the backtest: id, kind, company, title, start, end"
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from apps.finance_monitor.data import LABELS, News, NewsData
+from apps.finance_monitor.data import LABELS, Headline, NewsData
 from core.envs.text_choice import TextChoiceEnv
 from core.rewards.reward import Reward
 
@@ -21,7 +21,7 @@ class NewsEnv(TextChoiceEnv):
     def __init__(
         self,
         news: NewsData,
-        items: Sequence[News],
+        items: Sequence[Headline],
         reward: Reward[None, str, str],
         num_envs: int | None = None,
         *,

@@ -28,6 +28,9 @@ _EXCHANGES = (
 _CASHTAG = re.compile(r"(?<![\w$])\$([A-Za-z][A-Za-z0-9]*(?:[.\-][A-Za-z]{1,2})?)(?!\w)")
 _LISTED = re.compile(rf"(?<!\w)(?:{_EXCHANGES})\s?:\s?([A-Za-z0-9][A-Za-z0-9.\-]*)", re.IGNORECASE)
 _REUTERS = re.compile(r"\(([A-Z0-9]+)\.[A-Z]{1,3}\)")
+# Where a text begins and ends within a headline, in characters.
+Span = tuple[int, int]
+
 # Tickers of up to so many letters are acronyms too (GPS), and such names words (GAP).
 _SHORT = 3
 
@@ -105,15 +108,22 @@ class Linker:
 
     def companies(self, headline: str) -> list[str]:
         """Ids of the companies that a headline is about, in the order in which it names them."""
-        notations = list(self._notations(headline))
-        covered = [(start, end) for start, end, _ in notations]
-        names = ((start, ids) for start, end, ids in self._names(headline) if not _overlaps(start, end, covered))
-        found = sorted([*((start, ids) for start, _, ids in notations), *names], key=lambda each: each[0])
-        return list(dict.fromkeys(company for _, ids in found for company in ids))
+        return list(dict.fromkeys(company for _, _, ids in self._found(headline) for company in ids))
+
+    def mentions(self, headline: str, company: str) -> list[Span]:
+        """Where a headline names the company of that id, from left to right."""
+        return [(start, end) for start, end, ids in self._found(headline) if company in ids]
 
     def id_of(self, company: str) -> str:
         """Id of the company of that id, name, alias or ticker; what the feed says where there is none."""
         return self._called.get(company.casefold(), company)
+
+    def _found(self, headline: str) -> list[tuple[int, int, tuple[str, ...]]]:
+        """Start, end and ids of what is named, from left to right."""
+        notations = list(self._notations(headline))
+        covered = [(start, end) for start, end, _ in notations]
+        names = (found for found in self._names(headline) if not _overlaps(*found[:2], covered))
+        return sorted([*notations, *names])
 
     def _notations(self, headline: str) -> Iterator[tuple[int, int, tuple[str, ...]]]:
         """Where tickers stand in a notation that says that they are tickers; of other companies too."""
@@ -187,5 +197,5 @@ def _is_apart(headline: str, start: int, end: int) -> bool:
     return not is_behind_another and not re.match(r"(?!\.com\b)[.&@]\w", headline[end:])
 
 
-def _overlaps(start: int, end: int, spans: Iterable[tuple[int, int]]) -> bool:
+def _overlaps(start: int, end: int, spans: Iterable[Span]) -> bool:
     return any(start < other_end and other_start < end for other_start, other_end in spans)

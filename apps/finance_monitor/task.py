@@ -9,7 +9,7 @@ import torch
 
 from apps.finance_monitor.check import check_news_data
 from apps.finance_monitor.config import NewsConfig
-from apps.finance_monitor.data import EXAMPLE, LABELS, SENTIMENTS, TOPICS, Company, Episode, News, read_news_data
+from apps.finance_monitor.data import EXAMPLE, LABELS, SENTIMENTS, TOPICS, Company, Episode, Headline, News, read_news_data
 from apps.finance_monitor.environment import NewsEnv
 from apps.finance_monitor.rewards import REWARD
 from core.data.splits import split_for_crossfit
@@ -35,7 +35,7 @@ class FinanceMonitor(Task):
     config: ClassVar = NewsConfig
     workspace: ClassVar[Workspace[NewsConfig]] = read_workspace(EXAMPLE, NewsConfig)
     template: ClassVar = EXAMPLE.with_name("template")
-    tables: ClassVar = {"watchlist": Company, "news": News, "episodes": Episode}
+    tables: ClassVar = {"watchlist": Company, "news": News, "headlines": Headline, "episodes": Episode}
     data_card: ClassVar[str] = (EXAMPLE / "README.md").read_text(encoding="utf-8")
     action_labels: ClassVar = LABELS
     presets: ClassVar = {
@@ -77,16 +77,18 @@ class FinanceMonitor(Task):
         return LinearProbe(), WarmStart(), CrossFit(), ResidualRL()
 
     def environment(self, split: Split, num_envs: int | None = None, *, shuffle: bool = False) -> NewsEnv:
-        items = split_for_crossfit(self.news.of(split))[1] if split == "train" else self.news.of(split)
+        items = self.news.labelled(split)
+        if split == "train":
+            items = split_for_crossfit(items)[1]
         return NewsEnv(self.news, items, self.reward, num_envs, shuffle=shuffle)
 
     def demonstrations(self, split: Split) -> Demonstrations:
-        return self._demonstrations(self.news.of(split))
+        return self._demonstrations(self.news.labelled(split))
 
     def demonstrations_apart(self) -> Demonstrations:
-        return self._demonstrations(split_for_crossfit(self.news.of("train"))[0])
+        return self._demonstrations(split_for_crossfit(self.news.labelled("train"))[0])
 
-    def _demonstrations(self, items: Sequence[News]) -> Demonstrations:
+    def _demonstrations(self, items: Sequence[Headline]) -> Demonstrations:
         right = [LABELS.index(item.label) for item in items]
         texts = tuple(self.news.text(item.company, item.headline) for item in items)
         return Demonstrations({"text": texts}, np.eye(len(LABELS), dtype=np.float32)[right])
@@ -124,7 +126,7 @@ class FinanceMonitor(Task):
         )
 
     def rules(self) -> dict[str, Act]:
-        topic = Counter(item.topic for item in self.news.of("train")).most_common(1)[0][0]
+        topic = Counter(item.topic for item in self.news.labelled("train")).most_common(1)[0][0]
         always = LABELS.index(f"{topic}/negative")
         return {"always_negative": lambda states: np.full((count(states), 1), always)}
 
