@@ -9,7 +9,17 @@ import torch
 
 from apps.finance_monitor.check import check_news_data
 from apps.finance_monitor.config import NewsConfig
-from apps.finance_monitor.data import EXAMPLE, LABELS, SENTIMENTS, TOPICS, Company, Episode, Headline, News, read_news_data
+from apps.finance_monitor.data import (
+    EXAMPLE,
+    LABELS,
+    SENTIMENTS,
+    TOPICS,
+    Company,
+    Episode,
+    Headline,
+    News,
+    read_news_data,
+)
 from apps.finance_monitor.environment import NewsEnv
 from apps.finance_monitor.rewards import REWARD
 from core.data.splits import split_for_crossfit
