@@ -1,12 +1,15 @@
 """The shipped news: complete, split by time without leaks, neither trivial nor random for a bag of words."""
 
+import json
+from collections import defaultdict
+
 import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 from apps.finance_monitor.config import NewsConfig
-from apps.finance_monitor.data import EXAMPLE, TOPICS, example_data, read_news_data
+from apps.finance_monitor.data import ASKED, EXAMPLE, TOPICS, example_data, read_news_data
 from core.training.workspace import read_workspace
 from core.util.errors import SteerError
 from tests.near_duplicates import near_duplicate_pairs
@@ -42,9 +45,28 @@ def test_splits_follow_one_another_in_time(newsroom):
         assert not all(kinds)
 
 
+def test_headlines_tell_companies_apart_and_are_no_part_of_the_stream(newsroom):
+    moods = defaultdict(set)
+    for item in newsroom.headlines:
+        moods[item.headline].add(item.sentiment)
+    differing = [item for item in newsroom.headlines if len(moods[item.headline]) > 1]
+    assert len(differing) >= 1000
+    assert len({item.headline for item in differing}) >= 550
+    assert {item.headline for item in newsroom.headlines}.isdisjoint(item.headline for item in newsroom.news)
+    assert len({item.id for item in newsroom.headlines}) == len(newsroom.headlines)
+    assert len({(item.company, item.headline) for item in newsroom.headlines}) == len(newsroom.headlines)
+
+
+def test_the_company_that_a_headline_is_labelled_for_is_named_in_it(newsroom):
+    texts = [newsroom.text(item.company, item.headline) for item in newsroom.headlines]
+    assert all(ASKED in text for text in texts)
+    assert sum(text.startswith(f"{ASKED}: ") for text in texts) < 0.01 * len(texts)  # "Corvane: notice of meeting" does
+
+
 def test_near_duplicates_never_cross_splits(newsroom):
-    pairs = near_duplicate_pairs([item.headline for item in newsroom.news])
-    assert [(a, b) for a, b in pairs if newsroom.news[a].split != newsroom.news[b].split] == []
+    items = [*newsroom.news, *newsroom.headlines]
+    pairs = near_duplicate_pairs([item.headline for item in items])
+    assert [(a, b) for a, b in pairs if items[a].split != items[b].split] == []
 
 
 @pytest.mark.parametrize("label", ["sentiment", "topic"])
@@ -61,8 +83,9 @@ def test_a_bag_of_words_scores_what_the_data_card_says(newsroom, label):
 
 
 def test_a_malformed_row_is_refused_with_its_line(tmp_path):
-    for name in ("steer.yaml", "companies.jsonl", "episodes.jsonl"):
+    for name in ("steer.yaml", "companies.jsonl", "episodes.jsonl", "headlines.jsonl"):
         (tmp_path / name).write_bytes((EXAMPLE / name).read_bytes())
-    (tmp_path / "news.jsonl").write_text('{"id": "n1", "time": "soon"}\n')
+    row = {"id": "n1", "time": "soon", "headline": "Corvane on fire", "topic": "operations", "sentiment": "negative"}
+    (tmp_path / "news.jsonl").write_text(json.dumps(row))
     with pytest.raises(SteerError, match=r"news.jsonl is malformed: line 1: time"):
         read_news_data(read_workspace(tmp_path, NewsConfig))

@@ -37,7 +37,7 @@ def corrected(said: object, *right: str) -> DecisionWithFeedback:
 def test_the_environment_pays_for_every_label_of_every_headline_what_the_reward_says():
     weights = {name: float(at + 1) ** 2 * (-1) ** at for at, name in enumerate(REWARD.terms)}
     task = FinanceMonitor(Settings(rewards=weights))
-    truths = [item.label for item in task.news.of("validation")]
+    truths = [item.label for item in task.news.labelled("validation")]
     env, (_, table) = task.environment("validation"), task.all_rewards("validation")
     for action, label in enumerate(LABELS):
         env.reset(seed=0)
@@ -56,7 +56,7 @@ def test_the_policys_choices_are_the_labels_in_their_order(task):
 def test_the_probabilities_of_a_label_are_beliefs_and_costs_move_the_decision_alone(task, services, runs):
     run = Run(runs / "finance_monitor")
     policy, texts = trained_policy(open_task(FinanceMonitor, run), run).for_serving(), task.demonstrations("test")
-    labels = services["finance_monitor"].labels([(item.company, item.headline) for item in task.news.of("test")])
+    labels = services["finance_monitor"].labels([(item.company, item.headline) for item in task.news.labelled("test")])
     log_probs, beliefs = policy.decide(texts.observations)
     chosen = torch.tensor([LABELS.index(f"{label.topic}/{label.sentiment}") for label in labels])
     # Of two that are as good, another batch may choose the other.
@@ -75,7 +75,7 @@ def test_the_probabilities_of_a_label_are_beliefs_and_costs_move_the_decision_al
 
 def test_supervision_behind_the_correction_never_saw_the_headlines_that_rl_meets(task):
     apart, met = task.demonstrations_apart().observations["text"], task.environment("train").states["text"]
-    assert len(apart) + len(met) == len(task.news.of("train"))
+    assert len(apart) + len(met) == len(task.news.labelled("train"))
     assert not set(apart) & set(met)
 
 
@@ -90,7 +90,7 @@ def test_the_log_holds_the_text_that_the_policy_read(task, services, runs):
     run = Run(runs / "finance_monitor")
     policy = trained_policy(open_task(FinanceMonitor, run), run).for_serving()
     assert policy.predict(log.observations).tolist() == log.actions.tolist()
-    assert log.observations["text"] == (f"{COMPANY}: {HEADLINE}",)
+    assert log.observations["text"] == ("the company cuts its outlook after a weak quarter",)
 
 
 def test_a_correction_tells_what_every_label_would_have_been_worth(task):

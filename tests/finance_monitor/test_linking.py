@@ -80,6 +80,20 @@ def test_names_aliases_and_tickers_are_found_as_whole_words(linker, headline, co
     assert linker.companies(headline) == companies
 
 
+@pytest.mark.parametrize(
+    ("headline", "company", "named"),
+    [
+        ("Apple sues, and Apple's rival Amazon.com is sued", "apple", ["Apple", "Apple"]),
+        ("Apple sues, and Apple's rival Amazon.com is sued", "amazon", ["Amazon.com"]),
+        ("Apple Inc (Nasdaq: AAPL) and $AAPL", "apple", ["Apple", "Nasdaq: AAPL", "$AAPL"]),
+        ("Bank of America lifts its forecast", "america", []),
+        ("An apple a day", "apple", []),
+    ],
+)
+def test_a_company_is_found_everywhere_that_a_headline_names_it(linker, headline, company, named):
+    assert [headline[start:end] for start, end in linker.mentions(headline, company)] == named
+
+
 @given(before=st.text("aeEnsé5_", max_size=3), after=st.text("aeEnsé5_", max_size=3))
 def test_a_name_inside_another_word_never_links(before, after):
     linker = Linker(WATCHLIST, ordinary_words())

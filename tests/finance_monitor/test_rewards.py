@@ -48,7 +48,7 @@ def test_a_persons_time_can_be_charged_for_each_flag_right_or_wrong():
 def test_the_environment_pays_for_every_live_headline_and_label_what_the_table_says():
     task = FinanceMonitor(load_settings({}, overrides=["rewards.flagged=-0.25"]))
     env = task.environment("train")
-    live = split_for_crossfit(task.news.of("train"))[1]
+    live = split_for_crossfit(task.news.labelled("train"))[1]
     truths = [LABELS.index(item.label) for item in live]
     for action, label in enumerate(LABELS):
         states, _ = env.reset(seed=0)

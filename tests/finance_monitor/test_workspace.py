@@ -4,6 +4,7 @@ import json
 import shutil
 import threading
 import time
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -85,10 +86,14 @@ def test_a_company_goes_by_its_id_whatever_the_feed_calls_it(desk):
     assert sorted(line.company for line in desk.items(9)) == ["Acme", "contoso", "contoso", "contoso"]
 
 
-def test_the_policy_reads_the_names_of_both_watchlist_and_shipped_news(desk):
+def test_the_policy_reads_whom_it_is_asked_about_and_who_else_is_named(desk):
     news = desk.live.current[0].news
-    assert news.text("contoso", "Profit falls") == "Contoso Pharmaceuticals AG: Profit falls"
-    assert news.text("", "Profit falls") == "The company: Profit falls"
+    sued = "Fabrikam sues Wingtip; CTSO and Corvane don't, says Acme"
+    assert news.text("fabrikam", sued) == "the company sues Wingtip; CTSO and Corvane don't, says Acme"
+    assert news.text("contoso", sued) == "Fabrikam sues Wingtip; the company and Corvane don't, says Acme"
+    assert news.text("corvane", sued) == "Fabrikam sues Wingtip; CTSO and the company don't, says Acme"
+    assert news.text("Acme Inc", sued) == "Fabrikam sues Wingtip; CTSO and Corvane don't, says the company"
+    assert news.text("contoso", "Profit falls") == news.text("", "Profit falls") == "the company: Profit falls"
     assert [news.text(each.company, each.headline) for each in news.news] == [
         example_data().text(each.company, each.headline) for each in example_data().news
     ]
@@ -157,6 +162,12 @@ def test_own_headlines_without_splits_are_parted_by_time(folder, model):
     data = load_task(str(folder))(model.task.settings).news
     assert [item.split for item in data.news] == ["train"] * 6 + ["validation"] * 2 + ["test"] * 2
     assert data.fingerprint != example_data().fingerprint
+    write(folder, "headlines: own.jsonl\n")
+    taught = load_task(str(folder))(model.task.settings).news
+    assert taught.news == example_data().news
+    assert [taught.headlines.count(item) for item in example_data().headlines] == [1] * len(example_data().headlines)
+    assert Counter(item.split for item in taught.headlines[-10:]) == {"train": 6, "validation": 2, "test": 2}
+    write(folder, "news: own.jsonl\n")
     rows[1]["split"] = "train"
     (folder / "own.jsonl").write_text("\n".join(map(json.dumps, rows)))
     with pytest.raises(SteerError, match="'0' names no split"):
