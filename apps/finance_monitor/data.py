@@ -15,6 +15,7 @@ from apps.finance_monitor.markup import without_markup
 from core.data.fields import Id, Key, ListOf, Text, Time
 from core.data.splits import Split, Splits, split_by_time, split_randomly
 from core.data.tables import Row, read_rows
+from core.data.windows import MARK
 from core.training.workspace import Table, Workspace, read_workspace
 from core.util.errors import SteerError
 
@@ -28,9 +29,6 @@ TOPICS: tuple[Topic, ...] = get_args(Topic)
 SENTIMENTS: tuple[Sentiment, ...] = get_args(Sentiment)
 # Labels by their identity, "topic/sentiment", in the order of the policy's joint choice.
 LABELS = tuple(f"{topic}/{sentiment}" for topic in TOPICS for sentiment in SENTIMENTS)
-
-# Stands in what the policy reads for the company that is asked about.
-ASKED = "the company"
 
 
 class _Row(BaseModel):
@@ -137,19 +135,19 @@ class NewsData:
         return known.name if known else company
 
     def text(self, company: str, headline: str) -> str:
-        """What the policy reads: the headline, with "the company" in the place of the one that is asked about.
+        """What the policy reads: the headline, with a mark in the place of the company that is asked about.
 
         So a headline that names two companies is two texts, and the policy learns what names stand beside rather than
         names. Of a company that the headline does not name, nothing is read: its name says nothing about the news, and
         one of markup or gibberish would hide bad news from the policy. So would tags.
         """
-        headline, company = without_markup(headline), " ".join(company.split())
+        headline, company = without_markup(headline).replace(MARK, ""), " ".join(company.split())
         linker = self._names if company in self._known else Linker([_Unlisted(company, company, company)])
         mentions = linker.mentions(headline, company)
         if not mentions:
-            return f"{ASKED}: {headline}"
+            return f"{MARK}: {headline}"
         for start, end in reversed(mentions):
-            headline = headline[:start] + ASKED + headline[end:]
+            headline = headline[:start] + MARK + headline[end:]
         return headline
 
     @cached_property

@@ -8,6 +8,7 @@ from scipy.special import softmax
 
 from apps.finance_monitor.data import SENTIMENTS, TOPICS, Sentiment
 from apps.finance_monitor.task import FinanceMonitor
+from core.data.windows import MARK
 from core.models.encoder import TextEncoder
 from core.models.rule_head import RulePolicy
 from core.training.run import Run, trained_policy
@@ -61,7 +62,8 @@ class NewsEngine:
         log_probs, beliefs = self.policy.decide({"text": tuple(all_texts)})
         labels = map(_label, log_probs.argmax(-1).tolist(), beliefs.numpy().reshape(-1, len(TOPICS), len(SENTIMENTS)))
         if self._descriptions is not None:
-            near = softmax(self._encoder.embed(all_texts) @ self._descriptions.T / _TEMPERATURE, axis=1)
+            whole = [text.replace(MARK, "the company") for text in all_texts]
+            near = softmax(self._encoder.embed(whole) @ self._descriptions.T / _TEMPERATURE, axis=1)
             labels = map(self._with_topic, labels, near)
         return [list(islice(labels, len(texts))) for texts in requests]
 

@@ -11,6 +11,8 @@ _CHARACTERS_PER_TOKEN = 12
 
 # Stands between the turns of a conversation whose newest turn comes first.
 TURN = "[SEP]"
+# Stands in a text for what is asked about; the tokenizer's own mask is read in its place.
+MARK = "[MASK]"
 
 
 def window_of(
@@ -34,7 +36,7 @@ def window_of(
 
     def ids(several: Sequence[str]) -> list[list[int]]:
         near = [text if len(text) <= 2 * reach else f"{text[:reach]} {text[-reach:]}" for text in several]
-        read = [text.replace(TURN, separator) for text in near]
+        read = [text.replace(TURN, separator).replace(MARK, tokenizer.mask_token or "it") for text in near]
         return tokenizer(read, verbose=False)["input_ids"] if read else []
 
     def shortened(text: str, whole: list[int]) -> list[int]:

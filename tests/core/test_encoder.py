@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from core.data.windows import MARK
 from core.models.actor_critic import ActorCritic, ChoiceHead
 from core.models.cached_vectors import ActivationCache
 from core.models.encoder import TextEncoder
@@ -166,3 +167,16 @@ def test_vectors_do_not_depend_on_the_company_they_are_computed_in():
 def test_an_empty_text_and_an_endless_one_have_vectors():
     vectors = TextEncoder().embed(["", "x" * 1_000_000])
     assert np.isfinite(vectors).all()
+
+
+@pytest.mark.parametrize("adapt", ["frozen", "top", "prefix"])
+def test_a_text_that_marks_what_it_is_asked_about_is_read_out_there(adapt):
+    encoder = TextEncoder(adapt=adapt, layers=2, rank=4, precision="fp32").eval()
+    first, second = f"{MARK} beats Corvane", f"Corvane beats {MARK}"
+    with torch.no_grad():
+        together = encoder([first, second, "Corvane beats Ostmark"])
+        words = encoder.tokenizer(first)["input_ids"]
+        hidden = encoder.backbone(torch.tensor([words])).last_hidden_state[0, encoder._virtual :]
+    at = words.index(encoder.tokenizer.mask_token_id)
+    torch.testing.assert_close(together[0], hidden[at], atol=1e-4, rtol=0)
+    assert torch.cosine_similarity(together[0], together[1], dim=0) < 0.98

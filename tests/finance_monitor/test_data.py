@@ -9,7 +9,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 from apps.finance_monitor.config import NewsConfig
-from apps.finance_monitor.data import ASKED, EXAMPLE, TOPICS, example_data, read_news_data
+from apps.finance_monitor.data import EXAMPLE, TOPICS, example_data, read_news_data
+from core.data.windows import MARK
 from core.training.workspace import read_workspace
 from core.util.errors import SteerError
 from tests.near_duplicates import near_duplicate_pairs
@@ -59,8 +60,8 @@ def test_headlines_tell_companies_apart_and_are_no_part_of_the_stream(newsroom):
 
 def test_the_company_that_a_headline_is_labelled_for_is_named_in_it(newsroom):
     texts = [newsroom.text(item.company, item.headline) for item in newsroom.headlines]
-    assert all(ASKED in text for text in texts)
-    assert sum(text.startswith(f"{ASKED}: ") for text in texts) < 0.01 * len(texts)  # "Corvane: notice of meeting" does
+    assert all(MARK in text for text in texts)
+    assert sum(text.startswith(f"{MARK}: ") for text in texts) < 0.01 * len(texts)  # "Corvane: notice of meeting" does
 
 
 def test_near_duplicates_never_cross_splits(newsroom):

@@ -90,7 +90,7 @@ def test_the_log_holds_the_text_that_the_policy_read(task, services, runs):
     run = Run(runs / "finance_monitor")
     policy = trained_policy(open_task(FinanceMonitor, run), run).for_serving()
     assert policy.predict(log.observations).tolist() == log.actions.tolist()
-    assert log.observations["text"] == ("the company cuts its outlook after a weak quarter",)
+    assert log.observations["text"] == ("[MASK] cuts its outlook after a weak quarter",)
 
 
 def test_a_correction_tells_what_every_label_would_have_been_worth(task):

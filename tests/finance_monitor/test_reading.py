@@ -26,8 +26,8 @@ def test_markup_around_a_headline_changes_nothing_of_how_it_is_read(model, marke
 
 def test_signs_that_are_no_markup_are_read(model):
     for headline in ("margin < 5 % and > 3 %", "AT&T & Co raise outlook", "<3", "<b></b>", "1 <2"):
-        assert model.news.text("corvane", headline) == f"the company: {headline}"
-    assert model.news.text("x", "R&amp;D costs &#8211; up") == "the company: R&D costs \N{EN DASH} up"
+        assert model.news.text("corvane", headline) == f"[MASK]: {headline}"
+    assert model.news.text("x", "R&amp;D costs &#8211; up") == "[MASK]: R&D costs \N{EN DASH} up"
 
 
 @pytest.mark.parametrize(

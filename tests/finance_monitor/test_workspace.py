@@ -89,11 +89,11 @@ def test_a_company_goes_by_its_id_whatever_the_feed_calls_it(desk):
 def test_the_policy_reads_whom_it_is_asked_about_and_who_else_is_named(desk):
     news = desk.live.current[0].news
     sued = "Fabrikam sues Wingtip; CTSO and Corvane don't, says Acme"
-    assert news.text("fabrikam", sued) == "the company sues Wingtip; CTSO and Corvane don't, says Acme"
-    assert news.text("contoso", sued) == "Fabrikam sues Wingtip; the company and Corvane don't, says Acme"
-    assert news.text("corvane", sued) == "Fabrikam sues Wingtip; CTSO and the company don't, says Acme"
-    assert news.text("Acme Inc", sued) == "Fabrikam sues Wingtip; CTSO and Corvane don't, says the company"
-    assert news.text("contoso", "Profit falls") == news.text("", "Profit falls") == "the company: Profit falls"
+    assert news.text("fabrikam", sued) == "[MASK] sues Wingtip; CTSO and Corvane don't, says Acme"
+    assert news.text("contoso", sued) == "Fabrikam sues Wingtip; [MASK] and Corvane don't, says Acme"
+    assert news.text("corvane", sued) == "Fabrikam sues Wingtip; CTSO and [MASK] don't, says Acme"
+    assert news.text("Acme Inc", sued) == "Fabrikam sues Wingtip; CTSO and Corvane don't, says [MASK]"
+    assert news.text("contoso", "Profit falls") == news.text("", "Profit falls") == "[MASK]: Profit falls"
     assert [news.text(each.company, each.headline) for each in news.news] == [
         example_data().text(each.company, each.headline) for each in example_data().news
     ]
