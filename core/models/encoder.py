@@ -204,7 +204,7 @@ class TextEncoder(StateEncoder):
     def export(self, folder: Path) -> None:
         """Write backbone (or PEFT adapter) and tokenizer too, so that sentence-transformers opens the folder.
 
-        It knows nothing of marks: of a text that has some it takes the mean of all tokens.
+        It knows nothing of marks: of a text that has some it gives the vector of all tokens.
         """
         self.backbone.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
@@ -267,19 +267,22 @@ class TextEncoder(StateEncoder):
         mask = (torch.arange(int(lengths.max())) < lengths[:, None]).to(self.device)
         with autocast(self.device, self.precision):
             hidden = model(**inputs, attention_mask=mask.long()).last_hidden_state[:, self._virtual :]
-        return pooled(hidden, self._read_out(texts, mask), self.conventions.pooling)
+        return self._with_marks(texts, hidden, mask)
 
-    def _read_out(self, texts: Sequence[str], mask: Tensor) -> Tensor:
-        """Which tokens' vectors stand for each text, bool of the shape of `mask`.
+    def _with_marks(self, texts: Sequence[str], hidden: Tensor, mask: Tensor) -> Tensor:
+        """The vector of each text; half of it is that of the marks (`core.data.windows.MARK`) of a text that has some.
 
-        The mean is that of the marks (`core.data.windows.MARK`), each of which has seen the text around it, as in
-        target-dependent sentiment classification (TD-BERT: Gao et al. 2019); of all tokens where there are none.
+        A mark has seen the text around it, so it tells what the text says of what is asked about, as in
+        target-dependent sentiment classification (TD-BERT: Gao et al. 2019).
         """
-        if self.conventions.pooling != "mean" or self.tokenizer.mask_token_id is None:
-            return mask
+        vectors = pooled(hidden, mask, self.conventions.pooling)
+        if self.tokenizer.mask_token_id is None:
+            return vectors
         ids = self._padded([torch.tensor(tokens) for tokens in self._tokenized(texts)])
         marked = mask & (ids == self.tokenizer.mask_token_id)
-        return torch.where(marked.any(1, keepdim=True), marked, mask)
+        is_marked = marked.any(1, keepdim=True)
+        of_marks = pooled(hidden, torch.where(is_marked, marked, mask), "mean")
+        return torch.where(is_marked, (vectors + of_marks) / 2, vectors)
 
     def _padded(self, rows: list[Tensor]) -> Tensor:
         filling = (self.tokenizer.pad_token_id or 0) if rows[0].ndim == 1 else 0

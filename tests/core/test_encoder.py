@@ -170,7 +170,7 @@ def test_an_empty_text_and_an_endless_one_have_vectors():
 
 
 @pytest.mark.parametrize("adapt", ["frozen", "top", "prefix"])
-def test_a_text_that_marks_what_it_is_asked_about_is_read_out_there(adapt):
+def test_half_of_a_texts_vector_is_that_of_what_it_is_asked_about(adapt):
     encoder = TextEncoder(adapt=adapt, layers=2, rank=4, precision="fp32").eval()
     first, second = f"{MARK} beats Corvane", f"Corvane beats {MARK}"
     with torch.no_grad():
@@ -178,5 +178,5 @@ def test_a_text_that_marks_what_it_is_asked_about_is_read_out_there(adapt):
         words = encoder.tokenizer(first)["input_ids"]
         hidden = encoder.backbone(torch.tensor([words])).last_hidden_state[0, encoder._virtual :]
     at = words.index(encoder.tokenizer.mask_token_id)
-    torch.testing.assert_close(together[0], hidden[at], atol=1e-4, rtol=0)
-    assert torch.cosine_similarity(together[0], together[1], dim=0) < 0.98
+    torch.testing.assert_close(together[0], (hidden.mean(0) + hidden[at]) / 2, atol=1e-4, rtol=0)
+    assert torch.cosine_similarity(together[0], together[1], dim=0) < 0.99
