@@ -100,6 +100,27 @@ def test_the_policy_reads_whom_it_is_asked_about_and_who_else_is_named(desk):
     assert news.fingerprint == example_data().fingerprint
 
 
+def test_one_headline_may_be_bad_news_for_one_company_and_good_for_another(desk):
+    told = [
+        ("fabrikam", "wingtip", "Fabrikam shares soar on record profit, Wingtip shares plunge after profit warning"),
+        ("wingtip", "fabrikam", "Wingtip wins big order, Fabrikam loses its largest customer"),
+        ("contoso", "northwind", "Northwind falls 12 % after fraud probe while Contoso rises 9 % on strong results"),
+        (
+            "northwind",
+            "contoso",
+            "Northwind beats forecasts and raises outlook; Contoso misses and cuts 900 jobs",
+        ),
+    ]
+    desk.push([item(headline, headline) for *_, headline in told])
+    assert {(line.company, line.headline) for line in desk.items(9)} == {
+        (company, headline) for *companies, headline in told for company in companies
+    }
+    for good, bad, headline in told:
+        of_good, of_bad = desk.read([(good, headline), (bad, headline)])
+        assert of_good.probabilities["negative"] < of_bad.probabilities["negative"]
+        assert of_good.probabilities["positive"] > of_bad.probabilities["positive"]
+
+
 def test_all_feeds_are_followed_and_tell_how_they_fare(folder, model, scratch):
     def eventually(holds) -> None:
         until = time.monotonic() + 60
