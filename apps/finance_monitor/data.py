@@ -126,8 +126,9 @@ class NewsData:
         return [item for item in self.news if item.split == split]
 
     def labelled(self, split: Split) -> list[Headline]:
-        """Everything of one split that teaches labels: news, and headlines of no time."""
-        return [*self.of(split), *(item for item in self.headlines if item.split == split)]
+        """Everything of one split that teaches labels, news and headlines of no time; of what is read alike, one."""
+        items = (*self.of(split), *(item for item in self.headlines if item.split == split))
+        return list({self.text(item.company, item.headline): item for item in items}.values())
 
     def name(self, company: str) -> str:
         """What people call a company of that id; a company that nobody knows goes by its id."""

@@ -10,6 +10,7 @@ from sklearn.pipeline import make_pipeline
 
 from apps.finance_monitor.config import NewsConfig
 from apps.finance_monitor.data import EXAMPLE, TOPICS, example_data, read_news_data
+from core.data.splits import SPLITS
 from core.data.windows import MARK
 from core.training.workspace import read_workspace
 from core.util.errors import SteerError
@@ -80,6 +81,8 @@ def test_near_duplicates_never_cross_splits(newsroom):
     items = [*newsroom.news, *newsroom.headlines]
     pairs = near_duplicate_pairs([item.headline for item in items])
     assert [(a, b) for a, b in pairs if items[a].split != items[b].split] == []
+    read = [{newsroom.text(item.company, item.headline) for item in newsroom.labelled(split)} for split in SPLITS]
+    assert sum(map(len, read)) == len(set.union(*read))
 
 
 @pytest.mark.parametrize("label", ["sentiment", "topic"])
