@@ -51,7 +51,7 @@ class FinanceMonitor(Task):
     presets: ClassVar = {
         "quick": {
             "encoder": {"adapt": "top", "layers": 3, "max_length": 96},
-            "supervised": {"iterations": 5, "batch_size": 32, "learning_rate": 1.5e-4, "patience": 3},
+            "supervised": {"iterations": 3, "batch_size": 32, "learning_rate": 1.5e-4, "patience": 3},
             "rl": {
                 "algorithm": "all_action",
                 "iterations": 8,
