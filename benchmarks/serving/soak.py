@@ -13,8 +13,8 @@ from benchmarks.serving.running import Server
 from core.evaluation.bootstrap import Estimate
 
 USERS, MINUTES, EVERY_SECONDS = 16, 10.0, 2.0
-# Until all visitors are there and their mix has settled.
-_WARM_SHARE = 0.2
+# Until all visitors are there, their mix has settled, and the caches of texts are full.
+_WARM_SHARE = 1 / 3
 
 
 def memory_slope(server: Server, minutes: float = MINUTES) -> Estimate:

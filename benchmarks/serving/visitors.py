@@ -1,8 +1,9 @@
 """Locust's visitors: `locust -f benchmarks/serving/visitors.py --host http://localhost:7860`."""
 
 import sys
-from itertools import count
+from itertools import count, cycle
 from pathlib import Path
+from uuid import uuid4
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # Locust runs this file by its path
 
@@ -11,10 +12,14 @@ from locust import FastHttpUser, between, task
 from benchmarks.serving.inputs import REQUESTS
 
 _NUMBERS = count(5000)
+# Events by which pages open: the start page's, the monitor's, the shop's.
+_OPENINGS = {"show": [], "open": [], "open_page": ["", None]}
+# Sixteen visitors have opened more pages by then than a server remembers.
+_FIRST_PAGES = 70
 
 
 class Visitor(FastHttpUser):
-    """Asks the bot, reads headlines, gets lists, likes films."""
+    """Asks the bot, reads headlines, gets lists, likes films, opens pages."""
 
     wait_time = between(0.05, 0.3)
 
@@ -23,6 +28,22 @@ class Visitor(FastHttpUser):
         number = next(_NUMBERS)
         self.requests = {app: requests(number) for app, requests in REQUESTS.items()}
         self.conversation = self.client.post("/v1/support/conversations", json={}).json()["id"]
+        events = {each["api_name"]: each["id"] for each in self.client.get("/config").json()["dependencies"]}
+        self.pages = cycle((events[name], values) for name, values in _OPENINGS.items())
+        for _ in range(_FIRST_PAGES):
+            self.look()
+
+    @task(1)
+    def look(self) -> None:
+        """Open a page as a new visitor, and leave."""
+        number, values = next(self.pages)
+        session = uuid4().hex
+        event = {"fn_index": number, "data": values, "session_hash": session}
+        self.client.post("/gradio_api/queue/join", json=event)
+        name = "/gradio_api/queue/data"
+        with self.client.get(f"{name}?session_hash={session}", name=name, catch_response=True) as shown:
+            if '"success":true' not in shown.text:
+                shown.failure(shown.text)
 
     @task(3)
     def ask(self) -> None:

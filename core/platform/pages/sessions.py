@@ -9,8 +9,8 @@ from gradio.routes import App
 from gradio.state_holder import SessionState, StateHolder
 from starlette.routing import Mount
 
-# Some 30 kB each. Whoever comes back after so many others have come finds the page as it was at first.
-_MOST = 2_000
+# Some 45 kB each. Whoever comes back after so many others have come finds the page as it was at first.
+_MOST = 1_000
 
 
 class Sessions(StateHolder):
