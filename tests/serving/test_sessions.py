@@ -1,6 +1,7 @@
 """A server remembers what each visitor of its pages did, and little else of them."""
 
 import gc
+import json
 from collections.abc import Iterator
 from uuid import uuid4
 
@@ -10,6 +11,8 @@ from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from core.platform.pages.sessions import remember_little
+from core.platform.server.application import Serving, create_app
+from core.platform.store.database import open_store, sqlite_url
 
 COMPONENTS = 500
 
@@ -34,11 +37,16 @@ class Counter:
         return count + 1, gr.update(choices=[f"{count + 1}"])
 
     def press(self, name: str, visitor: str, *values: object) -> str:
-        """What a visitor's browser is told."""
-        number = next(at for at, made in self.blocks.fns.items() if made.api_name == name)
-        body = {"fn_index": number, "data": values, "session_hash": visitor}
-        self.client.post("/gradio_api/queue/join", json=body).raise_for_status()
-        return self.client.get("/gradio_api/queue/data", params={"session_hash": visitor}).text
+        return press(self.client, name, visitor, *values)
+
+
+def press(client: TestClient, name: str, visitor: str, *values: object) -> str:
+    """What a visitor's browser is told."""
+    events = client.get("/config").raise_for_status().json()["dependencies"]
+    number = next(each["id"] for each in events if each["api_name"] == name)
+    body = {"fn_index": number, "data": values, "session_hash": visitor}
+    client.post("/gradio_api/queue/join", json=body).raise_for_status()
+    return client.get("/gradio_api/queue/data", params={"session_hash": visitor}).text
 
 
 @pytest.fixture
@@ -72,3 +80,13 @@ def test_who_came_last_is_remembered_longest(page):
         page.press("more", visitor, None)
     assert '"success":true' in page.press("choose", "ann", "2")
     assert set(page.blocks.state_holder.session_data) == {"ann", "cid", "dan"}
+
+
+def test_a_server_writes_its_visitors_pages_down_for_nobody(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", "")  # which the server sets; it is as before behind this test
+    app = create_app([], tmp_path, open_store(sqlite_url(tmp_path / "steer.db")), Serving())
+    with TestClient(app, base_url="http://localhost") as client:
+        assert '"success":true' in press(client, "show", "ann")
+        link = client.get("/gradio_api/deep_link", params={"session_hash": "ann"}).raise_for_status().json()
+    [written] = tmp_path.rglob(f"{link}/state.json")
+    assert json.loads(written.read_text()) == []
