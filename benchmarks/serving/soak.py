@@ -12,8 +12,8 @@ import psutil
 from benchmarks.serving.running import Server
 from core.evaluation.bootstrap import Estimate
 
-USERS, MINUTES, EVERY_SECONDS = 16, 10.0, 2.0
-# Until all visitors are there, their mix has settled, and the caches of texts are full.
+USERS, MINUTES, EVERY_SECONDS = 16, 15.0, 2.0
+# Until all visitors are there, have filled the caches, and their mix has settled.
 _WARM_SHARE = 1 / 3
 
 

@@ -14,8 +14,8 @@ from benchmarks.serving.inputs import REQUESTS
 _NUMBERS = count(5000)
 # Events by which pages open: the start page's, the monitor's, the shop's.
 _OPENINGS = {"show": [], "open": [], "open_page": ["", None]}
-# Sixteen visitors have opened more pages by then than a server remembers.
-_FIRST_PAGES = 70
+# Of sixteen visitors, more than a server remembers: 1,000 pages, 4,096 questions, 5,000 headlines.
+_FIRST_PAGES, _FIRST_QUESTIONS, _FIRST_HEADLINES, _AT_ONCE = 70, 270, 350, 50
 
 
 class Visitor(FastHttpUser):
@@ -30,8 +30,7 @@ class Visitor(FastHttpUser):
         self.conversation = self.client.post("/v1/support/conversations", json={}).json()["id"]
         events = {each["api_name"]: each["id"] for each in self.client.get("/config").json()["dependencies"]}
         self.pages = cycle((events[name], values) for name, values in _OPENINGS.items())
-        for _ in range(_FIRST_PAGES):
-            self.look()
+        self._fill_caches()
 
     @task(1)
     def look(self) -> None:
@@ -71,3 +70,15 @@ class Visitor(FastHttpUser):
         event = {"kind": "like", "item": shown["items"][0]["id"], "decision": shown["decision"]}
         self.client.post("/v1/recommender/profile/events", json=event)
         self.client.delete("/v1/recommender/profile/events/last")
+
+    def _fill_caches(self) -> None:
+        """Leave the server nothing that it has yet to remember, or filling up would pass for growth."""
+        for _ in range(_FIRST_PAGES):
+            self.look()
+        for _ in range(_FIRST_QUESTIONS):
+            message = {"role": "user", "content": next(self.requests["customer_service"])[1]["text"]}
+            self.client.post("/v1/chat/completions", json={"model": "steer-support", "messages": [message]})
+        for _ in range(_FIRST_HEADLINES // _AT_ONCE):
+            path, body = next(self.requests["finance_monitor"])
+            more = [next(self.requests["finance_monitor"])[1]["items"][0] for _ in range(_AT_ONCE - 1)]
+            self.client.post(path, json={"items": [*body["items"], *more]})
