@@ -7,19 +7,17 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
+from benchmarks import soak
 from benchmarks.faults.erasure import erased_words_found
 from benchmarks.faults.histories import identical_histories
 from benchmarks.faults.poison import poison_gain
 from benchmarks.faults.rows import mended
-from benchmarks.runs import trained
 from benchmarks.serving.attacks import attacks
-from benchmarks.serving.running import Server
-from benchmarks.serving.soak import memory_slope
 from core.evaluation.bootstrap import Estimate, bootstrap_mean
 from core.evaluation.figures import figure
 
-HISTORIES, SEEDS, SOAK_MINUTES = 200, 3, 180.0
-FALSE_VOTERS, POISON_GAIN, SOAK_MB_PER_HOUR = (1, 5, 20), -0.005, 5.0
+HISTORIES, SEEDS = 200, 3
+FALSE_VOTERS, POISON_GAIN = (1, 5, 20), -0.005
 
 
 def run(data_dir: Path | None, console: Console) -> dict[str, dict[str, Any]]:
@@ -34,9 +32,7 @@ def run(data_dir: Path | None, console: Console) -> dict[str, dict[str, Any]]:
         results[f"poison_gain.{voters}"] = figure(gain, target=POISON_GAIN)
     with tempfile.TemporaryDirectory() as scratch:
         results["erased_words_found"] = _exact(erased_words_found(Path(scratch)), better="lower", target=0)
-    with tempfile.TemporaryDirectory() as scratch, Server(trained(Path(scratch) / "runs", console)) as server:
-        slope = memory_slope(server, SOAK_MINUTES)
-    results["soak_mb_per_hour"] = figure(slope, better="lower", target=SOAK_MB_PER_HOUR)
+    results |= soak.run(None, console)
     tried = attacks()
     results["attacks_blocked"] = _exact(tried.passed, target=tried.total)
     results["attacks"] = _exact(tried.total)

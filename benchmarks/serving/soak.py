@@ -12,9 +12,9 @@ import psutil
 from benchmarks.serving.running import Server
 from core.evaluation.bootstrap import Estimate
 
-USERS, MINUTES, EVERY_SECONDS = 16, 10.0, 2.0
-# Until all visitors are there and their mix has settled.
-_WARM_SHARE = 0.2
+USERS, MINUTES, EVERY_SECONDS = 16, 15.0, 2.0
+# Until all visitors are there, have filled the caches, and their mix has settled.
+_WARM_SHARE = 1 / 3
 
 
 def memory_slope(server: Server, minutes: float = MINUTES) -> Estimate:

@@ -8,6 +8,7 @@ import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
 from itsdangerous import TimestampSigner
+from limits import RateLimitItemPerMinute
 from sqlalchemy import select
 
 from apps.finance_monitor.feed import item_of
@@ -15,6 +16,7 @@ from apps.finance_monitor.tables import News
 from core.platform.auth.access import SESSION, Accounts
 from core.platform.auth.login_throttle import LoginAttempts
 from core.platform.http.limits import Limits, LimitsMiddleware
+from core.platform.http.rate_limiter import RateLimiter
 from core.platform.store import accounts
 from core.platform.store.database import open_store
 
@@ -59,6 +61,18 @@ def test_requests_are_answered_after_the_clock_was_set_back(clock):
     assert [client.get("/v1/now").status_code for _ in range(4)] == [200, 200, 200, 429]
     clock.offset = -HOUR
     assert [client.get("/v1/now").status_code for _ in range(4)] == [200, 200, 200, 429]
+
+
+def test_nothing_stays_of_clients_that_stay_away_and_who_keeps_coming_is_counted_on(clock):
+    limiter, rate = RateLimiter(), RateLimitItemPerMinute(5)
+    for at in range(1000):
+        assert limiter.hit(rate, f"192.0.{at // 256}.{at % 256}")
+    for _ in range(4):
+        clock.offset += 45
+        assert [limiter.hit(rate, "ann") for _ in range(2)] == [True] * 2
+        limiter.storage.timer.join()  # in which hits expire
+    assert len(limiter.storage.events) == len(limiter.storage.locks) == 1
+    assert [limiter.hit(rate, "ann") for _ in range(2)] == [True, False]
 
 
 class _Elsewhere(TimestampSigner):

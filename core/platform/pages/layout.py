@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+# Behind every event Gradio summarises the last 10,000 of them for a dashboard that nobody reads.
+os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "100")
 
 import gradio as gr
 from fastapi import FastAPI
@@ -17,6 +19,7 @@ from core.platform.http.limits import Limits
 from core.platform.pages.handover import LaidOutPages
 from core.platform.pages.queue_share import share_queue
 from core.platform.pages.requests import with_shown_errors
+from core.platform.pages.sessions import remember_little
 from core.platform.pages.start_page import CSS as CARDS_CSS
 from core.platform.pages.start_page import TEXTS as START
 from core.platform.pages.start_page import WORKSPACES_PATH, StartPage
@@ -87,6 +90,7 @@ def mount_pages(
     with warnings.catch_warnings():  # Gradio says of several pages that it switches off what `_options` has off
         warnings.filterwarnings("ignore", message="SSR mode is not supported")
         gr.mount_gradio_app(app, blocks, path="", **_options(apps, pages))
+    remember_little(app, blocks)
     return LaidOutPages(blocks)
 
 
