@@ -325,4 +325,4 @@ class TextEncoder(StateEncoder):
         for rows in bucketed(self._lengths(texts), 2048):
             found[rows] = self._pooled([texts[row] for row in rows]).cpu()
         self.train(training)
-        return found.unbind()
+        return tuple(row.clone() for row in found)  # a view that is kept would keep all of its batch
