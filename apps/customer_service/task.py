@@ -72,7 +72,7 @@ class CustomerService(Task):
     presets: ClassVar = {
         "quick": {
             "encoder": {"adapt": "top", "layers": 4},
-            "supervised": {"iterations": 4, "batch_size": 32, "learning_rate": 1e-4, "patience": 3},
+            "supervised": {"iterations": 5, "batch_size": 32, "learning_rate": 1e-4, "patience": 3},
             "rl": _RL,
         },
         # What is made of articles' own words teaches what retrieval's scores mean, for all articles alike. An encoder
