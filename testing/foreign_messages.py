@@ -1,10 +1,13 @@
 """Messages in other languages than the shipped articles'."""
 
-from apps.customer_service.config import EXAMPLE
+from pathlib import Path
+
 from apps.customer_service.data import Utterance
 from core.data.languages import Language
 from core.data.tables import read_rows
 from core.training.task import Split
+
+_FILE = Path(__file__).with_name("foreign_messages.jsonl")
 
 
 class ForeignMessage(Utterance):
@@ -15,4 +18,4 @@ class ForeignMessage(Utterance):
 
 def foreign_messages(split: Split) -> list[ForeignMessage]:
     """Those of a split."""
-    return [row for row in read_rows(str(EXAMPLE / "languages.jsonl"), ForeignMessage) if row.split == split]
+    return [row for row in read_rows(str(_FILE), ForeignMessage) if row.split == split]

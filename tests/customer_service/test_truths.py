@@ -38,7 +38,7 @@ def test_each_action_has_a_customer_whom_it_serves(action, truth):
         (0, "decline", truth_of("hand_over"), -1.0),
         (0, "thanks", truth_of("thanks"), 1.0),
         (0, "thanks", truth_of("greeting"), -1.0),
-        (0, "hand_over", truth_of("thanks"), -0.2),
+        (0, "hand_over", truth_of("thanks"), -1.0),
         (1, "ask_back", truth_of(ORDERS), -0.2),
         (2, "ask_back", truth_of(ORDERS), -0.5),
     ],
