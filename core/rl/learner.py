@@ -5,12 +5,14 @@ wrapper `DistributedDataParallel` is left out: it must see which of a forward pa
 policy gives more of them than most losses use. With FSDP the trained layers lie in shards (`core.models.devices`).
 """
 
+import copy
 import math
+import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -28,6 +30,7 @@ from core.rl.settings import StageSettings
 from core.util.errors import SteerError
 
 Report = Callable[[int, int, Metrics], None]
+PolicyT = TypeVar("PolicyT", bound=Policy)
 
 
 class Learner:
@@ -200,6 +203,38 @@ class Learner:
         with SummaryWriter(str(self.folder / "tensorboard"), purge_step=self.progress.iteration) as writer:
             for name, value in metrics.items():
                 writer.add_scalar(name, value, self.progress.iteration)
+
+
+def trained_copy(
+    policy: PolicyT,
+    algorithm: Algorithm,
+    settings: StageSettings,
+    *,
+    validate: Callable[[Policy], float],
+    seed: int,
+) -> PolicyT:
+    """A copy of a policy, trained at one go: no folder is left, and after a kill one begins anew.
+
+    Args:
+        policy: Policy to begin with; it stays as it is.
+        algorithm: As for `Learner`, as are the others.
+        settings: Settings of the training.
+        validate: Function that gives a policy's reward; the higher the better.
+        seed: Seed of everything random.
+    """
+    trained = copy.deepcopy(policy)
+    with tempfile.TemporaryDirectory() as folder:
+        Learner(
+            trained,
+            algorithm,
+            settings,
+            validate=validate,
+            folder=Path(folder),
+            fingerprint="",
+            seed=seed,
+            report=lambda *_: None,
+        ).run()
+    return trained
 
 
 def all_reduce_gradients(parameters: list[nn.Parameter], metrics: Metrics, accelerator: Accelerator) -> Metrics:

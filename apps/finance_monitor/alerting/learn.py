@@ -5,8 +5,6 @@ rule's threshold is tuned on them; a correction to it first imitates hindsight, 
 the reward. The validation weeks decide whether, and after which iteration, it leaves the rule.
 """
 
-import copy
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -33,11 +31,9 @@ from core.envs.play import play
 from core.models.actor_critic import ActorCritic
 from core.models.policy import Policy
 from core.platform.inference.engine import Engine
-from core.rl.algorithm import Algorithm
 from core.rl.all_action import AllAction, AllActionSettings
-from core.rl.learner import Learner
+from core.rl.learner import trained_copy
 from core.rl.ppo import PPO, PPOSettings
-from core.rl.settings import MinibatchSettings
 from core.rl.supervised import Demonstrations, Supervised, SupervisedSettings
 from core.training.loader import open_task
 from core.training.run import Run
@@ -89,14 +85,22 @@ class Training:
         settings = SupervisedSettings(iterations=iterations, patience=iterations, **_rates(3e-3))
         targets = np.eye(2, dtype=np.float32)[self.values.in_surge.astype(int)]
         demonstrations = Demonstrations(self.values.observations, targets)
-        return self._trained(alert_policy(self.threshold), Supervised(demonstrations, settings), settings, seed)
+        return trained_copy(
+            alert_policy(self.threshold),
+            Supervised(demonstrations, settings),
+            settings,
+            validate=self.earned,
+            seed=seed,
+        )
 
     def climbed(self, start: ActorCritic, seed: int, iterations: int = 25) -> ActorCritic:
         """A policy that has climbed the exact gradient of the reward."""
         settings = AllActionSettings(
             iterations=iterations, patience=iterations, ent_coef=0.0, kl_coef=0.0, **_rates(1e-3)
         )
-        return self._trained(start, AllAction(self.values.observations, self.values, settings), settings, seed)
+        return trained_copy(
+            start, AllAction(self.values.observations, self.values, settings), settings, validate=self.earned, seed=seed
+        )
 
     def practised(self, start: ActorCritic, seed: int, iterations: int = 12) -> ActorCritic:
         """A policy that has learnt from its own rollouts by PPO."""
@@ -111,26 +115,11 @@ class Training:
             fresh_episodes=False,
             **_rates(1e-3),
         )
-        return self._trained(start, PPO(self.env, settings), settings, seed)
+        return trained_copy(start, PPO(self.env, settings), settings, validate=self.earned, seed=seed)
 
     def earned(self, policy: Policy) -> float:
         """Mean return on the validation streams."""
         return float(play(self.judge, policy.predict).returns.mean())
-
-    def _trained(self, start: ActorCritic, algorithm: Algorithm, settings: MinibatchSettings, seed: int) -> ActorCritic:
-        policy = copy.deepcopy(start)
-        with tempfile.TemporaryDirectory() as folder:
-            Learner(
-                policy,
-                algorithm,
-                settings,
-                validate=self.earned,
-                folder=Path(folder),
-                fingerprint="",
-                seed=seed,
-                report=lambda *_: None,
-            ).run()
-        return policy
 
 
 def _rates(rate: float) -> dict[str, Any]:

@@ -5,9 +5,6 @@ best of them begins at zero, and validation decides whether, and after which ite
 Neither way gained anything there, so the rule serves; `steer bench decisions` measures the others beside it.
 """
 
-import copy
-import tempfile
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,10 +22,8 @@ from core.envs.observations import join
 from core.envs.play import Act, play
 from core.models.diverse_list import DiverseListPolicy
 from core.models.policy import Policy
-from core.rl.algorithm import Algorithm
-from core.rl.learner import Learner
+from core.rl.learner import trained_copy
 from core.rl.ppo import PPO, PPOSettings
-from core.rl.settings import MinibatchSettings
 from core.rl.supervised import Demonstrations, Supervised, SupervisedSettings
 from core.training.settings import load_settings
 
@@ -83,7 +78,9 @@ class Training:
         torch.manual_seed(seed)
         settings = SupervisedSettings(iterations=iterations, patience=iterations, **_rates(1e-2))
         start = self.begun()
-        policy = self._trained(start, Supervised(self._demonstrations(start, seed), settings), settings, seed)
+        policy = trained_copy(
+            start, Supervised(self._demonstrations(start, seed), settings), settings, validate=self.earned, seed=seed
+        )
         return self._retuned(policy)
 
     def practised(self, seed: int, gamma: float = 1.0, iterations: int = 18) -> DiverseListPolicy:
@@ -103,7 +100,7 @@ class Training:
             fresh_episodes=False,
             **_rates(2.5e-2),
         )
-        return self._trained(self.begun(), PPO(self.env, settings), settings, seed)
+        return trained_copy(self.begun(), PPO(self.env, settings), settings, validate=self.earned, seed=seed)
 
     def earned(self, policy: Policy) -> float:
         """Mean return of the validation visits."""
@@ -132,23 +129,6 @@ class Training:
             return self.earned(policy)
 
         policy.head.trade_off = SHARPNESS * max(TRADE_OFFS, key=earned)
-        return policy
-
-    def _trained(
-        self, start: DiverseListPolicy, algorithm: Algorithm, settings: MinibatchSettings, seed: int
-    ) -> DiverseListPolicy:
-        policy = copy.deepcopy(start)
-        with tempfile.TemporaryDirectory() as folder:
-            Learner(
-                policy,
-                algorithm,
-                settings,
-                validate=self.earned,
-                folder=Path(folder),
-                fingerprint="",
-                seed=seed,
-                report=lambda *_: None,
-            ).run()
         return policy
 
 
