@@ -61,14 +61,14 @@ class Reply:
         text: Text for the customer; empty where the page words the action in the language of the page.
         sources: The article that answers, or the articles that a question back is about.
         confidence: Probability that the action is what the customer wants, by the calibrated beliefs that the policy
-            reads; between 0 and 1.
+            reads; between 0 and 1. None where nothing has read the message yet.
         choice: What was decided, to learn from; None where a person decided.
     """
 
     action: ReplyAction
     text: str
     sources: list[Article]
-    confidence: float
+    confidence: float | None
     choice: Choice | None = None
 
 
@@ -126,7 +126,7 @@ class SupportEngine:
             return []
         reader = self._multilingual.get()
         if reader is None:
-            return [Reply("hand_over", worded_in(language, "hand_over"), [], 1.0) for language in languages]
+            return [Reply("hand_over", worded_in(language, "hand_over"), [], None) for language in languages]
         believed = reader.of([each.messages for each in asked])
         probs = rule_probabilities(believed.beliefs, self._task.reward_table({"candidates": believed.candidates}))
         each = zip(asked, probs, believed.beliefs, believed.candidates, strict=True)

@@ -311,7 +311,8 @@ class SupportService:
             return None
         if version is not None:
             DECISIONS.labels(self.app, version, reply.action).inc()
-            WATCH.note(self.app, "inputs", reply.confidence)
+            if reply.confidence is not None:
+                WATCH.note(self.app, "inputs", reply.confidence)
         return ChatTurn(
             role="assistant",
             text=reply.text,

@@ -213,10 +213,10 @@ def _empty(key: str, request: gr.Request) -> str:
 def _decision(reply: ChatTurn | None, request: gr.Request) -> str:
     if reply is None:
         return _empty("no_decision", request)
-    return (
-        f'<span class="cs-badge cs-{reply.action}">{TEXTS.say(f"action.{reply.action}", request)}</span>'
-        f'<span class="cs-sure">{TEXTS.say("sure", request, share=reply.confidence)}</span>'
-    )
+    done = f'<span class="cs-badge cs-{reply.action}">{TEXTS.say(f"action.{reply.action}", request)}</span>'
+    if reply.confidence is None:
+        return done
+    return f'{done}<span class="cs-sure">{TEXTS.say("sure", request, share=reply.confidence)}</span>'
 
 
 def _sources(reply: ChatTurn | None, request: gr.Request) -> str:

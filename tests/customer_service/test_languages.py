@@ -167,6 +167,7 @@ def test_a_desk_that_cannot_have_the_encoder_hands_over_in_the_customers_languag
 
     chinese, english = asyncio.run(both())
     assert (chinese.action, chinese.text) == ("hand_over", WORDS["hand_over"]["zh"])
+    assert chinese.confidence is None  # nobody has read it
     assert english.action == "answer"
 
 
