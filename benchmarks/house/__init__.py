@@ -15,14 +15,13 @@ from rich.console import Console
 
 from benchmarks.house.imports import modules
 from benchmarks.house.picture import draw
-from benchmarks.house.revision import ROOT, python_in, source_of
 from benchmarks.house.rooms import House, house
 from benchmarks.house.wings import needed_libraries, platform_imports
+from benchmarks.revision import BEFORE, ROOT, python_in, source_of
 from benchmarks.runs import trained
 from core.evaluation.bootstrap import Estimate
 from core.evaluation.figures import figure
 
-BEFORE = "00ededc"
 FILES_PER_WALK, MUTANTS_KILLED, LINES_RATIO = 18, 0.85, 1.0
 # What `make mutants` leaves.
 MUTANTS = ROOT / "benchmarks" / "mutants.json"

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from benchmarks.house.imports import imports, modules
-from benchmarks.house.revision import python_in
+from benchmarks.revision import python_in
 
 # Rooms of `core` that are not the learning wing; the second line are the names of before there were wings.
 PLATFORM = {"__main__", "cli", "platform"} | {

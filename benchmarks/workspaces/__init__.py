@@ -12,6 +12,7 @@ from typing import Any
 from rich.console import Console
 
 from benchmarks.workspaces.broken import told
+from benchmarks.workspaces.installing import install_ratio
 from benchmarks.workspaces.large import CHECKED, TRAINED, write_shop
 from core.evaluation.bootstrap import Estimate
 from core.evaluation.figures import figure
@@ -30,6 +31,7 @@ def run(data_dir: Path | None, console: Console) -> dict[str, dict[str, Any]]:
         console.print("not told:", *(name for name, is_told in by_name.items() if not is_told))
         passed, cells = _families(folder / "families.xml")
         results = {
+            "install_ratio": _exact(install_ratio(console), better="lower"),
             "broken_workspaces_told": _exact(sum(by_name.values()), target=len(by_name)),
             "encoder_families_ok": _exact(passed, target=cells),
             "encoder_families_all": _exact(cells),
