@@ -50,17 +50,6 @@ def returns(actions, planted: Stream) -> float:
     return total
 
 
-def course_of(stories: list[Story]) -> Course:
-    course = Course(stories[0].time)
-    for story in stories:
-        course.take(story)
-    return course
-
-
-def shown(stories: list[Story]) -> dict[str, float]:
-    return dict(zip(FEATURES, course_of(stories).state(), strict=True))
-
-
 def test_an_alert_at_a_surges_first_story_is_worth_1_and_a_day_later_about_half():
     truths = [
         Truth("usual"),
@@ -99,25 +88,6 @@ def test_what_is_seen_at_a_story_does_not_depend_on_later_ones():
         assert len(part) == count
         for early, same in zip(part, full, strict=False):
             np.testing.assert_array_equal(early.state, same.state)
-
-
-def test_a_state_counts_stories_words_and_topics():
-    stories = [
-        bad(0, "Regulator sues maker"),
-        bad(60, "Plant burns down", 0.6, "operations"),
-        bad(70, "Denial by chairman", 0.2),
-        bad(80, "Regulator sues again"),
-    ]
-    state = shown(stories)
-    assert (state["bad_6h"], state["bad_24h"], state["bad_72h"]) == (1, 2, 2)  # the first is 80 hours old
-    assert (state["other_6h"], state["other_24h"]) == (0, 1)
-    assert state["likely_24h"] == pytest.approx(0.6 + 0.2 + 0.9)
-    assert (state["topics"], state["same_topic"], state["hours_since_last"]) == (2, 1, 20)
-    assert state["fresh"] == 1.0
-    told_again = shown([*stories, bad(81, "Regulator sues, burns")])
-    assert told_again["fresh"] == 0.0
-    assert told_again["fresh_6h"] == 1.0  # two stories, one of them in old words
-    assert shown(stories)["statistic"] == course_of(stories).statistic
 
 
 def test_the_policy_begins_as_the_rule():

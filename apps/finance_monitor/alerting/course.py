@@ -26,7 +26,6 @@ BAD = 0.5
 MEMORY_HOURS = 28 * 24.0
 # Before a company has a past of its own: one negative story a week, believed as much as four weeks of watching.
 _PRIOR_STORIES, _PRIOR_HOURS = 4.0, 28 * 24.0
-_SEVERE = 1.5
 _SPANS = (6.0, 24.0, 72.0)
 # Shorter words are articles and prepositions, which every headline has.
 _LETTERS = 4
