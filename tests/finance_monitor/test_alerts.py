@@ -285,6 +285,14 @@ def test_a_story_that_was_none_of_the_bad_ones_is_taken_back_without_a_trace():
     assert headlines(alert) == ["bad 0", "bad 1", "bad 2", "bad 3", "bad 4"]
 
 
+def test_what_was_never_observed_cannot_be_taken_back():
+    detector = SurgeDetector(cusum())
+    (alert,) = bad_stories(detector, 4)
+    detector.withdraw("acme", MONDAY + HOUR, "unknown")
+    bad_stories(detector, 1, MONDAY + 2 * HOUR)
+    assert headlines(alert) == ["bad 0", "bad 1", "bad 2", "bad 3", "bad 0"]
+
+
 def test_an_alert_that_was_quiet_but_for_a_story_that_is_taken_back_is_resolved():
     detector = SurgeDetector(cusum())
     (alert,) = bad_stories(detector, 4)
