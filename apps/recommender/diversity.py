@@ -42,16 +42,17 @@ class Distances:
 
 
 def marginal_distances(distances: np.ndarray) -> np.ndarray:
-    """Mean distance of each position to those before it, 0 for the first.
+    """Mean distance of each item to the picks before each position, 0 at the first.
 
     Args:
-        distances: Distances within lists, float32 of shape (lists, picks, picks).
+        distances: Distances of the picks of lists to items, float32 of shape (lists, picks, items).
 
     Returns:
-        float32 of shape (lists, picks).
+        float32 of the same shape.
     """
-    before = np.tril(np.ones(distances.shape[1:], dtype=np.float32), k=-1)
-    return (distances * before).sum(axis=2) / np.maximum(before.sum(axis=1), 1.0)
+    picks = distances.shape[1]
+    before = np.tril(np.ones((picks, picks), dtype=np.float32), k=-1)
+    return (before / np.maximum(before.sum(axis=1, keepdims=True), 1.0)) @ distances
 
 
 def diverse_lists(relevance: np.ndarray, distances: np.ndarray, trade_off: float, picks: int) -> np.ndarray:

@@ -38,8 +38,30 @@ Histories: TypeAlias = Sequence[np.ndarray]
 ListReward: TypeAlias = Reward[Histories, np.ndarray, Taste]
 
 
-def list_reward(distances: Distances, novelty: np.ndarray, settings: Mapping[str, float]) -> ListReward:
-    """Weighted sum of what a list is worth; relevance, diversity, novelty and unexpectedness lie between 0 and 1.
+@dataclass(frozen=True)
+class Options:
+    """What might stand at each position of some lists, and what does.
+
+    Attributes:
+        items: Items to pick from, int64 of shape (lists, options).
+        columns: Place of each position's pick among them, int64 of shape (lists, picks).
+    """
+
+    items: np.ndarray
+    columns: np.ndarray
+
+    @classmethod
+    def of_lists(cls, lists: np.ndarray) -> "Options":
+        """Options of lists that are made of their own items alone."""
+        return cls(lists, np.broadcast_to(np.arange(lists.shape[1]), lists.shape))
+
+
+# What each option would earn at each position, were it picked there: terms of shape (lists, picks, options).
+OptionReward: TypeAlias = Reward[Histories, Options, Taste]
+
+
+def option_reward(distances: Distances, novelty: np.ndarray, settings: Mapping[str, float]) -> OptionReward:
+    """Weighted sum of what options are worth; relevance, diversity, novelty and unexpectedness lie between 0 and 1.
 
     Args:
         distances: Distances between items.
@@ -49,51 +71,36 @@ def list_reward(distances: Distances, novelty: np.ndarray, settings: Mapping[str
     Raises:
         SteerError: A name that no term has.
     """
-    terms: dict[str, Term[Histories, np.ndarray, Taste]] = {
-        # An item that the user did not want costs what it would have earned.
-        "relevance": lambda histories, lists, taste: ndcg_gains(lists, taste.liked) - ndcg_gains(lists, taste.hidden),
-        "diversity": lambda histories, lists, taste: marginal_distances(distances.within(lists)) / (lists.shape[1] - 1),
-        "novelty": lambda histories, lists, taste: novelty[lists] / lists.shape[1],
-        "unexpectedness": lambda histories, lists, taste: _to_history(distances, histories, lists) / lists.shape[1],
+
+    def relevance(histories: Histories, options: Options, taste: Taste) -> np.ndarray:
+        """An item that the user did not want costs what it would have earned."""
+        picks = options.columns.shape[1]
+        return _gains(options.items, taste.liked, picks) - _gains(options.items, taste.hidden, picks)
+
+    def diversity(histories: Histories, options: Options, taste: Taste) -> np.ndarray:
+        picked = np.take_along_axis(options.items, options.columns, axis=1)
+        return marginal_distances(distances.between(picked, options.items)) / (picked.shape[1] - 1)
+
+    def shared(worth: np.ndarray, options: Options) -> np.ndarray:
+        """Of options that are worth as much at every position."""
+        shape = (*options.columns.shape, options.items.shape[1])
+        return np.broadcast_to((worth / options.columns.shape[1])[:, None, :], shape)
+
+    terms: dict[str, Term[Histories, Options, Taste]] = {
+        "relevance": relevance,
+        "diversity": diversity,
+        "novelty": lambda histories, options, taste: shared(novelty[options.items], options),
+        "unexpectedness": lambda histories, options, taste: shared(
+            _to_history(distances, histories, options.items), options
+        ),
     }
     return Reward(terms, WEIGHTS).with_weights(settings)
 
 
-def option_rewards(
-    reward: ListReward,
-    distances: Distances,
-    novelty: np.ndarray,
-    histories: Histories,
-    candidates: np.ndarray,
-    columns: np.ndarray,
-    relevant: Sequence[np.ndarray],
-) -> np.ndarray:
-    """What each candidate would earn at each position of given lists, were it picked there; see `list_reward`.
-
-    Args:
-        reward: Reward of a list, whose weights count.
-        distances: Distances between items.
-        novelty: How little each item is known, float32 of shape (items,).
-        histories: Items that each user had liked before, oldest first.
-        candidates: Items that the lists are made of, int64 of shape (lists, candidates).
-        columns: Places of the picks among the candidates, int64 of shape (lists, picks).
-        relevant: Items that each user went on to like.
-
-    Returns:
-        float32 of shape (lists, picks, candidates).
-    """
-    picks, weights = columns.shape[1], reward.weights
-    apart = distances.between(np.take_along_axis(candidates, columns, axis=1), candidates)
-    before = np.tril(np.ones((picks, picks), dtype=np.float32), k=-1)
-    marginal = (before / np.maximum(before.sum(axis=1, keepdims=True), 1.0)) @ apart
-    discounts = 1.0 / np.log2(np.arange(picks) + 2.0)
-    ideal = np.array([discounts[: max(len(right), 1)].sum() for right in relevant])
-    hits = np.array([np.isin(row, right) for row, right in zip(candidates, relevant, strict=True)])
-    anywhere = weights["novelty"] * novelty[candidates]
-    if weights["unexpectedness"]:
-        anywhere = anywhere + weights["unexpectedness"] * _to_history(distances, histories, candidates)
-    gains = weights["relevance"] * discounts[:, None] * (hits / ideal[:, None])[:, None, :]
-    return (gains + weights["diversity"] * marginal / (picks - 1) + anywhere[:, None, :] / picks).astype(np.float32)
+def list_reward(distances: Distances, novelty: np.ndarray, settings: Mapping[str, float]) -> ListReward:
+    """Weighted sum of what a list is worth, with the arguments and the terms of `option_reward`."""
+    each = option_reward(distances, novelty, settings)
+    return Reward({name: _of_lists(term) for name, term in each.terms.items()}, each.weights)
 
 
 def ndcg_gains(lists: np.ndarray, relevant: Sequence[np.ndarray]) -> np.ndarray:
@@ -106,10 +113,7 @@ def ndcg_gains(lists: np.ndarray, relevant: Sequence[np.ndarray]) -> np.ndarray:
     Returns:
         float32 of shape (lists, picks).
     """
-    discounts = 1.0 / np.log2(np.arange(lists.shape[1]) + 2.0)
-    hits = np.array([np.isin(row, right) for row, right in zip(lists, relevant, strict=True)])
-    ideal = np.array([discounts[: max(len(right), 1)].sum() for right in relevant])
-    return (hits * discounts / ideal[:, None]).astype(np.float32)
+    return _of_picks(_gains(lists, relevant, lists.shape[1]))
 
 
 def scarcity(popularity: np.ndarray, users: int) -> np.ndarray:
@@ -126,12 +130,30 @@ def scarcity(popularity: np.ndarray, users: int) -> np.ndarray:
     return (np.log(share) / np.log(1 / users)).astype(np.float32)
 
 
+def _of_lists(term: Term[Histories, Options, Taste]) -> Term[Histories, np.ndarray, Taste]:
+    """What the term pays for lists as they stand."""
+    return lambda histories, lists, taste: _of_picks(term(histories, Options.of_lists(lists), taste))
+
+
+def _of_picks(worth: np.ndarray) -> np.ndarray:
+    """What each option of lists' own items is worth where it stands: of shape (lists, picks)."""
+    return worth.diagonal(axis1=1, axis2=2)
+
+
+def _gains(items: np.ndarray, relevant: Sequence[np.ndarray], picks: int) -> np.ndarray:
+    """Gain of each item at each of the positions: float32 of shape (lists, picks, items); see `ndcg_gains`."""
+    discounts = 1.0 / np.log2(np.arange(picks) + 2.0)
+    hits = np.array([np.isin(row, right) for row, right in zip(items, relevant, strict=True)])
+    ideal = np.array([discounts[: max(len(right), 1)].sum() for right in relevant])
+    share = (discounts / ideal[:, None]).astype(np.float32)
+    return share[:, :, None] * hits[:, None, :]
+
+
 def _to_history(distances: Distances, histories: Histories, lists: np.ndarray) -> np.ndarray:
     """Mean distance of each item to what its user liked last, 0 where that is nothing (Murakami et al. 2008)."""
     means = np.zeros(lists.shape, dtype=np.float32)
     for row, history in enumerate(histories):
         recent = history[-_RECENT:]
         if len(recent):
-            both = distances.within(np.concatenate([recent, lists[row]])[None])[0]
-            means[row] = both[len(recent) :, : len(recent)].mean(axis=1)
+            means[row] = distances.between(recent[None], lists[row, None])[0].mean(axis=0)
     return means

@@ -19,7 +19,7 @@ from apps.recommender.ranking import ranking_measures
 from apps.recommender.reading import EventRow, ItemRow, check_shop_data, read_shop_data
 from apps.recommender.retriever import Retriever, RetrieverSettings
 from apps.recommender.retriever_cache import open_retriever
-from apps.recommender.rewards import ListReward, list_reward, option_rewards, scarcity
+from apps.recommender.rewards import ListReward, Options, Taste, list_reward, option_reward, scarcity
 from apps.recommender.splits import PICKS, history_cuts, known_histories, retriever_histories
 from core.envs.observations import Observations, join, take
 from core.envs.play import Act
@@ -173,11 +173,12 @@ class Recommender(Task):
     def option_rewards(self) -> tuple[Observations, OptionRewards]:
         cuts, states = history_cuts(self.data, "train"), self._states_of("train")
         candidates = np.asarray(states["candidates"])
+        reward = option_reward(self.distances, self._novelty, self.settings.rewards)
 
         def rewards(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-            histories, relevant = [cuts[row].liked for row in rows], [cuts[row].relevant for row in rows]
-            known = (self.reward, self.distances, self._novelty)
-            return option_rewards(*known, histories, candidates[rows], columns, relevant)
+            taste = Taste.of_likes([cuts[row].relevant for row in rows])
+            earned: np.ndarray = reward([cuts[row].liked for row in rows], Options(candidates[rows], columns), taste)
+            return earned
 
         return states, rewards
 

@@ -44,8 +44,12 @@ class Reward(Generic[State, Action, Truth]):
         return type(self)(self.terms, {**self.weights, **settings})
 
     def __call__(self, state: State, action: Action, truth: Truth) -> Any:
-        """What the action is worth in the state, given what is true."""
-        return sum(self.weights[name] * part for name, part in self.parts(state, action, truth).items())
+        """What the action is worth in the state, given what is true.
+
+        Only what counts is worked out; where nothing does, one term is, for the shape of its zeros.
+        """
+        counting = [name for name in self.terms if self.weights[name]] or list(self.terms)[:1]
+        return sum(self.weights[name] * self.terms[name](state, action, truth) for name in counting)
 
     def parts(self, state: State, action: Action, truth: Truth) -> dict[str, Any]:
         """Each term, unweighted."""

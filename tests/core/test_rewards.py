@@ -8,6 +8,11 @@ from hypothesis import strategies as st
 from core.rewards.reward import Reward
 from core.util.errors import SteerError
 
+
+def len_of(state, action, truth):
+    return len(action)
+
+
 REWARD: Reward[int, str, str] = Reward(
     {
         "right": lambda asked, action, truth: action == truth,
@@ -22,6 +27,18 @@ def test_an_action_is_worth_the_weighted_sum_of_the_terms():
     assert REWARD(3, "yes", "yes") == 2.0 - 1.5
     assert REWARD(3, "no", "yes") == -1.5
     assert REWARD.parts(3, "no", "yes") == {"right": False, "late": 3, "length": 2}
+
+
+def test_what_does_not_count_is_not_worked_out():
+    def broken(*_):
+        raise AssertionError("a term of weight 0")
+
+    assert Reward({"broken": broken, "length": len_of}, {"broken": 0.0, "length": 0.5})(3, "yes", "no") == 1.5
+
+
+def test_where_nothing_counts_each_action_is_worth_nothing():
+    nothing = Reward({"many": lambda state, action, truth: np.ones((2, 3)), "none": len_of}, {"many": 0.0, "none": 0.0})
+    assert nothing(3, "yes", "no").tolist() == [[0.0] * 3] * 2
 
 
 def test_settings_change_the_weights_that_they_name_and_no_others():

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.recommender.data import Events, Item, ShopData
-from apps.recommender.splits import history_cuts, retriever_histories
+from apps.recommender.splits import history_cuts, known_histories, retriever_histories
 
 DISLIKED, LIKED = False, True
 ITEMS = tuple(Item(row, str(row), f"film {row}") for row in range(600))
@@ -70,6 +70,40 @@ def test_films_that_were_not_liked_are_seen_and_never_wanted():
     assert test.seen.tolist() == list(range(23))
     (history,) = retriever_histories(data)
     assert history.tolist() == [1, 3, 5]
+
+
+def known(likes: int, split: str) -> list[int]:
+    return known_histories(of_likes(likes), split)["7"].tolist()
+
+
+def test_before_the_test_all_but_the_last_five_likes_are_known_and_before_the_validation_all_but_ten():
+    assert known(30, "test") == list(range(100, 125))
+    assert known(30, "validation") == known(30, "train") == list(range(100, 120))
+    assert known(15, "test") == list(range(100, 110))
+    assert known(15, "validation") == known(15, "train") == list(range(100, 105))
+
+
+def test_all_is_known_of_users_who_are_not_split():
+    for split in ("train", "validation", "test"):
+        assert known(14, split) == list(range(100, 114))
+        assert known(0, split) == []
+
+
+def test_what_is_known_of_each_user_are_their_own_likes_alone():
+    liked, mixed = np.full(6, LIKED), np.array([LIKED, DISLIKED] * 7)
+    users = {
+        "a": Events(np.arange(10, 16), liked),
+        "b": Events(np.arange(14), mixed),
+        "c": Events(np.arange(5), liked[:5]),
+    }
+    by_two = ShopData(ITEMS, users, next_likes=2)
+    found = {split: known_histories(by_two, split) for split in ("test", "validation")}
+    assert {user: films.tolist() for user, films in found["test"].items()} == {
+        "a": [10, 11, 12, 13],
+        "b": [0, 2, 4, 6, 8],
+        "c": [0, 1, 2, 3, 4],  # five likes are fewer than three times two
+    }
+    assert [films.tolist() for films in found["validation"].values()] == [[10, 11], [0, 2, 4], [0, 1, 2, 3, 4]]
 
 
 @given(st.lists(st.sampled_from([DISLIKED, LIKED]), max_size=200))
