@@ -1,12 +1,13 @@
 """The recommender's HTTP API: lists, profiles, users, search."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, Field
 
 from apps.recommender.service import (
-    LIST_LENGTH,
     MAX_WORDS,
     Event,
     Item,
@@ -14,6 +15,7 @@ from apps.recommender.service import (
     RecommenderService,
     Shown,
     Visitor,
+    asked,
 )
 from core.platform.apps.texts import Texts
 from core.platform.auth.access import CurrentPrincipal
@@ -21,6 +23,8 @@ from core.platform.http.idempotency import IdempotencyKey
 from core.platform.http.parameters import Limit, Offset, RequestBody
 
 Id = Annotated[str, Field(min_length=1, max_length=200, description="id of the item, as the shop writes it")]
+
+Say = Callable[..., str]
 
 
 class ItemLine(BaseModel):
@@ -42,7 +46,7 @@ class Reason(BaseModel):
     """Why an item is on the list."""
 
     kind: str
-    about: str = Field(description="the item, word or tag that it rests on; may be empty")
+    about: str = Field(description="the item, word, tag or conditions of your wish that it rests on; may be empty")
 
 
 class ListedItem(ItemLine):
@@ -52,9 +56,10 @@ class ListedItem(ItemLine):
     reason: Reason
 
     @classmethod
-    def listed(cls, item: Recommended) -> "ListedItem":
+    def listed(cls, item: Recommended, say: Say) -> "ListedItem":
         """From what the service knows."""
-        reason = Reason(kind=item.reason.kind, about=item.reason.about)
+        about = item.reason.about or asked(item.reason.conditions, say)
+        reason = Reason(kind=item.reason.kind, about=about)
         return cls(**vars(ItemLine.of(item.item)), score=item.score, reason=reason)
 
 
@@ -65,14 +70,21 @@ class ItemList(BaseModel):
     decision: str | None = Field(
         description="name it when you send what was done with an item of the list; null for a newcomer's list"
     )
-    note: str | None = Field(default=None, description="Why the list has fewer than ten items.")
+    heard: list[str] = Field(default=[], description="conditions that were read in your words; the items meet them")
+    unmet: list[str] = Field(default=[], description="those that no item meets beside the others")
+    note: str | None = Field(
+        default=None, description="Why the list has fewer than ten items, or is not what your words ask for."
+    )
 
     @classmethod
     def of(cls, shown: Shown, texts: Texts) -> "ItemList":
         """From what the service knows."""
-        items = [ListedItem.listed(item) for item in shown.items]
-        is_short = len(items) < LIST_LENGTH
-        return cls(items=items, decision=shown.decision, note=texts.texts["all_seen"][0] if is_short else None)
+        say = partial(texts.say, request=None)
+        items = [ListedItem.listed(item, say) for item in shown.items]
+        heard = [asked([each], say) for each in shown.wish.conditions if each not in shown.unmet]
+        notes = " ".join(say(key) for key in shown.notes)
+        unmet = [asked([each], say) for each in shown.unmet]
+        return cls(items=items, decision=shown.decision, heard=heard, unmet=unmet, note=notes or None)
 
 
 class VisitEvent(RequestBody):

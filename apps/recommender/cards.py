@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Sequence
 from html import escape
 from zlib import crc32
 
-from apps.recommender.service import Item, Recommended
+from apps.recommender.service import Item, Recommended, asked
 
 Say = Callable[..., str]
 SHOWN_LIKES = 12
@@ -86,6 +86,7 @@ def card(item: Recommended, say: Say) -> str:
     shown = item.item
     tags = ", ".join(say(f"tag.{name}") for name in shown.tags[:3])
     about = say(f"tag.{item.reason.about}") if item.reason.kind in ("tag", "different") else item.reason.about
+    about = asked(item.reason.conditions, say) or about
     reason = escape(say(f"reason.{item.reason.kind}", about=about))
     share = round(100 * item.score)
     price = "" if shown.price is None else f"{shown.price:,.2f}"

@@ -1,6 +1,6 @@
 """What computes for the recommender: retrieval, the policy, and what a visitor's words are near to."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -8,6 +8,8 @@ import torch
 from apps.recommender.candidates import CANDIDATES
 from apps.recommender.splits import PICKS
 from apps.recommender.task import Recommender
+from apps.recommender.wishes.listening import Listener
+from apps.recommender.wishes.wish import NO_WISH, Condition, Wish
 from core.models.distributions import ChoiceDistribution, PlackettLuce
 from core.models.encoder import TextEncoder
 from core.rl.explore import Explorer
@@ -48,6 +50,8 @@ class Listed:
         order: Places of the list's items among the candidates, best first.
         propensity: Probability with which this visitor is shown that very list.
         similarity: Similarity of every item to the words, if there were any.
+        wish: What the words ask for.
+        unmet: Conditions of the wish that were given up, as nothing would be left.
     """
 
     history: np.ndarray
@@ -56,6 +60,8 @@ class Listed:
     order: np.ndarray
     propensity: float
     similarity: np.ndarray | None
+    wish: Wish = NO_WISH
+    unmet: tuple[Condition, ...] = ()
 
 
 _NO_ROWS = np.zeros(0, dtype=np.int64)
@@ -68,30 +74,34 @@ class RecommenderEngine:
     Args:
         task: Task as its run was trained.
         run: Run that holds the trained policy.
+        patience: Seconds that the first visitor who writes in another language than the catalogue's waits for the
+            encoder that reads it; None for as long as it takes.
 
     Raises:
         SteerError: The run holds none.
     """
 
-    def __init__(self, task: Recommender, run: Run) -> None:
+    def __init__(self, task: Recommender, run: Run, patience: float | None = 10.0) -> None:
         self.policy, self._builder = trained_policy(task, run), task.builder
         self._encoder = TextEncoder(task.settings.encoder.name, max_length=128)
         self._encoder.for_serving()
         self._popularity = _standard(self._builder.log_popularity).astype(np.float32)
+        self._listener = Listener(task.data, self._builder, task.workspace.config, self._encoder, patience)
 
     def lists(self, wanted: list[Wanted]) -> list[Listed]:
         """The candidates of each, and a list of ten, or of as many as there are."""
-        similarities = self._similarities([each.words for each in wanted])
-        seen = [each.seen for each in wanted]
+        heard = self._listener.hear([(each.words, each.seen) for each in wanted])
+        similarities = [each.similarity for each in heard]
+        closed = [each.closed for each in heard]
         histories = [each.liked for each in wanted]
-        found = self._builder.best(histories, seen)
+        found = self._builder.best(histories, closed)
         candidates = [
             items
             if near is None
             else _with_nearest(items, not_shown, near, CANDIDATES // 2 if len(liked) else CANDIDATES)
-            for items, not_shown, near, liked in zip(found, seen, similarities, histories, strict=True)
+            for items, not_shown, near, liked in zip(found, closed, similarities, histories, strict=True)
         ]
-        listed = [_NOTHING] * len(wanted)
+        listed = [replace(_NOTHING, wish=each.wish, unmet=each.unmet) for each in heard]
         # Nearly all visitors have as many candidates; those who have seen almost everything are served by themselves.
         for size in {len(items) for items in candidates} - {0}:
             rows = [row for row, items in enumerate(candidates) if len(items) == size]
@@ -99,7 +109,9 @@ class RecommenderEngine:
             for row, made in zip(rows, self._made([histories[row] for row in rows], shown, said), strict=True):
                 order, propensity = wanted[row].explorer.rank(made)
                 scores = made.log_probs[0].numpy()
-                listed[row] = Listed(histories[row], candidates[row], scores, order, propensity, similarities[row])
+                listed[row] = Listed(
+                    histories[row], candidates[row], scores, order, propensity, similarities[row], *heard[row].outcome
+                )
         return listed
 
     @torch.no_grad()
@@ -121,12 +133,6 @@ class RecommenderEngine:
             else PlackettLuce((by_words + known)[row : row + 1], min(PICKS, candidates.shape[1]))
             for row, history in enumerate(histories)
         ]
-
-    def _similarities(self, words: list[str]) -> list[np.ndarray | None]:
-        """Cosine of every item's text to each visitor's words, float32 of shape (items,); None where there are none."""
-        texts = [text for text in words if text]
-        vectors = iter(self._encoder.embed(texts) if texts else ())
-        return [self._builder.retriever.texts @ next(vectors) if text else None for text in words]
 
 
 def _with_nearest(found: np.ndarray, seen: np.ndarray, similarity: np.ndarray, count: int) -> np.ndarray:

@@ -9,8 +9,9 @@ import numpy as np
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
 from apps.recommender.candidates import RECENT, CandidateBuilder
+from apps.recommender.wishes.wish import NO_WISH, Condition, Wish
 
-Kind = Literal["liked", "words", "described", "tag", "popular", "different"]
+Kind = Literal["like", "words", "asked", "described", "liked", "tag", "popular", "different"]
 
 # Measured over real histories: about the upper third of a list's items lie this near to one that the user liked.
 _ALIKE = 0.45
@@ -25,14 +26,16 @@ class Reason:
     """Why an item is recommended.
 
     Attributes:
-        kind: `liked` is near an item that the visitor liked, `words` has a word of the visitor's in it, `described` is
-            near what the visitor wrote, `tag` has a tag that the visitor likes, `popular` with many people,
-            `different` is there for variety.
+        kind: `like` is near an item that the visitor named, `words` has a word of the visitor's in it, `asked` meets
+            the conditions of their wish, `described` is near what they wrote, `liked` is near an item that they liked,
+            `tag` has a tag that they like, `popular` with many people, `different` is there for variety.
         about: Title of that item, that word or that tag; empty where the kind says all.
+        conditions: Conditions of the wish, where the kind is `asked`.
     """
 
     kind: Kind
     about: str = ""
+    conditions: tuple[Condition, ...] = ()
 
 
 class Explanations:
@@ -48,31 +51,45 @@ class Explanations:
         self._empty_words = _EMPTY_WORDS.union(word.lower() for word in empty_words)
 
     def explain(
-        self, items: np.ndarray, liked: np.ndarray, words: str = "", similarity: np.ndarray | None = None
+        self,
+        items: np.ndarray,
+        liked: np.ndarray,
+        wish: Wish = NO_WISH,
+        similarity: np.ndarray | None = None,
+        unmet: Collection[Condition] = (),
     ) -> list[Reason]:
         """One reason for each item.
 
         Args:
             items: Items of the list, int64 of shape (items,).
             liked: Items that the visitor likes, oldest first.
-            words: Words that the visitor wrote, if any.
-            similarity: Similarity of each item to the words, float32 of shape (items,).
+            wish: What the visitor asks for.
+            similarity: Similarity of each item to the rest of the wish, float32 of shape (items,).
+            unmet: Conditions of the wish that the items do not meet.
         """
+        if wish.like:
+            nearest = self.builder.closeness(items, np.array(wish.like)).argmax(axis=1)
+            return [Reason("like", self.items[wish.like[at]].title) for at in nearest]
+        met = [each for each in wish.conditions if each not in unmet]
+        asked = Reason("asked", conditions=tuple(sorted(met, key=lambda each: each.is_unwanted)))
         recent = liked[-_MEMORY:]
         closeness = self.builder.closeness(items, recent)
         favourites = self._favourites(liked)
         reasons = []
         for i, item in enumerate(items):
-            word = self._shared_word(int(item), words) if words else ""
+            word = self._shared_word(int(item), wish.rest) if wish.rest else ""
             nearest = int(closeness[i].argmax()) if len(recent) else -1
             if word:
                 reasons.append(Reason("words", word))
+            elif any(not each.is_unwanted for each in met):
+                reasons.append(asked)
             elif similarity is not None and similarity[i] >= _DESCRIBED:
                 reasons.append(Reason("described"))
             elif nearest >= 0 and closeness[i, nearest] >= _ALIKE:
                 reasons.append(Reason("liked", self.items[recent[nearest]].title))
             else:
-                reasons.append(self._by_taste(int(item), favourites))
+                reason = self._by_taste(int(item), favourites)
+                reasons.append(asked if met and reason.kind == "different" else reason)
         return reasons
 
     def _by_taste(self, item: int, favourites: Sequence[str]) -> Reason:

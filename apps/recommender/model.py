@@ -12,6 +12,7 @@ from apps.recommender.engine import Listed, RecommenderEngine, Wanted
 from apps.recommender.explanations import Explanations, Reason
 from apps.recommender.splits import PICKS
 from apps.recommender.task import Recommender
+from apps.recommender.wishes.wish import NO_WISH, Condition, Wish
 from core.platform.inference.engine import Engine
 from core.rl.explore import Explorer
 
@@ -93,11 +94,15 @@ class Ranked:
         items: Items, best first.
         liked: Rows of the items that the visitor likes, oldest first, int64.
         choice: What the policy decided; None where it was not asked, as nothing is known of the visitor.
+        wish: What was made of the visitor's words; of words that ask for nothing here, the list is a newcomer's.
+        unmet: Conditions of the wish that were given up, as nothing would be left.
     """
 
     items: list[Recommended]
     liked: np.ndarray
     choice: Choice | None
+    wish: Wish = NO_WISH
+    unmet: tuple[Condition, ...] = ()
 
 
 class RecommenderModel:
@@ -130,14 +135,17 @@ class RecommenderModel:
         if not words and not len(liked):
             return self._for_newcomer(liked, seen)
         listed = await self.engine.answer(RecommenderEngine.lists, Wanted(liked, seen, words, explorer))
+        wish = listed.wish
+        if words and wish.is_empty:
+            return replace(self._for_newcomer(liked, seen), wish=wish)
         if not len(listed.candidates):
-            return Ranked([], liked, None)
+            return Ranked([], liked, None, wish, listed.unmet)
         items = listed.candidates[listed.order]
-        similarity = None if listed.similarity is None else listed.similarity[items]
-        reasons = self._explanations.explain(items, liked, words, similarity)
+        similarity = listed.similarity[items] if listed.similarity is not None and not wish.like else None
+        reasons = self._explanations.explain(items, liked, wish, similarity, listed.unmet)
         strengths = np.exp(listed.scores[listed.order] - listed.scores.max())
         choice = Choice(self._state(listed, words), self._ids(items), listed.propensity)
-        return Ranked(self._listed(items, strengths, reasons), liked, choice)
+        return Ranked(self._listed(items, strengths, reasons), liked, choice, wish, listed.unmet)
 
     def _for_newcomer(self, liked: np.ndarray, seen: np.ndarray) -> Ranked:
         popularity = self._builder.log_popularity

@@ -74,8 +74,17 @@ class Retriever:
 
     def nearest(self, queries: np.ndarray, seen: Sequence[np.ndarray], count: int) -> list[np.ndarray]:
         """The `count` items nearest to each query that are not in `seen`, best first, int64; or what is left."""
-        _, rows = self.index.search(queries, count + max(len(items) for items in seen))
+        most = max(len(items) for items in seen)
+        if most > len(self.vectors) // 2:  # a wish that few items meet: these alone are compared
+            return [self._nearest_left(*each, count) for each in zip(queries, seen, strict=True)]
+        _, rows = self.index.search(queries, count + most)
         return [row[~np.isin(row, items)][:count] for row, items in zip(rows, seen, strict=True)]
+
+    def _nearest_left(self, query: np.ndarray, seen: np.ndarray, count: int) -> np.ndarray:
+        is_left = np.ones(len(self.vectors), dtype=bool)
+        is_left[seen] = False
+        left = np.flatnonzero(is_left)
+        return left[np.argsort(-(self.vectors[left] @ query), kind="stable")[:count]]
 
 
 def new_encoder(texts: np.ndarray, settings: RetrieverSettings) -> HistoryEncoder:

@@ -12,7 +12,8 @@ from apps.recommender.config import ShopConfig
 from apps.recommender.data import Item
 from apps.recommender.model import Event, Kind, Ranked, Recommended, RecommenderModel, Visitor
 from apps.recommender.splits import PICKS
-from apps.recommender.texts import shop_texts
+from apps.recommender.texts import asked, shop_texts
+from apps.recommender.wishes.wish import NO_WISH, Condition, Wish
 from core.platform.auth.access import Principal
 from core.platform.http.idempotency import used_for_another
 from core.platform.inference.drift import WATCH
@@ -24,8 +25,8 @@ from core.rl.explore import Explorer
 from core.util.errors import NotFoundError
 
 __all__ = [
-    "LIST_LENGTH", "MAX_WORDS", "Event", "Item", "Kind", "Recommended", "RecommenderService", "Shown", "UserSummary",
-    "Visitor", "checked_words",
+    "LIST_LENGTH", "MAX_WORDS", "Condition", "Event", "Item", "Kind", "Recommended", "RecommenderService", "Shown",
+    "UserSummary", "Visitor", "asked", "checked_words",
 ]  # fmt: skip
 
 LIST_LENGTH = PICKS
@@ -43,12 +44,33 @@ class Shown:
         items: Items, best first.
         likes: Items that the visitor likes, newest first.
         decision: Id to name when something is done with an item of the list; None where the policy was not asked.
+        wish: What was made of the visitor's words.
+        unmet: Conditions of the wish that no item meets beside the others.
     """
 
     visitor: Visitor
     items: list[Recommended]
     likes: Sequence[Item]
     decision: str | None
+    wish: Wish = NO_WISH
+    unmet: tuple[Condition, ...] = ()
+
+    @property
+    def is_not_understood(self) -> bool:
+        """Whether the visitor's words ask for nothing here, so that the list is what everybody likes."""
+        return bool(self.visitor.words) and self.wish.is_empty
+
+    @property
+    def notes(self) -> list[str]:
+        """Keys of what there is to say: why the list is short, or is not what the words ask for."""
+        is_short = len(self.items) < LIST_LENGTH
+        notes = {
+            "not_understood": self.is_not_understood,
+            "partly_read": self.wish.is_partly_read,
+            "fewer": is_short and bool(self.wish.conditions),
+            "all_seen": is_short and not self.wish.conditions,
+        }
+        return [key for key, holds in notes.items() if holds]
 
 
 class RecommenderService:
@@ -158,7 +180,8 @@ class RecommenderService:
         model, version = self.live.current
         ranked = await model.rank(visitor, self.explorer)
         likes = [self.catalogue.data.items[row] for row in reversed(ranked.liked)]
-        return Shown(visitor, ranked.items, likes, await self._log(principal, version, ranked, newest))
+        decision = await self._log(principal, version, ranked, newest)
+        return Shown(visitor, ranked.items, likes, decision, ranked.wish, ranked.unmet)
 
     async def _log(self, principal: Principal, version: str, ranked: Ranked, newest: str | None) -> str | None:
         """Keep a list, unless the profile behind it was erased while it was made; its id."""

@@ -1,9 +1,11 @@
 """The texts in English and Chinese, the page's in the words of the shop."""
 
+from collections.abc import Callable, Sequence
 from string import Template
-from typing import Any
+from typing import Any, Literal
 
 from apps.recommender.config import Words
+from apps.recommender.wishes.wish import Condition
 from core.platform.apps.texts import HasHeaders, Texts
 
 TEXTS = Texts(
@@ -61,6 +63,28 @@ _PAGE = {
     "none_found": ("No $item has “{title}” in its title.", "没有名称包含“{title}”的$item_zh。"),
     "match": ("match", "匹配度"),
     "reason.liked": ("Because you liked {about}", "因为您喜欢“{about}”"),
+    "heard": ("Heard: {about}", "已理解：{about}"),
+    "unmet": ("No $item is also: {about}", "没有同时满足此项的$item_zh：{about}"),
+    "fewer": ("No more $items are all of that.", "没有更多符合全部要求的$item_zh。"),
+    "partly_read": ("Not every word of that was understood here.", "未能理解其中的每个词。"),
+    "not_understood": (
+        "Nothing here is near to what you wrote; these are what many people like.",
+        "这里没有与您所写内容相近的$item_zh；以下是许多人喜欢的。",
+    ),
+    "asked.or": (" or ", "或"),
+    "asked.and": (", ", "，"),
+    "asked.not": ("not {about}", "不要{about}"),
+    "asked.words": ("about “{about}”", "含“{about}”的"),
+    "asked.decade": ("{low}s", "{low}年代"),
+    "asked.year": ("{low}", "{low}年"),
+    "asked.years": ("{low} to {high}", "{low}至{high}年"),
+    "asked.since": ("since {low}", "{low}年起"),
+    "asked.until": ("until {high}", "{high}年及以前"),
+    "asked.prices": ("{low} to {high}", "{low}至{high}"),
+    "asked.at_least": ("{low} or more", "{low}及以上"),
+    "asked.at_most": ("{high} or less", "{high}及以下"),
+    "reason.like": ("Like {about}", "与“{about}”相似"),
+    "reason.asked": ("As you asked: {about}", "如您所愿：{about}"),
     "reason.words": ("Matches “{about}”", "符合“{about}”"),
     "reason.described": ("Close to what you described", "与您的描述相近"),
     "reason.tag": ("For your taste in {about}", "符合您对{about}的喜好"),
@@ -82,6 +106,42 @@ class ShopTexts(Texts):
         if key.startswith(_TAG) and key not in self.texts:
             return key.removeprefix(_TAG)
         return super().say(key, request, **values)
+
+
+def asked(conditions: Sequence[Condition], say: Callable[..., str]) -> str:
+    """What conditions of a wish are, in words.
+
+    Args:
+        conditions: Conditions of a wish.
+        say: Gives a text of the page.
+    """
+    return say("asked.and").join(_asked(each, say) for each in conditions)
+
+
+def _asked(condition: Condition, say: Callable[..., str]) -> str:
+    if condition.kind == "tags":
+        about = say("asked.or").join(say(f"{_TAG}{name}") for name in condition.names)
+    elif condition.kind == "words":
+        about = say("asked.words", about=say("asked.or").join(condition.names))
+    else:
+        about = say(f"asked.{_limits(condition)}", low=_number(condition, "low"), high=_number(condition, "high"))
+    return say("asked.not", about=about) if condition.is_unwanted else about
+
+
+def _limits(condition: Condition) -> str:
+    low, high, are_years = condition.low, condition.high, condition.kind == "years"
+    if low is None:
+        return "until" if are_years else "at_most"
+    if high is None:
+        return "since" if are_years else "at_least"
+    if not are_years:
+        return "prices"
+    return "year" if low == high else "decade" if low % 10 == 0 and high == low + 9 else "years"
+
+
+def _number(condition: Condition, end: Literal["low", "high"]) -> str:
+    value = condition.low if end == "low" else condition.high
+    return "" if value is None else f"{value:.0f}" if condition.kind == "years" else f"{value:,.2f}"
 
 
 def shop_texts(words: Words, scope: str) -> ShopTexts:

@@ -23,6 +23,7 @@ from apps.recommender.service import (
     Shown,
     UserSummary,
     Visitor,
+    asked,
     checked_words,
 )
 from apps.recommender.texts import ShopTexts
@@ -278,14 +279,18 @@ def _values(shown: Shown, note: str, say: Say) -> list[Any]:
 def _headline(shown: Shown, say: Say) -> str:
     if shown.visitor.user is not None:
         return say("for_user", user=shown.visitor.user)
-    if shown.visitor.words:
+    if shown.visitor.words and not shown.is_not_understood:
         return say("for_words", words=shown.visitor.words)
+    if shown.is_not_understood:
+        return say("for_newcomer")
     return say("for_likes") if shown.likes else say("for_newcomer")
 
 
 def _notes(shown: Shown, note: str, say: Say) -> list[str]:
-    if len(shown.items) < LIST_LENGTH:
-        return [note, say("all_seen")]
+    heard = [each for each in shown.wish.conditions if each not in shown.unmet]
+    wish = [say(key, about=asked(each, say)) for key, each in (("heard", heard), ("unmet", shown.unmet)) if each]
+    if wish or shown.notes:
+        return [note, *wish, *(say(key) for key in shown.notes)]
     if shown.visitor.user is not None:
         return [note, say("demo_hint")]
     return [note] if shown.likes or shown.visitor.words else [note, say("newcomer_hint")]

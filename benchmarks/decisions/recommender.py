@@ -26,6 +26,7 @@ from core.training.evaluate import baselines
 from core.training.loader import open_task
 from core.training.run import Run, trained_policy
 from core.training.task import greedy
+from testing.sentences import Sentence, read_sentences
 from testing.wishes import Wish, read_wishes
 
 SEEDS = (0, 1, 2)
@@ -107,8 +108,8 @@ def _figures(lines: dict[str, PerUser]) -> dict[str, dict[str, Any]]:
 
 
 def _wish_figures(task: Recommender, run: Run) -> dict[str, dict[str, Any]]:
-    """Share of the shown films that fit a wish, for somebody new and for four known users."""
-    engine = Engine.local(RecommenderEngine(task, run))
+    """Share of the films that fit a wish, for somebody new and four known users; share of the sentences obeyed."""
+    engine = Engine.local(RecommenderEngine(task, run, patience=None))
     model = RecommenderModel(task, engine)
     users = [each.user for each in model.catalogue.users(6)[1:-1]]
 
@@ -123,5 +124,21 @@ def _wish_figures(task: Recommender, run: Run) -> dict[str, dict[str, Any]]:
     for half, wishes in zip(("chosen_on", "held_out"), read_wishes(), strict=True):
         results[f"wishes_{half}_new_visitor"] = figure(asyncio.run(shares(wishes, [None])))
         results[f"wishes_{half}_known_visitor"] = figure(asyncio.run(shares(wishes, users)))
+    for key, sentences in zip(("sentences_chosen_on", "sentences_obeyed"), read_sentences(), strict=True):
+        obeyed = asyncio.run(_obeyed(model, sentences))
+        results[key] = figure(bootstrap_mean(obeyed), target=0.9 if key == "sentences_obeyed" else None)
     engine.close()
     return results
+
+
+async def _obeyed(model: RecommenderModel, sentences: Sequence[Sentence]) -> np.ndarray:
+    """Whether each sentence is obeyed, one or zero, float64 of shape (sentences,)."""
+    popular = (await model.rank(Visitor(), Explorer())).items
+    lists = [(await model.rank(Visitor(words=sentence.words), Explorer())).items for sentence in sentences]
+    obeyed = [
+        shown == popular
+        if sentence.is_nonsense
+        else sentence.is_obeyed([each.item for each in shown], model.task.data.items)
+        for sentence, shown in zip(sentences, lists, strict=True)
+    ]
+    return np.array(obeyed, dtype=float)

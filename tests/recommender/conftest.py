@@ -79,7 +79,7 @@ def model(runs) -> Iterator[RecommenderModel]:
     """The shortly trained recommender."""
     run = Run(runs / "recommender")
     task = open_task(Recommender, run)
-    engine = Engine.local(RecommenderEngine(task, run))
+    engine = Engine.local(RecommenderEngine(task, run, patience=None))
     yield RecommenderModel(task, engine)
     engine.close()
 
