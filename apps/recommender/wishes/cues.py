@@ -35,7 +35,7 @@ CONTRAST = re.compile(
     r"|\b(?:and|und|y|et) (?=(?:something|some|an?|etwas|eine?n?|algo|una?|une|quelque|with|mit|con|avec|from|aus)\b)"
 )
 CLAUSE_END = re.compile(r"[,.;:!?…、。\n]")
-ALTERNATIVE = re.compile(r"\s*(?:or|nor|oder|noch|o|ou|ni|或者?|还是)\b\s*(?:an? |eine? |una? |une )?")
+ALTERNATIVE = re.compile(r"\s*(?:\b(?:or|nor|oder|noch|o|ou|ni)\b\s*(?:an? |eine? |una? |une )?|或者?|还是)\s*")
 
 LIKE = re.compile(
     r"\b(?:like|similar to|in the (?:style|vein|spirit) of|reminds? me of|along the lines of|fans? of|wie|ahnlich|"
