@@ -22,7 +22,10 @@ TEXTS = Texts(
 # $item, $items and $item_zh are what the shop calls them; a Chinese noun has no plural.
 _PAGE = {
     "taste": ("Describe your taste", "描述您的口味"),
-    "taste_hint": ("As you would tell a friend, in the language of the titles", "像对朋友说的那样，用名称所用的语言"),
+    "taste_hint": (
+        "As you would tell a friend: no horror, from the 90s, like one that you know but newer",
+        "像对朋友说的那样：不要某类，九十年代的，像某部但更新的",
+    ),
     "search": ("Find $items that you like", "查找您喜欢的$item_zh"),
     "search_hint": ("Words of a title, then Enter", "输入名称中的词，然后按回车"),
     "demo": ("Try it as somebody else", "以他人身份试用"),

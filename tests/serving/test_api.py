@@ -225,6 +225,15 @@ def test_a_list_learns_from_the_profile(client):
     assert newcomer == client.post("/v1/recommender/lists", json={}).json()
 
 
+def test_the_api_says_what_it_heard_in_words(client):
+    comedies = client.post("/v1/recommender/lists", json={"words": "90s comedies"}).raise_for_status().json()
+    assert (comedies["heard"], comedies["unmet"], comedies["note"]) == (["1990s", "Comedy"], [], None)
+    assert {item["reason"]["about"] for item in comedies["items"]} == {"1990s, Comedy"}
+    nonsense = client.post("/v1/recommender/lists", json={"words": "asdf qwer"}).raise_for_status().json()
+    assert nonsense["note"].startswith("Nothing here is near to what you wrote")
+    assert nonsense["items"] == client.post("/v1/recommender/lists", json={}).json()["items"]
+
+
 def test_a_profile_is_read_in_pages(client):
     client.delete("/v1/recommender/profile").raise_for_status()
     done = [{"kind": kind, "item": film} for film in ("3", "5") for kind in ("like", "hide")]
