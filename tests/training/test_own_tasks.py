@@ -79,6 +79,16 @@ def test_a_log_of_decisions_alone(saved):
     assert served(file, text="my rear brake squeals") == "workshop"
 
 
+@pytest.mark.parametrize("overrides", [(), ("rl.algorithm=trpo",)], ids=["ppo", "trpo"])
+def test_a_policy_of_ones_own(saved, overrides):
+    file = saved("own-policy")
+    results = walk(file, *overrides)
+    assert set(results) == {"always_english", "initial", "rl"}
+    assert results["rl"]["value"] > max(results["initial"]["value"], results["always_english"]["value"])
+    assert served(file, text="quand ouvrez-vous demain") == "french"
+    assert served(file, text="when will my bike be ready") == "english"
+
+
 @pytest.fixture(scope="module")
 def small_writer(tmp_path_factory) -> Path:
     """A tiny causal language model of random weights, in the format of a real one."""
