@@ -5,6 +5,7 @@ An unknown key is an error that names it; so is a key of another algorithm than 
 
 import copy
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
@@ -167,18 +168,29 @@ def _explain(error: ErrorDetails, values: Mapping[str, Any]) -> str:
         algorithm = path.pop(1)  # pydantic names the member of the union
     if error["type"] == "union_tag_invalid":
         return f"rl.algorithm: {values['rl']['algorithm']!r} is none of {', '.join(_BY_ALGORITHM)}"
-    key = path[-1]
-    if error["type"] == "extra_forbidden" and len(path) == 2:
-        if key in _NEW_NAMES.get(section, {}):
-            return f"{section}.{key} is called {section}.{_NEW_NAMES[section][key]} now"
-        owners = [name for name, settings in _BY_ALGORITHM.items() if key in settings.model_fields]
-        if section == "rl" and owners:
-            return (
-                f"rl.{key} belongs to {', '.join(owners)}; rl.algorithm is {algorithm}: "
-                f"remove it, or set rl.algorithm={owners[0]}"
-            )
+    if error["type"] == "extra_forbidden":
+        return _explain_unknown(path, algorithm)
     message = error["msg"].removeprefix("Value error, ")
     return f"{'.'.join(path)}: {message}" + ("" if error["type"] == "value_error" else f" (got {error['input']!r})")
+
+
+def _explain_unknown(path: Sequence[str], algorithm: str) -> str:
+    """What to write instead of a key that its section does not have."""
+    *above, key = path
+    section = ".".join(above)
+    if key in _NEW_NAMES.get(section, {}):
+        return f"{section}.{key} is called {section}.{_NEW_NAMES[section][key]} now"
+    owners = [name for name, settings in _BY_ALGORITHM.items() if key in settings.model_fields]
+    if section == "rl" and owners:
+        return (
+            f"rl.{key} belongs to {', '.join(owners)}; rl.algorithm is {algorithm}: "
+            f"remove it, or set rl.algorithm={owners[0]}"
+        )
+    known: dict[str, type[Section]] = {"": Settings, "encoder": EncoderSettings, "rl": _BY_ALGORITHM[algorithm]}
+    fields = known.get(section, SupervisedSettings).model_fields
+    near = get_close_matches(key, fields, n=1, cutoff=0.5)
+    remedy = f"did you mean {'.'.join([*above, near[0]])}?" if near else f"there are {', '.join(fields)}"
+    return f"there is no setting {'.'.join(path)}; {remedy}"
 
 
 def _merge(target: dict[str, Any], source: Mapping[str, Any]) -> None:

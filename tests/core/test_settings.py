@@ -29,8 +29,12 @@ OLDER = {
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["rl.clip=0.3"], r"rl\.clip: Extra inputs are not permitted \(got 0\.3\)"),
-        (["linear.algorithm=ppo"], r"linear\.algorithm: Extra inputs"),
+        (["rl.clip=0.3"], r"there is no setting rl\.clip; did you mean rl\.clip_range\?"),
+        (["rl.algorithm=trpo", "rl.max_kl=0.3"], r"there is no setting rl\.max_kl; did you mean rl\.target_kl\?"),
+        (["encoder.pool=cls"], r"there is no setting encoder\.pool; did you mean encoder\.pooling\?"),
+        (["supervised.lr=0.1"], r"there is no setting supervised\.lr; there are iterations, .*learning_rate"),
+        (["linear.algorithm=ppo"], r"there is no setting linear\.algorithm; there are iterations, "),
+        (["reward.right=2"], r"there is no setting reward; did you mean rewards\?"),
         (["rl.algorithm=[1]"], r"rl\.algorithm: \[1\] is none of ppo, a2c, trpo"),
         (["rl.iterations=[1"], r"the value of override 'rl\.iterations=\[1' is not YAML"),
         (["rl.algorithm=sarsa"], r"rl\.algorithm: 'sarsa' is none of ppo, a2c, trpo"),

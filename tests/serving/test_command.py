@@ -28,7 +28,7 @@ def test_help_shows_every_command_with_an_example():
     [
         (["train", "nonsense"], "there is no app 'nonsense'"),
         (["train", "customer_service", "--preset", "huge"], "has no preset 'huge'"),
-        (["train", "customer_service", "--set", "rl.learning_rat=1"], "rl.learning_rat: Extra inputs"),
+        (["train", "customer_service", "--set", "rl.learning_rat=1"], "did you mean rl.learning_rate?"),
         (["train", "customer_service", "--set", "rl.iterations"], "has no '='"),
         (["train", "customer_service", "--set", "rl.iterations=0"], "rl.iterations: Input should be greater"),
         (["train", "missing.py"], "there is no file missing.py"),

@@ -157,7 +157,7 @@ CONTENTS: list[tuple[str, str, bytes | Callable[[], bytes], str]] = [
     ("a header without an end", WEIGHTS, struct.pack("<Q", 1 << 60) + b"{}", "no safetensors file"),
     ("no weights at all", WEIGHTS, b"", "no safetensors file"),
     ("a pickle called JSON", "rl/model/encoder/config.json", lambda: pickle.dumps({}), "a pickle or an archive"),
-    ("an unknown setting", "settings.yaml", b"sead: 1\n", "sead: Extra inputs"),
+    ("an unknown setting", "settings.yaml", b"sead: 1\n", "did you mean seed?"),
     ("an object in YAML", "settings.yaml", b"seed: !!python/object/apply:os.getcwd []\n", "cannot read settings"),
     ("YAML that grows", "settings.yaml", LAUGHS.encode(), "aliases or is nested too deeply"),
     ("deep YAML", "settings.yaml", b"[" * 30_000, "aliases or is nested too deeply"),
