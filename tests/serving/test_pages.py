@@ -238,9 +238,14 @@ def test_a_replay_of_history_is_seen_by_nobody_else_and_stands_in_no_store(page,
 
 def test_script_in_a_headline_stays_text(page):
     page.goto("/news")
-    page.locator("#fin-headline textarea, #fin-headline input").first.fill("<script>alert(3)</script> profit halves")
+    alerts: list[str] = []
+    page.on("dialog", lambda dialog: (alerts.append(dialog.message), dialog.dismiss()))
+    headline = "<img src=x onerror=alert(3)><script>alert(4)</script> profit halves"
+    page.locator("#fin-headline textarea, #fin-headline input").first.fill(headline)
     page.locator("#fin-read").click()
     expect(page.locator("#fin-label")).to_contain_text(re.compile("negative|neutral|positive"))
+    expect(page.locator("#fin-label")).to_contain_text("<script>alert(4)</script>")
+    assert alerts == []
 
 
 def titles(page: Page) -> list[str]:
