@@ -1,14 +1,16 @@
 """Words of erased people: how many of them are found anywhere afterwards.
 
 On a real server with accounts, a customer and an agent each say words of their own in every place that takes some. A
-retraining learns from them. Then the customer erases herself, an admin the agent, and every file is read: store, its
-log, logs of the server, runs, versions, caches, an export, and a backup made afterwards.
+retraining learns from them, and a second admin lets a version serve. Then the customer erases herself, an admin the
+other two, and every file is read for the words and for that admin's name: store, its log, logs of the server, runs,
+versions, caches, an export, and a backup made afterwards.
 """
 
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import uuid4
@@ -19,6 +21,8 @@ from rich.console import Console
 
 from benchmarks.runs import trained
 from benchmarks.serving.running import Server
+from core.platform.store import versions
+from core.platform.store.database import open_store, sqlite_url
 from core.util.paths import cache_dir
 
 _PLACES = ("conversation", "comment", "completion", "taken-back", "page", "list", "tool")
@@ -45,21 +49,24 @@ def erased_words_found(folder: Path) -> int:
         folder: Empty folder to play in; trained runs are copied into it, and missing ones trained shortly.
     """
     since, runs = time.time(), trained(folder / "runs", Console(quiet=True))
-    keys = {name: _user(runs, name, role) for name, role in _PEOPLE.items()}
+    publisher = f"zaphod{uuid4().hex[:12]}"  # names are kept in small letters
+    keys = {name: _user(runs, name, role) for name, role in {**_PEOPLE, publisher: "admin"}.items()}
     said = {name: {at: f"Zaphod{uuid4().hex[:12]}{at}" for at in places} for name, places in _WORDS_OF.items()}
-    words = [word for by_place in said.values() for word in by_place.values()]
+    words = [publisher, *(word for by_place in said.values() for word in by_place.values())]
     lasting = [word for word in words if not word.endswith("taken-back")]
     with Server(runs, options=["--auth"]) as server:
         people = {name: _client(server, key) for name, key in keys.items()}
         for name, by_place in said.items():
             _live(people[name], by_place)
         _note(people["clerk"], said["clerk"]["note"])
+        _publish(runs, publisher)
         kept = _found(folder, since, lasting)
         if kept < len(lasting):
             raise RuntimeError(f"{kept} of {len(lasting)} words were kept in the first place; the others say nothing")
         _steer(runs, "retrain", "customer_service", "--min-decisions", "5", "--set", "rl.iterations=1")
         people["customer"].delete("/v1/users/customer").raise_for_status()
-        people["root"].delete("/v1/users/clerk").raise_for_status()
+        for name in ("clerk", publisher):
+            people["root"].delete(f"/v1/users/{name}").raise_for_status()
         _steer(runs, "store", "backup", str(folder / "backup.zip"))
         _steer(runs, "models", "export", "customer_service", "v0001", str(folder / "bot.zip"))
         while_serving = _found(folder, since, words)
@@ -112,6 +119,14 @@ def _note(clerk: httpx.Client, word: str) -> None:
     item = clerk.get("/v1/news/items", params={"company": company}).raise_for_status().json()[0]["id"]
     label = {"topic": "legal", "sentiment": "negative"}
     clerk.put(f"/v1/news/items/{item}/label", json=label).raise_for_status()
+
+
+def _publish(runs: Path, admin: str) -> None:
+    """Let the version serve on an admin's word, as the page of the workspaces does."""
+    with closing(open_store(sqlite_url(runs / "steer.db"))) as store, store.transaction() as session:
+        serving = versions.current(session, "customer_service")
+        assert serving is not None
+        versions.promote(session, serving, admin)
 
 
 def _found(folder: Path, since: float, words: list[str]) -> int:

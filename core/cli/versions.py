@@ -141,7 +141,8 @@ def _reward(version: ModelVersion) -> str:
 def _sentence(promotion: Promotion) -> str:
     reason = f" ({promotion.reason})" if promotion.reason else ""
     when = f"{promotion.time:%Y-%m-%d %H:%M} UTC"
-    return f"{promotion.app} {promotion.version}: promoted by {promotion.who} at {when}{reason}"
+    who = promotion.who or "somebody who is erased"
+    return f"{promotion.app} {promotion.version}: promoted by {who} at {when}{reason}"
 
 
 def operator() -> str:

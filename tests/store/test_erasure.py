@@ -9,20 +9,20 @@ import pytest
 from sqlalchemy import func, select
 
 from apps.customer_service import tables as support
-from apps.customer_service.tables import Conversation, Turn
+from apps.customer_service.tables import Turn
 from apps.finance_monitor import tables as finance
 from apps.finance_monitor.tables import Alert, AlertChange, News
 from apps.recommender import tables as shop
 from apps.recommender.tables import Event
-from core.platform.store import accounts, decisions, erasure
+from core.platform.store import accounts, decisions, erasure, jobs, versions
 from core.platform.store.database import Store, open_store
 from core.platform.store.erasure import erase_person, purge
-from core.platform.store.schema import ApiKey, Decision, Feedback, Table, User, now
+from core.platform.store.schema import Decision, Feedback, Table, now
 from core.util.errors import NotFoundError, SteerError
 
 PASSWORD = "correct horse battery"
 SECRET = "Zaphod-Beeblebrox-IBAN-4711"
-CARRIES = (Conversation, Turn, Event, Decision, Feedback, User, ApiKey, AlertChange)
+TABLES = Table.metadata.tables.values()
 
 
 @pytest.fixture
@@ -59,6 +59,9 @@ def _live(session, name: str, alert: Alert, at: int = 0) -> None:
     decisions.judge(session, label, name, 1.0, {"topic": "legal"})
     decisions.judge(session, label, "root", 1.0, {"topic": "legal"})
     finance.change_alert(session, alert, "acknowledged", name, said)
+    version = versions.add(session, "customer_service", f"v{at:04}", "", "", {}, "")
+    versions.promote(session, version, name)
+    jobs.enqueue(session, f"shop-{at}", name)
 
 
 def _decision(session, app: str, owner: str, state: dict, identity: str | None = None) -> str:
@@ -69,12 +72,12 @@ def _decision(session, app: str, owner: str, state: dict, identity: str | None =
 def _written(store: Store) -> str:
     """Everything that the store holds, as text."""
     with store.reading() as session:
-        return "\n".join(str(tuple(row)) for table in CARRIES for row in session.execute(select(table.__table__)))
+        return "\n".join(str(tuple(row)) for table in TABLES for row in session.execute(select(table)))
 
 
 def _counts(store: Store) -> dict[str, int]:
     with store.reading() as session:
-        return {table.__tablename__: session.scalar(select(func.count()).select_from(table)) for table in CARRIES}
+        return {table.name: session.scalar(select(func.count()).select_from(table)) for table in TABLES}
 
 
 def test_of_an_erased_person_neither_word_nor_name_is_left(people):
@@ -88,6 +91,22 @@ def test_of_an_erased_person_neither_word_nor_name_is_left(people):
         assert [(step.state, step.who) for step in session.scalars(select(AlertChange).order_by(AlertChange.id))] == [
             ("open", "monitor"), ("acknowledged", ""), ("acknowledged", "bob"),
         ]  # fmt: skip
+
+
+def test_what_an_erased_admin_let_serve_and_had_trained_is_nobodys(people):
+    with people.transaction() as session:
+        erase_person(session, "ann")
+    with people.reading() as session:
+        promoted = versions.history(session, "customer_service")
+        assert [(promotion.version, promotion.who) for promotion in promoted] == [("v0000", ""), ("v0001", "bob")]
+        assert [jobs.newest(session, f"shop-{at}").owner for at in range(2)] == ["", "bob"]
+
+
+def test_of_every_table_that_names_somebody_it_is_tried(people):
+    named = [table for table in TABLES if {"owner", "who"} & set(table.columns.keys())]
+    with people.reading() as session:
+        silent = [table.name for table in named if "ann" not in str(session.execute(select(table)).all())]
+    assert silent == []
 
 
 def test_what_others_made_stays_without_what_it_was_about(people):

@@ -1,11 +1,13 @@
 """`steer models`, as a user types it."""
 
 import re
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from core.cli.versions import app
+from core.platform.store import versions
 from core.platform.store.database import open_store, sqlite_url
 from core.platform.versions.library import VERSIONS, Library
 from tests.command import Done, steer
@@ -52,6 +54,13 @@ def test_a_version_is_shown_with_its_files_figures_and_promotions(place):
     missing = models("show", "bandit", "v0003", runs=place)
     assert missing.returncode == 2
     assert "there are v0001, v0002" in missing.stderr
+
+
+def test_a_promotion_by_somebody_who_was_erased_names_nobody(place):
+    with closing(open_store(sqlite_url(place / "steer.db"))) as store, store.transaction() as session:
+        promoted = versions.find(session, "bandit", "v0001")
+        versions.promote(session, promoted, "")
+    assert "bandit v0001: promoted by somebody who is erased" in models("show", "bandit", "v0001", runs=place).stdout
 
 
 def test_a_version_travels_in_a_file(place, tmp_path):

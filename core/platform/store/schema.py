@@ -193,6 +193,11 @@ class Promotion(Table):
     reason: Mapped[str] = mapped_column(Text, default="")
     time: Mapped[datetime] = mapped_column(default=now)
 
+    @classmethod
+    def erase(cls, session: Session, person: str) -> int:
+        """Which version served when, and why, stays; by whose word goes."""
+        return len(session.execute(update(cls).where(cls.who == person).values(who="").returning(cls.id)).all())
+
 
 class Job(Table):
     """A workspace that is to be trained and evaluated, is being, or was.
