@@ -6,9 +6,11 @@ import typer
 from rich.table import Table
 
 from core.cli.options import RunsDir, StoreUrl, asked, confirm, console, open_store_from_options
+from core.platform.pages.uploads import remove_all
 from core.platform.store import accounts
 from core.platform.store.accounts import Role
 from core.platform.store.erasure import erase_person
+from core.util.paths import runs_dir
 
 app = typer.Typer(no_args_is_help=True, help="Users, their roles, passwords and API keys.")
 
@@ -119,6 +121,7 @@ def delete(
         confirm(f"Erase {name} and everything that they made?")
     with opened.transaction() as session:
         rows = erase_person(session, name)
+    remove_all(runs or runs_dir())
     opened.scrubber.scrub()
     console.print(f"{name} is erased, with {rows} rows")
 

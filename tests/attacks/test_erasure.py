@@ -70,6 +70,11 @@ def on_the_page(person: httpx.Client, word: str) -> None:
     assert word in person.get("/gradio_api/queue/data", params={"session_hash": session}).text
 
 
+def upload(person: httpx.Client, word: str) -> None:
+    """Send a file, as a page does that shows an own feed."""
+    person.post("/gradio_api/upload", files={"files": ("feed.jsonl", word.encode())}).raise_for_status()
+
+
 def found(guarded, since: float, *words: str) -> list[tuple[str, str]]:
     """Files that hold one of the words: of the runs, the log, the caches, a backup and an export made now.
 
@@ -106,7 +111,9 @@ def test_of_a_person_who_erases_themself_nothing_is_found(guarded, new_user, wor
     since, person = time.time(), new_user("viewer")
     live(person, word)
     on_the_page(person, word)
-    assert {Path(name).name for name, _ in found(guarded, since, word)} >= {"decisions.jsonl", "turns.jsonl"}
+    upload(person, word)
+    kept = {"decisions.jsonl", "turns.jsonl", "feed.jsonl"}
+    assert {Path(name).name for name, _ in found(guarded, since, word)} >= kept
     assert person.delete(f"/v1/users/{person.name}").status_code == 204
     assert person.get("/v1/support/conversations").status_code == 401
     for file in guarded.runs.parent.glob("out-*/*"):
@@ -183,6 +190,7 @@ def test_requests_in_flight_leave_nothing_of_whoever_is_erased(guarded, new_user
 def test_the_command_erases_while_the_server_goes_on(guarded, new_user, word):
     since, person = time.time(), new_user("viewer")
     live(person, word)
+    upload(person, word)
     erased = steer("users", "delete", person.name, "--yes", "--runs", str(guarded.runs))
     assert erased.stdout.startswith(f"{person.name} is erased")
     assert person.get("/v1/support/conversations").status_code == 401

@@ -13,8 +13,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from core.platform.pages.uploads import remove_old
-from core.platform.server.application import UPLOADS
+from core.platform.pages.uploads import UPLOADS, remove_old
 
 pytestmark = pytest.mark.slow
 

@@ -1,10 +1,14 @@
 """Where pages put uploaded files: in a folder of our own, which nobody else reads, and not for long."""
 
+import math
 import os
 import time
 from contextlib import suppress
 from pathlib import Path
 from threading import Event
+
+UPLOADS = "uploads"
+"""Name of the folder, beside the runs."""
 
 _KEPT_SECONDS = 3600
 _PAUSE_SECONDS = 300
@@ -26,6 +30,14 @@ def keep_clean(folder: Path, stop: Event) -> None:
         remove_old(folder, time.time() - _KEPT_SECONDS)
         if stop.wait(_PAUSE_SECONDS):
             return
+
+
+def remove_all(runs: Path) -> None:
+    """Remove every upload, for somebody who is erased: no file says whose it is.
+
+    Pages read an upload at once and need it no more; only what is on its way at this very moment has to be sent again.
+    """
+    remove_old(runs / UPLOADS, math.inf)
 
 
 def remove_old(folder: Path, before: float) -> None:

@@ -40,7 +40,6 @@ from core.platform.workspaces.service import WorkspaceService
 from core.rl.explore import Explorer
 from core.util.errors import SteerError, UnavailableError
 
-UPLOADS = "uploads"
 _THREADS = 128
 _FOLLOW_SECONDS = 2.0
 NOBODY = "nobody could log in; create an admin first: steer users add NAME --role admin"
@@ -128,13 +127,13 @@ def _make_inner(apps: Sequence[ServedApp], *, runs: Path, store: Store, options:
     bots = {f"steer-{each.spec.path}": each for each in every if each.spec.chat}
     complete = {name: each.spec.chat(each.service) for name, each in bots.items() if each.spec.chat}
     chat = chat_routes(complete, lambda request, name: current_principal(request).may_use(bots[name].spec.name))
-    for path, router in [("", erasure_routes(store)), ("", chat), *routers.items()]:
+    for path, router in [("", erasure_routes(store, partial(uploads.remove_all, runs))), ("", chat), *routers.items()]:
         checks = [_key(), Depends(refuse_unknown)]
         prefix = f"/v1/{path}" if path else "/v1"
         app.include_router(router, prefix=prefix, responses=RESPONSES, dependencies=checks)
     if not options.pages:
         return Inner(app)
-    uploads.use_folder(runs / UPLOADS)
+    uploads.use_folder(runs / uploads.UPLOADS)
     from core.platform.pages.layout import mount_pages
 
     service = WorkspaceService(store, runs) if options.workspaces else None
@@ -180,7 +179,7 @@ class _Server:
 
     def _work(self) -> dict[str, Callable[[], None]]:
         work: dict[str, Callable[[], None]] = {
-            "uploads": partial(uploads.keep_clean, self._runs / UPLOADS, self._stop),
+            "uploads": partial(uploads.keep_clean, self._runs / uploads.UPLOADS, self._stop),
             "housekeeping": partial(keep_house, self._store, self._options.keep, self._stop),
         }
         if self._options.workspaces:
