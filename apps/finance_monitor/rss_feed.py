@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from xml.parsers import expat
 
+from apps.finance_monitor.clock import wall_clock
 from apps.finance_monitor.feed import MAX_HEADLINE, Item, item_of
 from apps.finance_monitor.markup import without_markup
 from core.util.errors import SteerError
@@ -83,7 +84,7 @@ class RssFeed:
 
     def _time(self, written: str | None) -> datetime:
         if not written:
-            return datetime.now(UTC)
+            return wall_clock()
         time = _parsed(written.strip())
         if time.tzinfo is None:
             if self.zone is None:

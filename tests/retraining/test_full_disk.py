@@ -78,7 +78,7 @@ def test_retraining(crowded, room):
     library, disk = crowded
     policy = RetrainingPolicy(min_decisions=50, on_drift=False, promote=False, requested_by="test")
     leave(disk, room)
-    with pytest.raises(SteerError):
+    with pytest.raises(SteerError, match=r"No space left"):
         run_once(Wishes, library, disk, SHORT, policy, Progress())
     assert known(library) == folders(library) == ["v0001"]
     (disk / "filler").unlink()

@@ -1,15 +1,19 @@
 """What is older than it is to be kept goes by itself, and at an operator's word."""
 
+import os
 import threading
 import time
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from fastapi.testclient import TestClient
 from typer.testing import CliRunner
 
 from core.cli.main import app as steer
 from core.cli.store import app
+from core.platform.pages.uploads import UPLOADS
+from core.platform.server.application import Serving, create_app
 from core.platform.server.retention import keep_house
 from core.platform.store import decisions
 from core.platform.store.database import Store, open_store
@@ -61,6 +65,21 @@ def test_a_server_keeps_everything_unless_it_is_told_otherwise_and_removes_trace
     kept.scrubber.has_traces = True
     keep(kept, None, lambda: not kept.scrubber.has_traces)
     assert len(left(kept)) == 3
+
+
+def test_a_server_removes_old_uploads(tmp_path):
+    folder = tmp_path / UPLOADS / "0f3b"
+    folder.mkdir(parents=True)
+    old, young = folder / "old.jsonl", folder / "young.jsonl"
+    for file, hours in ((old, 2), (young, 0)):
+        file.write_text(WORD)
+        os.utime(file, (time.time() - 3600 * hours,) * 2)
+    store = open_store(f"sqlite:///{tmp_path / 'steer.db'}")
+    until = time.monotonic() + 60
+    with TestClient(create_app([], tmp_path, store, Serving(pages=False))):
+        while old.exists() and time.monotonic() < until:
+            time.sleep(0.05)
+    assert list(folder.iterdir()) == [young]
 
 
 def test_an_operator_purges_after_a_question(kept, tmp_path):
