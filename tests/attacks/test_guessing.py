@@ -20,6 +20,7 @@ from core.platform.http.limits import Limits, LimitsMiddleware, SharesMiddleware
 from core.platform.http.request_log import RequestLogMiddleware
 from core.platform.server.application import Serving, create_app
 from core.platform.store import accounts
+from core.platform.store.accounts import LOCAL
 from core.platform.store.database import open_store, sqlite_url
 from core.util.errors import SteerError
 from tests.attacks.conftest import PASSWORD
@@ -27,7 +28,7 @@ from tests.servers import free_port
 
 pytestmark = pytest.mark.slow
 
-TIGHT = Limits(body=100, requests=10, asset_requests=10, page_requests=10, seconds=0.3)
+TIGHT = Limits(body=100, requests=10, asset_requests=10, page_requests=10, uploads=3, seconds=0.3)
 
 
 def from_address(guarded, address: str) -> httpx.Client:
@@ -180,6 +181,16 @@ def test_a_person_who_changes_addresses_has_one_share(limited):
 
     assert asked("ann", range(12)) == [200] * 10 + [429] * 2
     assert asked("bob", range(1)) == [200]
+
+
+def test_without_accounts_each_address_has_a_share(limited):
+    def asked(path: str, address: str) -> list[int]:
+        requests = [httpx.Request("POST", f"http://steer{path}", headers={"X-Name": LOCAL}) for _ in range(10)]
+        return sorted(answer.status_code for answer in at_once(limited, *requests, address=address))
+
+    for path, statuses in (("/v1/echo", [200] * 10), ("/gradio_api/upload", [404] * 3 + [429] * 7)):
+        assert asked(path, "192.0.2.1") == statuses
+        assert asked(path, "192.0.2.2") == statuses
 
 
 @pytest.mark.parametrize("parser", ["h11", "httptools"])

@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from core.platform.http.limits import Limits
 from core.platform.http.problems import answer_with_problems
 from core.platform.pages.queue_share import share_queue
+from core.platform.store.accounts import LOCAL
 from tests.attacks.test_guessing import Known, listening
 
 pytestmark = pytest.mark.slow
@@ -41,10 +42,11 @@ class Desk:
     def answer(self) -> None:
         self.worked += 1
 
-    def join(self, name: str, function: str = "wait", session: str = "") -> httpx.Response:
+    def join(self, name: str, function: str = "wait", session: str = "", address: str = "127.0.0.1") -> httpx.Response:
         number = next(at for at, made in self.blocks.fns.items() if made.api_name == function)
         body = {"fn_index": number, "data": [], "session_hash": session or uuid4().hex}
-        return httpx.post(f"{self.address}/gradio_api/queue/join", json=body, headers={"X-Name": name}, timeout=60)
+        with httpx.Client(transport=httpx.HTTPTransport(local_address=address), timeout=60) as client:
+            return client.post(f"{self.address}/gradio_api/queue/join", json=body, headers={"X-Name": name})
 
     def answers(self, name: str, session: str) -> str:
         there, asked = f"{self.address}/gradio_api/queue/data", {"session_hash": session}
@@ -74,6 +76,19 @@ def test_nobody_fills_the_queue_for_others(desk):
         pass
     assert again.status_code == 200
     assert '"success":true' in desk.answers("bob", session)
+
+
+def test_without_accounts_no_address_fills_the_queue_for_others(desk):
+    joined = [desk.join(LOCAL, address="127.0.0.5").status_code for _ in range(6)]
+    assert joined == [200] * 4 + [429] * 2
+    session = uuid4().hex
+    assert desk.join(LOCAL, "answer", session, "127.0.0.6").status_code == 200
+    assert '"success":true' in desk.answers(LOCAL, session)
+
+
+def test_who_changes_addresses_has_one_share_of_the_queue(desk):
+    joined = [desk.join("bob", address=f"127.0.0.{at}").status_code for at in range(5, 11)]
+    assert joined == [200] * 4 + [429] * 2
 
 
 def test_no_way_of_gradios_leads_past_the_queue(desk):

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from core.platform.http.addresses import subscriber
 from core.platform.http.problems import problem
 from core.platform.http.rate_limiter import RateLimiter
+from core.platform.store.accounts import LOCAL
 
 _UPLOAD = "/gradio_api/upload"
 # Files of the pages' program, which are the same for everybody; a page asks for a hundred of them.
@@ -21,6 +22,8 @@ _ASSETS = ("/assets/", "/static/", "/svelte/", "/theme.css", "/favicon.ico")
 @dataclass(frozen=True)
 class Limits:
     """Limits of one client. A rate holds for an address, and again for a person at whichever address.
+
+    Without accounts nobody is known by a name: what is a person's share is an address's there.
 
     Attributes:
         body: Size of the largest body in bytes.
@@ -47,6 +50,17 @@ class Limits:
     upload_seconds: float = 600.0
 
 
+def share_of(name: str, client: str) -> str:
+    """Whose share a request uses up.
+
+    Args:
+        name: Name of whoever asks.
+        client: Address that they ask from.
+    """
+    # All share one name without accounts; by that name, one address could use up everybody's share.
+    return f"{LOCAL} {subscriber(client)}" if name == LOCAL else name
+
+
 class LimitsMiddleware:
     """Holds every address to the limits, before anybody knows who asks.
 
@@ -63,8 +77,7 @@ class LimitsMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        address = subscriber((scope.get("client") or ("unknown",))[0])
-        refusal = self._rates.refusal(scope, address, _kind(scope)) or self._oversize(scope)
+        refusal = self._rates.refusal(scope, subscriber(_client(scope)), _kind(scope)) or self._oversize(scope)
         if refusal is not None:
             await refusal(scope, receive, send)
             return
@@ -119,7 +132,7 @@ class SharesMiddleware:
         principal = scope.get("state", {}).get("principal")
         if scope["type"] == "http" and principal is not None:
             kinds = (_kind(scope), "uploads") if scope["path"] == _UPLOAD else (_kind(scope),)
-            refusal = self._rates.refusal(scope, principal.name, *kinds)
+            refusal = self._rates.refusal(scope, share_of(principal.name, _client(scope)), *kinds)
             if refusal is not None:
                 await refusal(scope, receive, send)
                 return
@@ -146,6 +159,10 @@ class _Rates:
                 detail = f"You sent more than {rate.amount:,} {what}; wait a little."
                 return _refusal(scope, 429, detail, {"Retry-After": str(wait)})
         return None
+
+
+def _client(scope: Scope) -> str:
+    return str((scope.get("client") or ("unknown",))[0])
 
 
 def _kind(scope: Scope) -> str:
