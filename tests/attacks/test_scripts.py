@@ -1,16 +1,28 @@
 """Markup in every text that reaches a page: a real browser shows it as text and runs none of it."""
 
 import json
+import re
 from datetime import UTC, datetime
 from urllib.parse import quote
 
+import gradio as gr
+import httpx
 import pytest
+from fastapi import FastAPI
 from playwright.sync_api import Page, expect
 
 from apps.customer_service.data import Article
 from apps.customer_service.ui import _sources
 from apps.customer_service.views import ChatTurn
+from apps.recommender.cards import card, history_strip
+from apps.recommender.data import Item
+from apps.recommender.explanations import Reason
+from apps.recommender.model import Recommended
 from core.platform.auth.access import COOKIE
+from core.platform.pages.task_app import Decided
+from core.platform.pages.task_page import build
+from tests.attacks.conftest import PASSWORD
+from tests.attacks.test_guessing import Known, listening
 from tests.browser import needs_browser
 from tests.serving.test_api import surge
 
@@ -121,3 +133,65 @@ def test_script_in_an_address_stays_text(page):
     expect(page.get_by_text("There is no such conversation of yours")).to_be_visible()
     page.goto(f"/{quote(MARKUP, safe='')}")
     expect(page.locator("body")).not_to_be_empty()
+
+
+def test_script_in_a_workspaces_files_stays_text(stranger, guarded):
+    form = {"name": "root", "password": PASSWORD}
+    cookie = httpx.post(f"{guarded.address}/login", data=form, timeout=60).cookies[COOKIE]
+    stranger.context.add_cookies([{"name": COOKIE, "value": cookie, "url": guarded.address}])
+    stranger.goto("/workspaces")
+    stranger.get_by_role("button", name="New workspace").click()
+    stranger.get_by_label("finance_monitor").check()
+    typed(stranger, "#ws-name", "scripts")
+    typed(stranger, "#ws-title", MARKUP[:80])
+    stranger.get_by_label("Begin with a small example").uncheck()
+    stranger.locator("#ws-create").click()
+    expect(stranger).to_have_url(re.compile("name=scripts"))
+    stranger.get_by_label(re.compile("^watchlist")).check()
+    content = f"id,name,{IMAGE}\n1,{IMAGE},{MARKUP}\n1,{IMAGE},\n,,{IMAGE}\n"
+    file = {"name": f"{IMAGE}.csv", "mimeType": "text/csv", "buffer": content.encode()}
+    stranger.locator("#ws-files input[type=file]").set_input_files([file])
+    expect(stranger.locator("#ws-preview th").last).to_have_text(IMAGE)
+    expect(stranger.locator("#ws-preview td", has_text=MARKUP)).to_be_visible()
+    stranger.locator("#ws-field-1 input").click()
+    expect(stranger.get_by_role("option", name=IMAGE).first).to_be_visible()
+    stranger.keyboard.press("Escape")
+    stranger.locator("#ws-check_now").click()
+    expect(stranger.locator("#ws-report")).to_contain_text("watchlist")
+
+
+class Decides:
+    """Stands for the service of a task one of whose actions is named in markup."""
+
+    async def decide(self, principal, inputs):
+        return "1", Decided(MARKUP, 1.0, 0.5)
+
+
+def test_script_in_an_own_tasks_action_and_state_stays_text(stranger):
+    with gr.Blocks() as blocks:
+        build(Decides())
+    app = gr.mount_gradio_app(FastAPI(), blocks, path="")
+    app.add_middleware(Known)
+    with listening(app, "httptools") as port:
+        stranger.set_extra_http_headers({"X-Name": "ann"})
+        stranger.goto(f"http://127.0.0.1:{port}/")
+        stranger.locator("#task-inputs textarea").fill(f"{MARKUP} where is my bike")
+        stranger.locator("#task-decide").click()
+        expect(stranger.locator("#task-decision")).to_contain_text(MARKUP)
+        stranger.locator("#task-inputs textarea").fill(f"{{{MARKUP}")
+        stranger.locator("#task-decide").click()
+        expect(stranger.get_by_text("That is no JSON object")).to_be_visible()
+
+
+def _say(key: str, **values: object) -> str:
+    return " ".join([key, *map(str, values.values())])
+
+
+def test_script_in_a_shops_own_titles_stays_text(stranger):
+    item = Item(0, "1", f"{MARKUP} title", tags=(IMAGE,))
+    shown = Recommended(item, 0.5, Reason("liked", f"{MARKUP} other"))
+    strip = history_strip(f"{MARKUP} likes", [item], [], 0, _say)
+    stranger.goto("/login")
+    stranger.evaluate("text => { document.body.innerHTML = text }", card(shown, _say) + strip)
+    for text in ("title", "other", "likes"):
+        expect(stranger.locator("body")).to_contain_text(f"{MARKUP} {text}")
