@@ -11,6 +11,8 @@ from core.platform.store.schema import KEY, NAME, Decision, Table, new_id, now
 from core.platform.store.upsert import put, put_once
 
 _AT_ONCE = 500
+# Events of a profile that lists rest on: more than anybody does by hand, and a bound to what a script's list costs.
+MOST_EVENTS = 10_000
 
 
 class Item(Table):
@@ -68,8 +70,10 @@ def events(session: Session, app: str, owner: str, limit: int | None = None, off
 
 
 def last_events(session: Session, app: str, owner: str) -> list[tuple[str, str]]:
-    """Kind and item of the last thing that an owner did with each item, oldest first."""
-    last = select(func.max(Event.id)).where(Event.app == app, Event.owner == owner).group_by(Event.item)
+    """Kind and item of the last thing that an owner did with each item, oldest first, of their newest events."""
+    newest = select(Event.id, Event.item).where(Event.app == app, Event.owner == owner).order_by(Event.id.desc())
+    recent = newest.limit(MOST_EVENTS).subquery()
+    last = select(func.max(recent.c.id)).group_by(recent.c.item)
     rows = session.execute(select(Event.kind, Event.item).where(Event.id.in_(last)).order_by(Event.id))
     return [(row.kind, row.item) for row in rows]
 

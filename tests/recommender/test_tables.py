@@ -33,3 +33,14 @@ def test_what_was_done_last_with_an_item_of_a_list_is_known(store):
         assert tables.last_event(session, "ann", lists[0].id, "7").kind == "like"
         assert tables.last_event(session, "ann", lists[1].id, "7").kind == "hide"
         assert tables.last_event(session, "bob", lists[0].id, "7") is None
+
+
+def test_of_a_long_profile_the_newest_events_count(store, monkeypatch):
+    monkeypatch.setattr(tables, "MOST_EVENTS", 4)
+    done = [("like", "1"), ("like", "2"), ("like", "3"), ("hide", "2"), ("like", "4"), ("hide", "3")]
+    with store.transaction() as session:
+        for at, (kind, item) in enumerate(done):
+            event = {"app": "films", "owner": "ann", "key": f"{at}", "kind": kind, "item": item, "decision_id": None}
+            tables.add_event(session, event)
+    with store.reading() as session:
+        assert tables.last_events(session, "films", "ann") == [("hide", "2"), ("like", "4"), ("hide", "3")]
