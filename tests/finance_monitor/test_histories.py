@@ -136,3 +136,27 @@ def test_any_restart_and_any_number_of_servers_end_alike(live, empty, items, dat
                 alert.model_dump(exclude={"history"}) for alert in expected
             ]
         many.store.close()
+
+
+def shown(service: MonitorService) -> tuple[object, ...]:
+    """All that a page shows but the numbers of items and alerts."""
+    lines = {item.model_dump_json(exclude={"id"}) for item in service.items(500) if not item.is_ahead}
+    return facts(alerts(service)), service.watchlist(), service.trend(None, None, 90), service.counts(), lines
+
+
+@given(news(), st.sampled_from([1e-3, 1, 500, 1_000_000]))
+@FEW
+def test_items_of_the_future_change_nothing_but_their_own_line(live, empty, items, hours):
+    """Whether they are dated a moment ahead or a century, wherever they come between the others."""
+    past = [item for item in items if item.time <= PRESENT]
+    ahead = [item.model_copy(update={"time": PRESENT + hours * HOUR, "key": f"ahead {item.key}"}) for item in past]
+    seen = []
+    for some in (past, [item for pair in zip(ahead, past, strict=True) for item in pair]):
+        with TemporaryDirectory() as folder:
+            servers = Servers(live, Path(copy(empty, folder)))
+            service = servers.started()
+            for item in some:
+                service.push([item])
+            seen += [shown(each) for each in (service, servers.started())]
+            servers.store.close()
+    assert seen == seen[:1] * 4
