@@ -3,15 +3,21 @@
 import json
 import re
 import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
 
 import httpx
 import pytest
+from sqlalchemy.orm import Session
 
 from core.platform.auth.access import COOKIE
-from core.platform.store import accounts
+from core.platform.store import accounts, decisions
 from core.platform.store.database import open_store, sqlite_url
+from core.platform.store.erasure import erase_person
 from core.training.run import Run
 from core.training.train import train
+from core.util.errors import NotFoundError
 from tests.core import bandit
 from tests.folders import temporary_folder
 from tests.servers import steer_process
@@ -57,11 +63,53 @@ def test_a_login_counts_at_every_replica_until_the_password_changes(served, fold
         assert {client.post(DECIDE, json=ASKED).status_code for _ in range(TIMES)} == {201}
         keyed = {"Authorization": f"Bearer {key}"}
         assert {httpx.post(address + DECIDE, json=ASKED, headers=keyed).status_code for _ in range(TIMES)} == {201}
-        store = open_store(sqlite_url(folder / "runs" / "steer.db"))
-        with store.transaction() as session:
+        with changed(folder) as session:
             accounts.set_password(session, "ann", PASSWORD + " again")
-        store.close()
         assert {client.post(DECIDE, json=ASKED).status_code for _ in range(TIMES)} == {401}
+
+
+def decided(address: str, **who: object) -> set[int]:
+    """Statuses of many requests, each on a connection of its own, so that either replica gets some."""
+    return {httpx.post(address + DECIDE, json=ASKED, timeout=60, **who).status_code for _ in range(TIMES)}
+
+
+@contextmanager
+def changed(folder: Path) -> Iterator[Session]:
+    """A transaction of the store that the replicas share."""
+    with closing(open_store(sqlite_url(folder / "runs" / "steer.db"))) as store, store.transaction() as session:
+        yield session
+
+
+@pytest.fixture
+def bob(served, folder):
+    """A viewer who has logged in: the cookie, and a key."""
+    address, _, _ = served
+    with changed(folder) as session:
+        accounts.create(session, "bob", PASSWORD, "viewer")
+        _, key = accounts.issue_key(session, "bob", "ci")
+    form = {"name": "bob", "password": PASSWORD}
+    yield httpx.post(f"{address}/login", data=form, timeout=60).cookies, {"Authorization": f"Bearer {key}"}
+    with suppress(NotFoundError), changed(folder) as session:  # unless he is erased already
+        erase_person(session, "bob")
+
+
+def test_a_logout_at_one_replica_counts_at_the_other(served, bob):
+    address, _, _ = served
+    cookies, key = bob
+    assert decided(address, cookies=cookies) == {201}
+    httpx.post(f"{address}/logout", cookies=cookies, timeout=60)
+    assert decided(address, cookies=cookies) == {401}
+    assert decided(address, headers=key) == {201}  # the session has ended, and not the account
+
+
+def test_who_is_erased_at_one_replica_is_unknown_at_the_other(served, folder, bob):
+    address, _, _ = served
+    cookies, key = bob
+    assert decided(address, cookies=cookies) == {201}
+    assert httpx.delete(f"{address}/v1/users/bob", headers=key, timeout=60).status_code == 204
+    assert decided(address, cookies=cookies) == decided(address, headers=key) == {401}
+    with changed(folder) as session:
+        assert "bob" not in {decision.owner for decision in decisions.made(session, bandit.Bandit.name)}
 
 
 def test_guessing_is_slowed_down_behind_replicas_too(served):
