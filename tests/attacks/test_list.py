@@ -1,26 +1,21 @@
 """The list of attacks in docs/security.md and the tests agree."""
 
-import ast
 import re
 from pathlib import Path
 
+from testing.named_tests import SECURITY, functions
+
 HERE = Path(__file__).parent
-LIST = HERE.parents[1] / "docs" / "security.md"
 LINE = re.compile(r"^\| (\d+) \| .+ \| .+ \| `(\w+\.py)::(\w+)` \|$", re.MULTILINE)
 
 
 def listed() -> list[tuple[str, ...]]:
-    return LINE.findall(LIST.read_text(encoding="utf-8"))
-
-
-def written_in(file: Path) -> list[str]:
-    names = [node.name for node in ast.parse(file.read_text()).body if isinstance(node, ast.FunctionDef)]
-    return [name for name in names if name.startswith("test_")]
+    return LINE.findall(SECURITY.read_text(encoding="utf-8"))
 
 
 def test_every_attack_has_a_test_and_every_test_is_listed_once():
     written = [
-        (file.name, name) for file in HERE.glob("test_*.py") if file != Path(__file__) for name in written_in(file)
+        (file.name, name) for file in HERE.glob("test_*.py") if file != Path(__file__) for name in functions(file)
     ]
     assert sorted((file, name) for _, file, name in listed()) == sorted(written)
 
@@ -30,5 +25,5 @@ def test_attacks_are_numbered():
 
 
 def test_what_is_tried_elsewhere_is_there():
-    for file in re.findall(r"`(tests/\S+\.py)`", LIST.read_text(encoding="utf-8")):
-        assert (LIST.parents[1] / file).is_file()
+    for file in re.findall(r"`(tests/\S+\.py)`", SECURITY.read_text(encoding="utf-8")):
+        assert (SECURITY.parents[1] / file).is_file()
