@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from playwright.sync_api import Page
 
 from core.platform.auth.access import COOKIE
 from core.platform.store import accounts
@@ -26,6 +27,13 @@ def added(runs: Path, roles: dict[str, str]) -> dict[str, str]:
         for name, role in roles.items():
             accounts.create(session, name, PASSWORD, role, APPS.get(name))
         return {name: accounts.issue_key(session, name, "tests")[1] for name in roles}
+
+
+def log_in(page: Page, name: str) -> None:
+    """Fill in the form that a page leads to."""
+    page.locator("input[name=name]").fill(name)
+    page.locator("input[name=password]").fill(PASSWORD)
+    page.get_by_role("button").click()
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from core.platform.auth.access import COOKIE
-from tests.attacks.conftest import PASSWORD
+from tests.attacks.conftest import PASSWORD, log_in
 from tests.browser import needs_browser
 from tests.serving.test_api import surge
 
@@ -170,9 +170,7 @@ def test_the_page_shows_a_conversation_to_its_owner_alone(browser, guarded, talk
         context = browser.new_context(locale="en-GB", base_url=guarded.address)
         page = context.new_page()
         page.goto(f"/support?conversation={talk['conversations']}")
-        page.locator("input[name=name]").fill(name)
-        page.locator("input[name=password]").fill(PASSWORD)
-        page.get_by_role("button").click()
+        log_in(page, name)
         if is_owner:
             expect(page.locator("#cs-chat")).to_contain_text(PRIVATE)
         else:
@@ -190,9 +188,7 @@ def test_a_viewers_page_shows_an_alert_and_does_not_acknowledge_it(browser, guar
     context = browser.new_context(locale="en-GB", base_url=guarded.address)
     page = context.new_page()
     page.goto(f"/news?alert={alert['id']}")
-    page.locator("input[name=name]").fill("ann")
-    page.locator("input[name=password]").fill(PASSWORD)
-    page.get_by_role("button").click()
+    log_in(page, "ann")
     expect(page.locator("#fin-detail")).to_contain_text(company)
     expect(page.locator("#fin-detail")).to_contain_text("takes the role agent; yours is viewer")
     expect(page.locator("#fin-ack")).to_be_disabled()
@@ -219,9 +215,7 @@ def test_who_logs_out_leaves_nothing_open(browser, guarded):
     context = browser.new_context(locale="en-GB", base_url=guarded.address)
     page = context.new_page()
     page.goto("/support")
-    page.locator("input[name=name]").fill("ann")
-    page.locator("input[name=password]").fill(PASSWORD)
-    page.get_by_role("button").click()
+    log_in(page, "ann")
     expect(page.locator("#cs-message")).to_be_visible()
     page.get_by_role("button", name="Log out").click()
     expect(page.locator("input[name=password]")).to_be_visible()

@@ -1,6 +1,10 @@
 """Whoever may use one app finds the others closed, whichever way they knock."""
 
 import pytest
+from playwright.sync_api import expect
+
+from tests.attacks.conftest import log_in
+from tests.browser import needs_browser
 
 pytestmark = pytest.mark.slow
 
@@ -46,6 +50,27 @@ def test_events_of_other_pages_are_refused(dora, carol):
     assert join(carol, "ask_support", ["Where is my order?"]) == 200
     assert join(dora, "ask_support", ["Where is my order?"]) == 403
     assert join(dora, "recommend_items", ["a comedy"]) == 403
+
+
+@needs_browser
+@pytest.mark.parametrize(
+    ("name", "apps"),
+    [
+        ("dora", ["Finance monitor"]),
+        ("carol", ["Customer service", "Finance monitor", "Recommender"]),
+    ],
+)
+def test_pages_name_the_apps_that_are_theirs(browser, guarded, name, apps):
+    context = browser.new_context(locale="en-GB", base_url=guarded.address)
+    page = context.new_page()
+    page.goto("/")
+    log_in(page, name)
+    expect(page.locator(".steer-card h2")).to_have_text(apps)
+    expect(page.locator(".steer-navigation a")).to_have_text(["Start", *apps])
+    page.get_by_role("link", name="Finance monitor").click()
+    expect(page.locator(".steer-here")).to_have_text("Finance monitor")
+    expect(page.locator(".steer-navigation a")).to_have_text(["Start", *apps])
+    context.close()
 
 
 def join(client, tool: str, data: list[str]) -> int:

@@ -151,6 +151,13 @@ def test_whoever_is_no_admin_makes_nothing(service, games):
             attempt(VIEWER, games)
 
 
+def test_an_admin_of_some_workspaces_sees_those_alone(service, games):
+    service.create(ADMIN, "recommender", "books", "", with_example=False)
+    names = [view.name for view in service.views(Principal("cleo", "admin", apps=frozenset({games})))]
+    assert names == [games]
+    assert {games, "books"} <= {view.name for view in service.views(ADMIN)}
+
+
 @pytest.mark.parametrize("name", ["games", "v1", "recommender", "news", "../out", "Upper", "", "uploads"])
 def test_names_that_are_taken_or_lead_elsewhere_are_refused(service, games, name):
     with pytest.raises(SteerError):

@@ -18,7 +18,7 @@ from core.platform.apps.texts import LANGUAGES, Texts
 from core.platform.http.limits import Limits
 from core.platform.pages.handover import LaidOutPages
 from core.platform.pages.queue_share import share_queue
-from core.platform.pages.requests import with_shown_errors
+from core.platform.pages.requests import page_principal, with_shown_errors
 from core.platform.pages.sessions import remember_little
 from core.platform.pages.start_page import CSS as CARDS_CSS
 from core.platform.pages.start_page import TEXTS as START
@@ -100,16 +100,16 @@ def _blocks(
     """The layout, new apps behind the others (see `LaidOutPages.take_over`), and the app that each function is for."""
     owners: dict[int, str] = {}
     with gr.Blocks(title="Steer", analytics_enabled=False) as blocks:
-        _navigation(apps, "", accounts=accounts)
+        _navigation(blocks, apps, "", accounts=accounts)
         start.build(blocks)
     if start.workspaces is not None:
         with blocks.route(START.texts["workspaces"][0], WORKSPACES_PATH):
-            _navigation(apps, WORKSPACES_PATH, accounts=accounts)
+            _navigation(blocks, apps, WORKSPACES_PATH, accounts=accounts)
             build_workspaces(start.workspaces, list(pages))
     for each in apps:
         everybodys = set(blocks.fns)
         with blocks.route(each.spec.texts.texts["title"][0], each.spec.path):
-            _navigation(apps, each.spec.path, accounts=accounts)
+            _navigation(blocks, apps, each.spec.path, accounts=accounts)
             if isinstance(each, OpenApp):
                 pages[each.spec.name].build(each.service)
             else:
@@ -145,15 +145,31 @@ def _options(apps: Sequence[OpenApp | ClosedApp], pages: Mapping[str, Page[Any]]
     }
 
 
-def _navigation(apps: Sequence[OpenApp | ClosedApp], here: str, *, accounts: bool) -> None:
+def _navigation(blocks: gr.Blocks, apps: Sequence[OpenApp | ClosedApp], here: str, *, accounts: bool) -> None:
     """The way to the other pages, in the visitor's language, which Gradio's own bar does not speak."""
-    links = [("", TEXTS.label("home")), *((app.spec.path, app.spec.texts.label("title")) for app in apps)]
     with gr.Row(elem_classes="steer-navigation"):
-        for path, title in links:
-            is_here = "steer-here" if path == here else None
-            gr.Button(title, link=f"/{path}", size="sm", variant="secondary", elem_classes=is_here)
+        _link(TEXTS.label("home"), "", here)
+        links = {app.spec.name: _link(app.spec.texts.label("title"), app.spec.path, here, accounts) for app in apps}
         if accounts:
             gr.Button(TEXTS.label("log_out"), size="sm", elem_classes="steer-log-out").click(None, js=_LOG_OUT)
+            _show_permitted(blocks, links)
+
+
+def _link(title: Any, path: str, here: str, is_hidden: bool = False) -> gr.Button:
+    is_here = "steer-here" if path == here else None
+    return gr.Button(
+        title, link=f"/{path}", size="sm", variant="secondary", visible=not is_hidden, elem_classes=is_here
+    )
+
+
+def _show_permitted(blocks: gr.Blocks, links: Mapping[str, gr.Button]) -> None:
+    """Show the ways to the apps that a visitor may use; pages are laid out before anybody is known."""
+
+    def permitted(request: gr.Request) -> dict[gr.Button, gr.Button]:
+        principal = page_principal(request)
+        return {link: gr.Button(visible=principal.may_use(name)) for name, link in links.items()}
+
+    blocks.load(permitted, None, [*links.values()], show_progress="hidden", api_visibility="private")
 
 
 def _translator(apps: Sequence[OpenApp | ClosedApp], pages: Mapping[str, Page[Any]]) -> gr.I18n:

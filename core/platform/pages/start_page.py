@@ -93,12 +93,12 @@ class StartPage:
         )
 
     def _shown(self, principal: Principal, request: gr.Request) -> str:
-        views = {} if self.workspaces is None else {view.name: view for view in self.workspaces.views()}
+        views = {} if self.workspaces is None else {view.name: view for view in self.workspaces.views(principal)}
         names = {each.spec.name for each in self.apps}
         mine = [each for each in self.apps if principal.may_use(each.spec.name)]
         cards = [self._app_card(each, views.get(each.spec.name), request) for each in mine]
         if self.workspaces is not None and principal.is_at_least("admin"):
-            drafts = [view for name, view in views.items() if name not in names and principal.may_use(name)]
+            drafts = [view for name, view in views.items() if name not in names]
             cards += [_draft_card(view, request) for view in drafts]
             summary = TEXTS.say("workspaces_summary", request)
             title = TEXTS.say("workspaces", request)

@@ -135,7 +135,7 @@ class _Page:
         principal = page_principal(request)
         if not principal.is_at_least("admin"):
             return [note("admins", request), *self._shown(None, [], principal, request)]
-        names = [view.name for view in self._service.views()]
+        names = [view.name for view in self._service.views(principal)]
         if name in names:
             return ["", *self._shown(name, names, principal, request)]
         return [note("choose" if names else "none", request), *self._shown(None, names, principal, request)]

@@ -90,11 +90,11 @@ class WorkspaceService:
         """Names of the apps that take workspaces."""
         return list(workspace_tasks())
 
-    def views(self) -> list[WorkspaceView]:
-        """The workspaces that there are, by name."""
+    def views(self, principal: Principal) -> list[WorkspaceView]:
+        """The workspaces that the principal may use, by name."""
         found = sorted(file.parent.name for file in (self._runs / WORKSPACES).glob(f"*/{FILE}"))
         with self._store.reading() as session:
-            return [self._view(session, name) for name in found]
+            return [self._view(session, name) for name in found if principal.may_use(name)]
 
     def view(self, principal: Principal, name: str) -> WorkspaceView:
         """A workspace, and how far it is.
