@@ -40,6 +40,13 @@ _KEEP_ADDRESS = """(user, words) => {
     if (value) address.searchParams.set(name, value); else address.searchParams.delete(name);
   history.replaceState(history.state, '', address);
 }"""
+# The button stands below the list, and what it brings begins above; keys go on from there as well.
+_GO_TO_LIST = """() => {
+  const list = document.getElementById('rec-status');
+  list.tabIndex = -1;
+  list.focus({preventScroll: true});
+  list.scrollIntoView();
+}"""
 
 
 @dataclass(frozen=True)
@@ -192,7 +199,7 @@ def build(service: RecommenderService) -> None:
     for place in range(LIST_LENGTH):
         likes[place].click(on_list("like", place), view, shown_view, **quiet)
         hides[place].click(on_list("hide", place), view, shown_view, **quiet)
-    others.click(show_others, view, shown_view, **quiet)
+    others.click(show_others, view, shown_view, **quiet).success(None, js=_GO_TO_LIST)
     undo.click(take_back, view, shown_view, **quiet)
     forget.click(ask, None, [confirm, question], **quiet)
     sure.click(forget_all, view, shown_view, **quiet)

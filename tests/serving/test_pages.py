@@ -293,6 +293,17 @@ def test_other_films_are_none_of_those_before_and_a_like_does_not_bring_them_bac
     assert not {*first} & {*second, *titles(shop)}
 
 
+def test_other_films_are_shown_from_their_beginning_and_keys_go_on_there(shop):
+    first = titles(shop)
+    shop.locator("#rec-others").click()
+    expect(shop.locator("#rec-card-0 h3")).not_to_have_text(first[0])
+    expect(shop.locator("#rec-status")).to_be_in_viewport(ratio=1)
+    expect(shop.locator("#rec-card-0")).to_be_in_viewport(ratio=1)
+    expect(shop.locator("#rec-status")).to_be_focused()
+    shop.keyboard.press("Tab")
+    expect(shop.locator("#rec-like-0")).to_be_focused()
+
+
 def test_the_page_shows_what_the_api_noted(shop):
     film = shop.request.get("/v1/recommender/items", params={"title": "toy story"}).json()[0]
     shop.request.post("/v1/recommender/profile/events", data={"kind": "like", "item": film["id"]})
