@@ -1,16 +1,18 @@
-"""The texts of the monitor, in English and Chinese."""
+"""The texts of the monitor, in English and Chinese; what the start page shows of them, in German too."""
 
 from core.platform.apps.texts import Texts
 
 TEXTS = Texts(
     "finance_monitor",
     {
-        "title": ("Finance monitor", "财经监测"),
+        "title": ("Finance monitor", "财经监测", "Finanzmonitor"),
         "summary": (
             "Watch news arrive, labelled by topic and sentiment, and be told of a surge of bad news with its reason.",
             "实时查看按主题和情绪标注的新闻，负面消息激增时获得附带原因的提醒。",
+            "Nachrichten nach Thema und Stimmung, wie sie eintreffen, und eine Warnung mit Grund, wenn sich schlechte "
+            "häufen.",
         ),
-        "open_alerts": ("{count:,} open alerts", "未处理警报 {count:,} 条"),
+        "open_alerts": ("{count:,} open alerts", "未处理警报 {count:,} 条", "Offene Warnungen: {count}"),
         "shows": ("What the page shows", "页面显示"),
         "live": ("Live", "实时"),
         "replay": ("Replay", "回放"),

@@ -1,4 +1,4 @@
-"""The texts in English and Chinese, the page's in the words of the shop."""
+"""The texts in English and Chinese, the page's in the words of the shop; the start page's, in German too."""
 
 from collections.abc import Callable, Sequence
 from string import Template
@@ -6,15 +6,17 @@ from typing import Any, Literal
 
 from apps.recommender.config import Words
 from apps.recommender.wishes.wish import Condition
-from core.platform.apps.texts import HasHeaders, Texts
+from core.platform.apps.texts import Texts
+from core.platform.http.languages import HasHeaders
 
 TEXTS = Texts(
     "recommender",
     {
-        "title": ("Recommender", "推荐系统"),
+        "title": ("Recommender", "推荐系统", "Empfehlungen"),
         "summary": (
             "Ten films for a visitor, varied and with a reason for each; every like changes the list at once.",
             "为访客推荐十部电影：内容多样，并说明理由；每次点赞都会立即更新列表。",
+            "Zehn Filme für jeden Besuch, abwechslungsreich und begründet; jedes Gefällt-mir ändert die Liste sofort.",
         ),
     },
 )

@@ -299,6 +299,7 @@ def test_the_login_page_works_without_scripts_or_other_files_and_in_two_language
     assert "default-src 'none'" in page.headers["content-security-policy"]
     assert "Log in" in page.text
     assert "登录" in client.get("/login", headers={"accept-language": "zh-CN,zh;q=0.9"}).text
+    assert "Anmelden" in client.get("/login", headers={"accept-language": "de-AT,de;q=0.9,en;q=0.8"}).text
     assert "用户名或密码不正确" in log_in(client, "zoe", headers={"accept-language": "zh-CN"}).text
 
 

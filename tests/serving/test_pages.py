@@ -360,17 +360,31 @@ def test_an_address_of_nobody_opens_the_own_list_with_a_notice(shop):
     expect(shop.locator("#rec-status")).to_contain_text("Well-loved films")
 
 
-@pytest.mark.parametrize("path", ["", "support", "news", "recommender"])
-def test_the_pages_fit_a_phone_in_chinese_and_dark(browser, server, path):
+CHINESE = ["首页", "客户服务", "财经监测", "推荐系统"]
+GERMAN = ["Start", "Kundenservice", "Finanzmonitor", "Empfehlungen"]
+
+
+@pytest.mark.parametrize(
+    ("path", "locale", "navigation"),
+    [
+        *((path, "zh-CN", CHINESE) for path in ("", "support", "news", "recommender")),
+        *((path, "de-AT", GERMAN) for path in ("", "support")),
+    ],
+)
+def test_the_pages_fit_a_phone_in_other_languages_and_dark(browser, server, path, locale, navigation):
     context = browser.new_context(
-        viewport={"width": 390, "height": 844}, locale="zh-CN", base_url=server, color_scheme="dark"
+        viewport={"width": 390, "height": 844}, locale=locale, base_url=server, color_scheme="dark"
     )
     page = context.new_page()
     page.goto(f"/{path}?__theme=dark")
-    expect(page.get_by_text(re.compile("[\u4e00-\u9fff]")).first).to_be_visible()
-    expect(page.locator(".steer-navigation a")).to_have_text(["首页", "客户服务", "财经监测", "推荐系统"])
+    expect(page.locator(".steer-navigation a")).to_have_text(navigation)
     if path == "news":  # headlines are wider than an empty stream
         push_surge(server, f"Phone {uuid4().hex[:6]}")
         expect(page.locator("#fin-stream .fin-row").nth(3)).to_be_visible()
+    if path == "support" and locale == "de-AT":
+        expect(page.locator("#cs-person")).to_have_text("Mit einem Menschen sprechen")
+        page.locator("#cs-person").click()
+        expect(page.locator("#cs-action")).to_contain_text("an einen Menschen übergeben")
+        expect(page.locator("#cs-chat")).to_contain_text("Ich möchte mit einem Menschen sprechen.")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     context.close()

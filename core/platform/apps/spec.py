@@ -64,7 +64,7 @@ class AppSpec(Generic[EngineT, ModelT, ServiceT]):
     Attributes:
         name: Name in commands, in the store and in the folder of runs.
         path: Address of the page below the server's, and of the routes below `/v1`.
-        texts: Texts in English and Chinese; `title` and `summary` among them.
+        texts: Texts of the app; `title` and `summary` among them.
         task: Task that trains the app's policy.
         engine: Factory of the engine from a task and a run of it, called in a process of its own, which imports it by
             its name.

@@ -1,42 +1,32 @@
-"""Texts of an app in English and Chinese."""
+"""Texts of an app in the languages of its visitors."""
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 
-LANGUAGES = ("en", "zh")
-
-
-class HasHeaders(Protocol):
-    """A request of a page or of the API."""
-
-    @property
-    def headers(self) -> Any:
-        """Headers by name."""
-        ...
+from core.platform.http.languages import LANGUAGES, HasHeaders, requested_language
 
 
 class Texts:
-    """A page's texts in English and Chinese.
+    """A page's texts in the order of `LANGUAGES`; what the last of them lack is said in English.
 
     Args:
         scope: Prefix that keeps apps apart, the app's name.
-        texts: English and Chinese text by key.
+        texts: English, Chinese and German text by key.
     """
 
-    def __init__(self, scope: str, texts: Mapping[str, tuple[str, str]]) -> None:
+    def __init__(self, scope: str, texts: Mapping[str, tuple[str, ...]]) -> None:
         self.scope, self.texts = scope, texts
 
     def named(self, scope: str, title: str, summary: str) -> "Texts":
         """The same texts under another title and summary, as a company wrote them, in one language."""
         own = {"title": title, "summary": summary}
-        return Texts(scope, {**self.texts, **{key: (text, text) for key, text in own.items() if text}})
+        return Texts(scope, {**self.texts, **{key: (text,) for key, text in own.items() if text}})
 
     def translations(self) -> dict[str, dict[str, str]]:
         """Texts by language and scoped key."""
         return {
-            language: {f"{self.scope}.{key}": pair[i] for key, pair in self.texts.items()}
-            for i, language in enumerate(LANGUAGES)
+            language: {f"{self.scope}.{key}": self._text(key, language) for key in self.texts} for language in LANGUAGES
         }
 
     @cached_property
@@ -55,7 +45,10 @@ class Texts:
             raise KeyError(key)
         return self._translator(f"{self.scope}.{key}")
 
-    def say(self, key: str, request: "HasHeaders | None", **values: Any) -> str:
+    def say(self, key: str, request: HasHeaders | None, **values: Any) -> str:
         """A text in the language that the request asks for, its `{}` fields filled; for what a handler returns."""
-        accepted = request.headers.get("accept-language", "en") if request else "en"
-        return self.texts[key][1 if accepted.lower().startswith("zh") else 0].format(**values)
+        return self._text(key, requested_language(request)).format(**values)
+
+    def _text(self, key: str, language: str) -> str:
+        said, at = self.texts[key], LANGUAGES.index(language)
+        return said[at] if at < len(said) else said[0]

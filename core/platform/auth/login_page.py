@@ -9,7 +9,9 @@ from string import Template
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-_TEXTS = {
+from core.platform.http.languages import requested_language
+
+TEXTS = {
     "en": {
         "title": "Log in",
         "name": "Name",
@@ -23,6 +25,13 @@ _TEXTS = {
         "password": "密码",
         "wrong": "用户名或密码不正确，或账户已停用。",
         "wait": "尝试次数过多，请在 {seconds} 秒后重试。",
+    },
+    "de": {
+        "title": "Anmelden",
+        "name": "Name",
+        "password": "Passwort",
+        "wrong": "Name und Passwort gehören nicht zusammen, oder das Konto ist gesperrt.",
+        "wait": "Zu viele Versuche. Bitte versuchen Sie es in {seconds} Sekunden noch einmal.",
     },
 }
 
@@ -93,8 +102,8 @@ def login_page(
         headers: Headers of the response, besides those of the page.
         values: Values of the fields in the notice's text.
     """
-    language = "zh" if request.headers.get("accept-language", "").lower().startswith("zh") else "en"
-    texts = _TEXTS[language]
+    language = requested_language(request)
+    texts = TEXTS[language]
     page = _PAGE.substitute(
         texts,
         language=language,

@@ -14,7 +14,8 @@ from fastapi import FastAPI
 
 from core.platform.apps.opening import ClosedApp, OpenApp
 from core.platform.apps.spec import Page
-from core.platform.apps.texts import LANGUAGES, Texts
+from core.platform.apps.texts import Texts
+from core.platform.http.languages import LANGUAGES
 from core.platform.http.limits import Limits
 from core.platform.pages.handover import LaidOutPages
 from core.platform.pages.queue_share import share_queue
@@ -32,12 +33,13 @@ from core.platform.workspaces.service import WorkspaceService
 TEXTS = Texts(
     "shell",
     {
-        "home": ("Start", "首页"),
+        "home": ("Start", "首页", "Start"),
         "out_of_order": (
             "This app is out of order. Whoever runs the server finds the reason in its log.",
             "此应用暂时无法使用。服务器管理员可在日志中查看原因。",
+            "Diese Anwendung ist außer Betrieb. Wer den Server betreibt, findet den Grund im Protokoll.",
         ),
-        "log_out": ("Log out", "退出登录"),
+        "log_out": ("Log out", "退出登录", "Abmelden"),
     },
 )
 

@@ -25,20 +25,34 @@ TEXTS = Texts(
         "headline": (
             "Pretrained transformers, fine-tuned by reinforcement learning, at work",
             "经强化学习微调的预训练模型，投入实用",
+            "Vortrainierte Transformer, durch bestärkendes Lernen verfeinert, bei der Arbeit",
         ),
-        "open": ("Open", "打开"),
-        "out_of_order": ("out of order: the server's log says why", "暂时无法使用：原因见服务器日志"),
-        "serves": ("{version} serves since {time}", "{version} 自 {time} 起提供服务"),
-        "queued": ("waits to be trained", "等待训练"),
-        "running": ("is being trained: {stage}, {done} of {total}", "训练中：{stage}，{done} / {total}"),
-        "failed": ("the last training failed", "上次训练失败"),
-        "not_published": ("not published yet", "尚未发布"),
-        "workspaces": ("Your own data", "自有数据"),
+        "open": ("Open", "打开", "Öffnen"),
+        "out_of_order": (
+            "out of order: the server's log says why",
+            "暂时无法使用：原因见服务器日志",
+            "außer Betrieb: den Grund nennt das Protokoll des Servers",
+        ),
+        "serves": (
+            "{version} serves since {time}",
+            "{version} 自 {time} 起提供服务",
+            "{version} im Einsatz seit: {time}",
+        ),
+        "queued": ("waits to be trained", "等待训练", "wartet auf das Training"),
+        "running": (
+            "is being trained: {stage}, {done} of {total}",
+            "训练中：{stage}，{done} / {total}",
+            "wird trainiert: {stage}, {done} von {total}",
+        ),
+        "failed": ("the last training failed", "上次训练失败", "das letzte Training ist gescheitert"),
+        "not_published": ("not published yet", "尚未发布", "noch nicht veröffentlicht"),
+        "workspaces": ("Your own data", "自有数据", "Eigene Daten"),
         "workspaces_summary": (
             "Make a workspace from your own files, train it, and publish it here.",
             "用自己的文件创建工作区，训练后在此发布。",
+            "Aus eigenen Dateien einen Arbeitsbereich anlegen, trainieren und hier veröffentlichen.",
         ),
-        "new_workspace": ("New workspace", "新建工作区"),
+        "new_workspace": ("New workspace", "新建工作区", "Neuer Arbeitsbereich"),
     },
 )
 
