@@ -72,7 +72,7 @@ def test_names_and_paths_are_printed_as_they_are(tmp_path):
 
 
 def test_serving_before_training_says_what_to_run(tmp_path):
-    done = steer("serve", "--runs", str(tmp_path), "--port", str(free_port()))
+    done = steer("serve", "recommender", "--runs", str(tmp_path), "--port", str(free_port()))
     assert done.returncode == 2
     assert "run `steer train" in " ".join(done.stderr.split())
 

@@ -41,7 +41,7 @@ def port() -> str:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["serve"], "run `steer train customer_service` first"),
+        (["serve", "--api-only"], "run `steer train customer_service` first"),
         (["serve", "recommender", "--auth"], "run `steer train recommender` first"),
         (["serve", TASK], "run `steer train bandit` first"),
         (["serve", "--host", "0.0.0.0"], "turn accounts on"),
@@ -54,6 +54,14 @@ def test_what_cannot_start_leaves_nothing_behind(arguments, message, tmp_path, p
     where = [] if arguments[0] == "retrain" else ["--port", port]
     assert message in refused(*arguments, "--runs", str(runs), *where)
     assert not runs.exists()
+
+
+def test_before_any_training_workspaces_can_be_made(tmp_path):
+    with steer_process(tmp_path / "runs", tmp_path / "log") as (address, _):
+        assert httpx.get(f"{address}/workspaces", timeout=60).status_code == 200
+        assert httpx.get(f"{address}/ready", timeout=60).json()["versions"] == {}
+    said = " ".join((tmp_path / "log").read_text().split())
+    assert "Not trained, so not served: customer_service, finance_monitor, recommender" in said
 
 
 def test_without_an_admin_accounts_start_nothing_and_leave_nothing_behind(small_runs, port):

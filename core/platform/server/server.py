@@ -15,8 +15,8 @@ from core.platform.auth.secret import load_secret
 from core.platform.http.logs import set_up_logs
 from core.platform.server.application import NOBODY, Serving, create_app
 from core.platform.server.ports import check_port
-from core.platform.store.database import is_new, open_store
-from core.platform.versions.library import check_trained
+from core.platform.store.database import Store, is_new, open_store
+from core.platform.versions.library import VERSIONS, Library, check_trained
 from core.util.errors import SteerError
 
 
@@ -45,12 +45,18 @@ def serve(
 
     Raises:
         SteerError: The port is in use or may not be opened, others could get in without an account, or an app has not
-            been trained yet.
+            been trained yet and no workspaces are made here.
     """
-    check_start(specs, runs, store, options, host, port)
+    makes_workspaces = options.workspaces and options.pages
+    check_start([] if makes_workspaces else specs, runs, store, options, host, port)
     set_up_logs(as_json=json_logs)
+    opened = open_store(store)
+    if makes_workspaces:  # whoever comes with data of their own need not train the examples before
+        specs, left_out = _divided(specs, runs, opened)
+        if left_out:
+            console.print(f"Not trained, so not served: {', '.join(left_out)} (`steer demo` trains what is missing)")
     with console.status("loading the trained policies"):
-        app = create_app(specs, runs, open_store(store), options)
+        app = create_app(specs, runs, opened, options)
     console.print(f"Steer is ready: http://{'localhost' if host == '127.0.0.1' else host}:{port} (Ctrl+C stops it)")
     uvicorn.run(
         app,
@@ -118,3 +124,10 @@ def check_start(specs: Sequence[AnyApp], runs: Path, store: str, options: Servin
     check_trained([spec.name for spec in specs], runs, store)
     if options.accounts and is_new(store):
         raise SteerError(NOBODY)
+
+
+def _divided(specs: Sequence[AnyApp], runs: Path, store: Store) -> tuple[list[AnyApp], list[str]]:
+    """The apps that have a policy to serve, and the names of those that have none yet."""
+    library = Library(store, runs / VERSIONS)
+    ready = [spec for spec in specs if library.has_policy(spec.name, runs)]
+    return ready, [spec.name for spec in specs if spec not in ready]

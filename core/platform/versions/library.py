@@ -81,6 +81,10 @@ class Library:
             note = "the trained run" if metrics.reward else "the trained run, which nobody had evaluated"
             return self.enter(staged, metrics, note, first_by=requested_by)
 
+    def has_policy(self, app: str, runs: Path) -> bool:
+        """Whether an app has a version, or a trained run that can become the first one."""
+        return self._serving(app) is not None or _is_trained(Run(runs / app))
+
     def publish(self, task_class: type[Task], runs: Path) -> ModelVersion:
         """Register the app's trained and evaluated run, which does not serve until it is promoted.
 
@@ -213,8 +217,12 @@ def check_trained_run(app: str, run: Run) -> None:
     Raises:
         SteerError: It did not.
     """
-    if not run.model("rl").is_dir():
+    if not _is_trained(run):
         raise SteerError(f"{run.folder} holds no trained policy; run `steer train {app}` first")
+
+
+def _is_trained(run: Run) -> bool:
+    return run.model("rl").is_dir()
 
 
 def _measured(task: Task, run: Run) -> Metrics:
