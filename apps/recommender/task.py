@@ -13,6 +13,7 @@ from apps.recommender.config import ShopConfig
 from apps.recommender.data import ShopData
 from apps.recommender.diversity import Distances, diverse_lists
 from apps.recommender.environment import recommender_env
+from apps.recommender.formats import open_shop_table
 from apps.recommender.list_rule import ListRule, best_trade_off, open_rule
 from apps.recommender.logs import feedback_decisions
 from apps.recommender.ranking import ranking_measures
@@ -21,6 +22,7 @@ from apps.recommender.retriever import Retriever, RetrieverSettings
 from apps.recommender.retriever_cache import open_retriever
 from apps.recommender.rewards import ListReward, Options, Taste, list_reward, option_reward, scarcity
 from apps.recommender.splits import PICKS, history_cuts, known_histories, retriever_histories
+from core.data.sources import Records
 from core.envs.observations import Observations, join, take
 from core.envs.play import Act
 from core.envs.slate import SlateEnv
@@ -100,6 +102,10 @@ class Recommender(Task):
     @classmethod
     def check(cls) -> WorkspaceReport:
         return check_shop_data(cls.workspace)
+
+    @classmethod
+    def open_table(cls, key: str, source: Path) -> Records:
+        return open_shop_table(source, "items" if key == "items" else "events")
 
     def data_fingerprint(self) -> str:
         return self.data.fingerprint

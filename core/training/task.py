@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from pydantic import BaseModel
 
+from core.data.sources import Records, open_source
 from core.data.splits import Split, Splits
 from core.envs.episodes import EpisodeEnv
 from core.envs.observations import Column, Observations
@@ -97,6 +98,20 @@ class Task(ABC, Generic[PolicyT]):
             SteerError: The task has none, or one of its tables cannot be read at all.
         """
         raise SteerError(f"{cls.name} has no workspace to check")
+
+    @classmethod
+    def open_table(cls, key: str, source: Path) -> Records:
+        """Open a table of a workspace as it was found, for whoever says which column is which.
+
+        Args:
+            key: Key of the table in `steer.yaml`.
+            source: File, or folder of files.
+
+        Raises:
+            SteerError: There is no such table.
+        """
+        del key  # one format is read under every key
+        return open_source(source)
 
     def data_fingerprint(self) -> str:
         """Changes whenever the data do.

@@ -198,6 +198,31 @@ def test_files_become_a_table_whose_columns_are_mapped(service, tmp_path):
         service.create(ADMIN, "finance_monitor", "desk", "", with_example=False)
 
 
+@pytest.mark.parametrize(
+    ("key", "name", "text", "fields"),
+    [
+        (
+            "events",
+            "jester.inter",
+            "user_id:token\titem_id:token\trating:float\n7\tjoke-050\t3.06\n",
+            "user item rating",
+        ),
+        ("events", "lists.txt", "12 7\n7 3\n", "user item"),
+        ("items", "movies.dat", "1::Toy Story (1995)::Animation|Comedy\n", "id title tags year"),
+    ],
+)
+def test_a_table_in_a_format_of_the_app_is_shown_as_a_table(tmp_path, key, name, text, fields):
+    store = open_store(sqlite_url(tmp_path / "steer.db"))
+    service = WorkspaceService(store, tmp_path)
+    service.create(ADMIN, "recommender", "mine", "", with_example=False)
+    (tmp_path / name).write_text(text)
+    service.put_files(ADMIN, "mine", key, [tmp_path / name])
+    preview = service.preview(ADMIN, "mine", key)
+    store.close()
+    assert (preview.problem, len(preview.rows) > 0) == ("", True)
+    assert set(dict(preview.mapping)) == set(fields.split())
+
+
 @needs_browser
 def test_a_workspace_is_made_trained_and_published_wholly_on_the_page(browser, served, tmp_path):
     items, events = (tmp_path / name for name in ("our items.csv", "events.csv"))

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from core.data.sources import open_source
+from core.data.sources import Records
 from core.util.errors import SteerError
 
 SHOWN_ROWS = 10
@@ -39,16 +39,16 @@ class TablePreview:
     problem: str = ""
 
 
-def found_columns(path: Path) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
-    """The columns and the first rows of a file, or of a folder of files.
+def found_columns(table: Records) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
+    """The columns and the first rows of a table.
 
     Raises:
         SteerError: It holds no table.
     """
-    records = list(islice(open_source(path).read(), SHOWN_ROWS))
+    records = list(islice(table.read(), SHOWN_ROWS))
     broken = next((record for record in records if record.problem), None)
     if broken is not None:
-        raise SteerError(f"{path.name}, {broken.place}: {broken.problem}")
+        raise SteerError(f"{Path(table.name).name}, {broken.place}: {broken.problem}")
     columns = tuple(dict.fromkeys(column for record in records for column in record.values))
     rows = tuple(tuple(_shown(record.values.get(column)) for column in columns) for record in records)
     return columns, rows

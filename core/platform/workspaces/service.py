@@ -151,14 +151,15 @@ class WorkspaceService:
         """What a table of the workspace looks like."""
         folder = self._folder(principal, name)
         content = read_config(folder)
-        fields = fields_of_rows(workspace_tasks()[content["app"]].tables.get(key))
+        task = workspace_tasks()[content["app"]]
+        fields = fields_of_rows(task.tables.get(key))
         if not content.get(key):
             return TablePreview(fields=fields)
         table = _table(content[key])
         files = table_files(folder, table.source)
         names = tuple(file.relative_to(folder).as_posix() for file in files)
         try:
-            columns, rows = found_columns(folder / table.source)
+            columns, rows = found_columns(task.open_table(key, folder / table.source))
         except SteerError as error:
             return TablePreview(table.source, names, fields=fields, problem=str(error))
         mapping = {field: table.columns.get(field, field) for field, _ in fields}
