@@ -167,7 +167,9 @@ class WorkspaceService:
         return TablePreview(table.source, names, columns, rows, fields, known)
 
     def put_files(self, principal: Principal, name: str, key: str, files: Sequence[Path]) -> None:
-        """Let files be a table of the workspace; its columns are mapped as far as their names tell.
+        """Let files be a table of the workspace; whatever else is said of the table stays.
+
+        Columns that were chosen stay so where the files have them; the others are mapped as far as their names tell.
 
         Raises:
             SteerError: There is no such table, or no file.
@@ -176,10 +178,13 @@ class WorkspaceService:
         content = dict(read_config(folder))
         if key not in table_keys(config_class(content)) or not files:
             raise SteerError("Choose what the files are, and at least one file.")
-        content[key] = {"source": put_files(folder, key, files)}
+        content[key] = _as_mapping(content.get(key) or {}) | {"source": put_files(folder, key, files)}
         write_config(folder, content)
         preview = self.preview(principal, name, key)
-        self.map_columns(principal, name, key, guessed(preview.fields, preview.columns))
+        kept = dict(preview.mapping)
+        fields = tuple(field for field in preview.fields if field[0] not in kept)
+        columns = tuple(column for column in preview.columns if column not in kept.values())
+        self.map_columns(principal, name, key, guessed(fields, columns) | kept)
 
     def map_columns(self, principal: Principal, name: str, key: str, mapping: Mapping[str, str]) -> None:
         """Say which column each field of a table is in.
