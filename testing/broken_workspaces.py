@@ -1,20 +1,17 @@
 """Sixteen workspaces that something is wrong with, and what `steer check` has to say of each."""
 
-import os
 import re
-import subprocess
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import pandas as pd
 from matplotlib.figure import Figure
 
 from core.training.workspace import FILE
 from testing.web_server import Answer, web_server
-
-_MOST_SECONDS = 300
 
 
 @dataclass(frozen=True)
@@ -34,36 +31,55 @@ class Broken:
     is_refused: bool = True
 
 
-def told(scratch: Path) -> dict[str, bool]:
-    """Whether each is told as it should be: in clear words, without a traceback, and with every file left alone.
+class Done(Protocol):
+    """What a command left."""
 
-    Args:
-        scratch: Empty folder.
-    """
+    @property
+    def returncode(self) -> int:
+        """Exit status."""
+
+    @property
+    def stdout(self) -> str:
+        """What it printed."""
+
+    @property
+    def stderr(self) -> str:
+        """What it printed about itself."""
+
+
+@contextmanager
+def leading_to_a_file() -> Iterator[str]:
+    """Address of a feed that redirects to a file of this machine."""
     with web_server() as server:
         server.answers["/rss"] = Answer(status=302, headers={"Location": "file:///etc/passwd"})
-        broken = broken_workspaces(server.url("/rss"))
-        return {name: _is_told(each, scratch / name) for name, each in broken.items()}
+        yield server.url("/rss")
 
 
-def _is_told(broken: Broken, folder: Path) -> bool:
-    _steer("new", broken.app, str(folder))
+def faults(broken: Broken, folder: Path, steer: Callable[..., Done]) -> list[str]:
+    """What is wrong with how a workspace is told of; nothing where it is in clear words, and no file is touched.
+
+    Args:
+        broken: Workspace to make and to check.
+        folder: Folder to make it in, which does not exist.
+        steer: Function that runs a command, on lines so wide that a table's cells stand whole.
+    """
+    steer("new", broken.app, str(folder))
     broken.spoil(folder)
     before = _files(folder)
-    done = _steer("check", str(folder))
+    done = steer("check", str(folder))
     said = " ".join((done.stdout + done.stderr).split())
-    is_clear = re.search(broken.told, said) is not None and "Traceback" not in said
-    return is_clear and (done.returncode != 0) == broken.is_refused and _files(folder) == before
+    is_fault = {
+        f"does not say {broken.told!r}: {said}": re.search(broken.told, said) is None,
+        f"a traceback: {said}": "Traceback" in said,
+        f"status {done.returncode}": (done.returncode != 0) != broken.is_refused,
+        "files were touched": _files(folder) != before,
+    }
+    return [fault for fault, is_so in is_fault.items() if is_so]
 
 
-def _steer(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "core", *arguments]
-    environment = os.environ | {"COLUMNS": "1000"}  # a table's cells whole
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=_MOST_SECONDS, env=environment)
-
-
-def _files(folder: Path) -> dict[str, int]:
-    return {str(path): path.stat().st_size for path in folder.rglob("*") if path.is_file()}
+def _files(folder: Path) -> dict[str, tuple[int, int]]:
+    stats = {str(path): path.stat() for path in folder.rglob("*") if path.is_file()}
+    return {name: (stat.st_size, stat.st_mtime_ns) for name, stat in stats.items()}
 
 
 def _replace(file: str, old: str, new: str) -> Callable[[Path], None]:
