@@ -10,7 +10,7 @@ from apps.customer_service.data import OFF_TOPIC, SupportData
 from apps.customer_service.logs import conversations_of
 from apps.customer_service.parts import Parts, documents_of, parts_of
 from apps.customer_service.splitting import splits_of_log, with_splits
-from core.data.splits import SPLITS
+from core.data.splits import SPLITS, split_sizes
 from core.training.workspace import Workspace, WorkspaceReport
 from core.util.errors import SteerError
 from core.util.lru_cache import LRUCache
@@ -41,7 +41,16 @@ def check_support_data(workspace: Workspace[SupportConfig]) -> WorkspaceReport:
     texts = [article.text for article in parts.articles.rows]
     texts += [message.text for message in parts.messages.rows] if parts.messages else []
     reports = tuple(part.report() for part in parts.given)
-    return WorkspaceReport(reports, missing=tuple(_missing(parts)), texts=tuple(texts))
+    remarks, splits = [], {}
+    try:
+        data = _learnt_from(workspace, parts)
+        splits = {
+            "questions": split_sizes(each.split for each in data.utterances),
+            "conversations": split_sizes(each.split for each in data.conversations),
+        }
+    except SteerError as error:
+        remarks.append(str(error))
+    return WorkspaceReport(reports, tuple(remarks), tuple(_missing(parts)), tuple(texts), splits)
 
 
 def _support_data(workspace: Workspace[SupportConfig]) -> SupportData:
@@ -50,6 +59,10 @@ def _support_data(workspace: Workspace[SupportConfig]) -> SupportData:
         # Among many documents there is always one that cannot be read; a line of a table can be mended.
         if part is not parts.articles or documents_of(workspace) is None or not part.rows:
             part.refuse()
+    return _learnt_from(workspace, parts)
+
+
+def _learnt_from(workspace: Workspace[SupportConfig], parts: Parts) -> SupportData:
     articles = parts.articles.rows
     utterances = with_splits(parts.messages.rows, lambda row: row.text) if parts.messages else []
     conversations = []

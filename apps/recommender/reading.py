@@ -13,12 +13,13 @@ from apps.recommender.config import EventTable, ItemTable, ShopConfig
 from apps.recommender.data import Events, Item, ShopData
 from apps.recommender.formats import open_shop_table, usual_columns
 from apps.recommender.movielens import Part
-from apps.recommender.splits import PICKS, fewest_likes
+from apps.recommender.splits import PICKS, fewest_likes, number_of_cuts
 from core.data.checking import CheckedRows
 from core.data.fields import Id, Key, Label, ListOf, Number, Text, Time
 from core.data.report import Rejections, Report, report_of
 from core.data.row_files import Record
 from core.data.sources import Records
+from core.data.splits import SPLITS
 from core.training.workspace import Workspace, WorkspaceReport
 from core.util.errors import SteerError
 
@@ -76,9 +77,17 @@ def check_shop_data(workspace: Workspace[ShopConfig]) -> WorkspaceReport:
     events = _Events.read(workspace, items.rows)
     data = _shop_data(workspace.config, items.rows, events)
     reports = [report for report in (items.report, events.report) if report.rows]
-    remarks = [*filter(None, [_problem(data, reports)]), *_remarks(data)]
+    problem = _problem(data, reports)
+    remarks = [*filter(None, [problem]), *_remarks(data, events)]
+    sizes: dict[str, int] = {split: number_of_cuts(data, split) for split in SPLITS}
     texts = tuple(item.text for item in data.items if item.id in items.rows)
-    return WorkspaceReport(tuple(reports), tuple(remarks), tuple(_missing(items, events, data)), texts)
+    return WorkspaceReport(
+        tuple(reports),
+        tuple(remarks),
+        tuple(_missing(items, events, data)),
+        texts,
+        {} if problem else {"histories": sizes},
+    )
 
 
 @dataclass
@@ -155,6 +164,14 @@ class _Events:
                 events._add(row, item, config)
         events.report = _report(records.name, len(events.users), rejections)
         return events
+
+    def repeated(self) -> int:
+        """Number of events that an earlier one equals, where the table says when they happened."""
+        if "time" not in self.columns:
+            return 0
+        rows = np.stack([self.users, self.items, self.times, self.weights], axis=1)
+        rows = rows[np.lexsort(rows.T)]
+        return int((rows[1:] == rows[:-1]).all(axis=1).sum())
 
     def _problem_of(self, row: EventRow, item: str, config: ShopConfig) -> tuple[str, str, str] | None:
         if item not in self.item_ids and (config.items is not None or not item):
@@ -302,8 +319,13 @@ def _missing(items: _Items, events: _Events, data: ShopData) -> Iterator[str]:
         yield "No types or ratings of events. Each counts as a like; a hide would tell what people do not want."
 
 
-def _remarks(data: ShopData) -> Iterator[str]:
-    """On whom nothing can be measured."""
+def _remarks(data: ShopData, events: _Events) -> Iterator[str]:
+    """What is there twice, and on whom nothing can be measured."""
+    if repeated := events.repeated():
+        yield (
+            f"{repeated:,} events are the same as another one: person, item, time and worth. Each counts, so that of a "
+            "log that was joined twice a view may become a like; leave them out unless they are meant."
+        )
     counts = np.array([len(each.likes) for each in data.users.values()])
     few = int((counts < fewest_likes(data)).sum())
     if few:

@@ -41,14 +41,14 @@ def history_cuts(data: ShopData, split: Split) -> list[HistoryCut]:
     first target. Left out are cuts at which fewer unseen items remain than a list is long. Of more than 30,000 cuts for
     training, or 5,000 for the other splits, so many are taken at even distances.
     """
-    places = [
-        (user, first)
-        for user, events in data.users.items()
-        for first in _targets(events, split, data.next_likes)
-        if len(data.items) - events.likes[first] >= PICKS
-    ]
+    places = _places(data, split)
     taken = np.linspace(0, len(places) - 1, min(len(places), _MOST_CUTS[split])).astype(int)
     return [_cut(user, data.users[user], first, data.next_likes) for user, first in (places[at] for at in taken)]
+
+
+def number_of_cuts(data: ShopData, split: Split) -> int:
+    """Number of the cuts of a split, without making them."""
+    return min(len(_places(data, split)), _MOST_CUTS[split])
 
 
 def retriever_histories(data: ShopData) -> list[np.ndarray]:
@@ -71,6 +71,16 @@ def known_histories(data: ShopData, split: Split) -> dict[str, np.ndarray]:
         user: events.items[events.likes[: len(events.likes) - hidden * (len(events.likes) >= fewest_likes(data))]]
         for user, events in data.users.items()
     }
+
+
+def _places(data: ShopData, split: Split) -> list[tuple[str, int]]:
+    """Users with the number of the like that is the first target of a cut."""
+    return [
+        (user, first)
+        for user, events in data.users.items()
+        for first in _targets(events, split, data.next_likes)
+        if len(data.items) - events.likes[first] >= PICKS
+    ]
 
 
 def _first_window(events: Events, next_likes: int) -> int:

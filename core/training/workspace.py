@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeVar
 
@@ -87,12 +87,14 @@ class WorkspaceReport:
         remarks: What is there and may not be what was meant, a sentence each.
         missing: What is not there, and what it would bring, a sentence each.
         texts: Texts of it, on which the encoder is judged.
+        splits: Number of examples by split, for each kind of them; empty where there can be none.
     """
 
     tables: tuple[Report, ...]
     remarks: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     texts: tuple[str, ...] = ()
+    splits: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
 
 def read_workspace(folder: Path, schema: type[ConfigT]) -> Workspace[ConfigT]:

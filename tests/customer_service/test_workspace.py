@@ -207,6 +207,17 @@ def test_the_check_says_what_is_missing_and_what_it_would_bring(tmp_path):
     ]  # fmt: skip
 
 
+def test_the_check_says_how_what_is_learnt_from_is_split_or_why_it_cannot_be(tmp_path):
+    opened = library(tmp_path / "it")
+    data, report = read_support_data(opened), check_support_data(opened)
+    for kind, rows in (("questions", data.utterances), ("conversations", data.conversations)):
+        assert report.splits[kind] == {split: sum(each.split == split for each in rows) for split in SPLITS}
+    assert min(report.splits["questions"].values()) > 0
+    report = check_support_data(workspace(tmp_path, articles=table(a="one", b="two")))
+    assert report.splits == {}
+    assert "give at least three articles" in " ".join(report.remarks)
+
+
 def test_a_table_with_a_broken_line_is_refused_and_a_document_that_cannot_be_read_left_out(tmp_path):
     with pytest.raises(SteerError, match=r"articles.csv is malformed: line 9: id: the same as in an earlier row"):
         read_support_data(workspace(tmp_path, articles=SEVEN + "\n000,again,Text.\n"))

@@ -7,6 +7,7 @@ from typer.testing import CliRunner
 
 from core.cli.main import app
 from core.data.splits import SPLITS
+from core.training.loader import load_task
 from core.util.errors import SteerError
 from tests.command import steer
 
@@ -60,6 +61,14 @@ def test_what_is_wrong_is_told_in_full(file):
     assert "line 15 (got '2024-06-01')" in told
     assert "repeated: 1 the same text, 0 nearly the same" in told
     assert "contradiction in topic: 'question aaaaaaaaa' is a (line 2), b (line 14)" in told
+
+
+def test_of_a_workspace_the_splits_are_told_as_well(tmp_path):
+    report = tmp_path / "report.json"
+    told = check(load_task("recommender").template, "--json", report, status=0)
+    sizes = json.loads(report.read_text())["splits"]["histories"]
+    assert min(sizes[split] for split in SPLITS) > 0
+    assert "splits of histories: " + ", ".join(f"{split} {sizes[split]}" for split in SPLITS) in told
 
 
 def test_splits_that_cannot_be_are_told_after_the_rest(file):

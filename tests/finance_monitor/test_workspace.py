@@ -22,6 +22,7 @@ from core.platform.inference.engine import Engine
 from core.rl.explore import Explorer
 from core.training.loader import load_task
 from core.training.run import Run
+from core.training.workspace import WorkspaceReport
 from core.util.errors import SteerError
 from testing.web_server import Answer, web_server
 from tests.finance_monitor.news import BAD, NOON
@@ -225,6 +226,28 @@ def test_a_check_tells_what_would_link_wrongly_and_which_feed_is_silent(folder):
     assert "Gap, Target may begin a headline" in said
     assert "plain are found by their names alone" in said
     assert "feed other.jsonl: none of its 1 headlines names a company" in said
+
+
+def labelled(folder: Path, **first: str) -> WorkspaceReport:
+    """What the check says of ten headlines of a desk's own, of which the first may have more columns."""
+    rows = [
+        {"id": f"n{n}", "time": f"2026-01-{n + 1:02}T08:00:00Z", "company": "contoso", "headline": f"Umsatz steigt {n}",
+         "topic": "legal", "sentiment": "neutral"}
+        for n in range(10)
+    ]  # fmt: skip
+    rows[0] |= first
+    (folder / "own.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    return load_task(str(write(folder, "news: own.jsonl\n"))).check()
+
+
+def test_a_check_reads_labelled_headlines_and_says_how_they_are_split(folder):
+    report = labelled(folder)
+    assert "Umsatz steigt 3" in report.texts
+    assert report.splits == {"news": {"train": 6, "validation": 2, "test": 2}}
+    assert any("POST /v1/desk/items" in lack for lack in report.missing)
+    report = labelled(folder, split="train")
+    assert report.splits == {}
+    assert "'n1' names no split" in " ".join(report.remarks)
 
 
 TOPICS = {

@@ -16,6 +16,7 @@ from apps.recommender.reading import check_shop_data, read_shop_data
 from apps.recommender.retriever import RetrieverSettings
 from apps.recommender.retriever_cache import open_retriever
 from apps.recommender.splits import PICKS, history_cuts, known_histories
+from core.data.splits import SPLITS
 from core.models.weights import DEFAULT_ENCODER
 from core.training.workspace import Workspace, WorkspaceReport, read_workspace
 from core.util.errors import SteerError
@@ -258,6 +259,21 @@ def test_of_two_hundred_columns_those_with_texts_are_named(folder):
     report = check(folder)
     assert told(report) == []
     assert any("Columns that hold some: liner notes." in line for line in report.missing)
+
+
+def test_a_check_says_how_many_histories_each_split_has(folder):
+    write_events(folder, listens(songs=25))
+    report, data = check(folder), read(folder)
+    assert report.splits == {"histories": {split: len(history_cuts(data, split)) for split in SPLITS}}
+    assert min(report.splits["histories"].values()) > 0
+
+
+def test_events_that_are_there_twice_are_counted(folder):
+    assert not any("same as another" in line for line in check(folder).remarks)
+    write_events(folder, [*listens(), *listens()[:2], listens()[0]])
+    assert any(line.startswith("3 events are the same as another one") for line in check(folder).remarks)
+    write_events(folder, [row[:2] for row in (*listens(), *listens())], "user,item")
+    assert not any("same as another" in line for line in check(folder).remarks)
 
 
 def test_what_is_missing_is_told_with_what_it_would_bring(folder):

@@ -50,6 +50,7 @@ TEXTS = Texts(
             "重复：相同文本 {same:,} 条，近似 {near:,} 条",
         ),
         "contradiction": ("contradiction in {column}: {text} is {labels}", "{column} 中有矛盾：{text} 为 {labels}"),
+        "splits": ("splits of {kind}: {sizes}", "{kind} 的划分：{sizes}"),
         "note": ("note", "注意"),
         "missing": ("missing", "缺少"),
         "fit": (

@@ -53,6 +53,9 @@ def shown_report(checked: Checked, request: gr.Request) -> str:
         parts.append(note("fit", request, encoder=checked.encoder, unknown=fit.unknown, pieces=fit.pieces))
         if not fit.is_good:
             parts.append(shown_problem(TEXTS.say("unfit", request)))
+    for of_what, sizes in report.splits.items():
+        listed = ", ".join(f"{split} {count:,}" for split, count in sizes.items())
+        parts.append(note("splits", request, kind=of_what, sizes=listed))
     for kind, sentences in (("note", report.remarks), ("missing", report.missing)):
         parts += [_line(f"{TEXTS.say(kind, request)}: {sentence}") for sentence in sentences]
     return "".join(parts)
