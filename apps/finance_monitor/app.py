@@ -1,6 +1,7 @@
 """The app as the platform sees it."""
 
 from apps.finance_monitor.api import routes
+from apps.finance_monitor.backtest import backtest_run
 from apps.finance_monitor.engine import NewsEngine
 from apps.finance_monitor.follow import follow, keep_time, take
 from apps.finance_monitor.model import NewsModel
@@ -30,4 +31,5 @@ app = AppSpec(
     take=take,
     jobs={"feed": follow, "clock": keep_time},
     counts=MonitorService.counts,
+    backtest=backtest_run,
 )

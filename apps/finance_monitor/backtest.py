@@ -1,18 +1,12 @@
-"""How early, and how rarely for nothing, the monitor alerts: `python -m apps.finance_monitor.backtest --help`.
+"""How early, and how rarely for nothing, the monitor alerts: `steer backtest --help`.
 
-The shipped news runs through the very code that serves, in order of time and without a look ahead. A planted surge is
+Labelled news run through the very code that serves, in order of time and without a look ahead. A known surge is
 found when an alert for its company opens within it; any other alert is false.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 from statistics import median
-from typing import Annotated
-
-import typer
-from rich.console import Console
-from rich.table import Table
 
 from apps.finance_monitor.alerting.rule import THRESHOLD, Rule, cusum, learnt
 from apps.finance_monitor.data import Episode, NewsData
@@ -20,12 +14,11 @@ from apps.finance_monitor.engine import NewsEngine
 from apps.finance_monitor.model import NewsModel
 from apps.finance_monitor.replay import PinnedModel, Replay, history
 from apps.finance_monitor.task import FinanceMonitor
+from core.data.splits import split_sizes
 from core.platform.inference.engine import Engine
-from core.training.loader import open_task
 from core.training.run import Run
 from core.training.task import Split
-from core.util.files import write_json
-from core.util.paths import runs_dir
+from core.util.errors import SteerError
 
 Fired = tuple[str, datetime]
 _SLACK = timedelta(hours=6)
@@ -50,6 +43,26 @@ class Outcome:
     delay_headlines: float | None
     decoys: int
     false_per_week: float
+
+
+def backtest_run(task: FinanceMonitor, run: Run, split: Split) -> dict[str, dict[str, float | None]]:
+    """Outcomes of a trained run's detectors on the news of a split, by name.
+
+    Raises:
+        SteerError: No surge among the news of that split is known.
+    """
+    config = task.workspace.config
+    if config.news is None or config.episodes is None:
+        raise SteerError(
+            f"{task.name} has no known surges: name labelled `news:` and, under `episodes:`, the surges of bad news "
+            "among them; without, nothing tells how early an alert comes"
+        )
+    surges = [episode.split for episode in task.news.episodes if episode.kind == "surge"]
+    if split not in surges or not task.news.of(split):
+        known = ", ".join(f"{name} {count}" for name, count in split_sizes(surges).items())
+        raise SteerError(f"no surge of {task.name} is of the split {split}: {known}; choose another with --split")
+    model = NewsModel(task, Engine.local(NewsEngine(task, run)))
+    return {name: asdict(outcome) for name, outcome in backtest(model, split).items()}
 
 
 def backtest(model: NewsModel, split: Split, threshold: float = THRESHOLD) -> dict[str, Outcome]:
@@ -119,27 +132,3 @@ def _counts(bad: list[Fired], least: int) -> list[Fired]:
             quiet[company] = False
             alerts.append((company, time))
     return alerts
-
-
-def main(
-    split: Annotated[str, typer.Option(help="train, validation or test")] = "test",
-    threshold: Annotated[float, typer.Option(help="of the CUSUM")] = THRESHOLD,
-    runs: Annotated[Path | None, typer.Option(help="folder of runs [default: ./runs]")] = None,
-    json: Annotated[Path | None, typer.Option("--json", help="write the figures here as well")] = None,
-) -> None:
-    """Run the shipped news through the monitor and print delays and false alarms."""
-    run = Run((runs or runs_dir()) / FinanceMonitor.name)
-    task = open_task(FinanceMonitor, run)
-    outcomes = backtest(NewsModel(task, Engine.local(NewsEngine(task, run))), split, threshold)  # type: ignore[arg-type]
-    table = Table("detector", "surges found", "median delay", "headlines", "decoys fired", "false alarms a week")
-    for name, o in outcomes.items():
-        delay = "-" if o.delay_hours is None else f"{o.delay_hours:.1f} h"
-        headlines = "-" if o.delay_headlines is None else f"{o.delay_headlines:g}"
-        table.add_row(name, f"{o.found}/{o.surges}", delay, headlines, str(o.decoys), f"{o.false_per_week:.2f}")
-    Console().print(table)
-    if json is not None:
-        write_json(json, {name: vars(outcome) for name, outcome in outcomes.items()})
-
-
-if __name__ == "__main__":
-    typer.run(main)

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from core.cli import models, retrain, users
 from core.cli import store as store_commands
+from core.cli.backtest import backtest
 from core.cli.check import check
 from core.cli.doctor import doctor
 from core.cli.embed import embed
@@ -32,6 +33,7 @@ app.add_typer(store_commands.app, name="store")
 app.command(epilog="Example: `steer retrain customer_service --every 24h --promote`")(retrain.retrain)
 app.command(epilog="Example: `steer new customer_service my-desk`")(new)
 app.command(epilog="Examples: `steer check my-desk`, `steer check messages.csv --text text --label label`")(check)
+app.command(epilog="Examples: `steer backtest my-desk`, `steer backtest finance_monitor --split validation`")(backtest)
 app.command(epilog="Example: `steer embed texts.jsonl --out vectors.safetensors --workers 4`")(embed)
 app.command(epilog="Example: `steer doctor --store postgresql://steer@db/steer --port 8080`")(doctor)
 app.command(epilog="Example: `steer work finance_monitor --queue redis://localhost/0/news`")(work)

@@ -8,6 +8,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from fastapi import APIRouter
 
+from core.data.splits import Split
 from core.platform.apps.texts import Texts
 from core.platform.http.chat_completions import Complete
 from core.platform.inference.engine import Engine
@@ -76,6 +77,8 @@ class AppSpec(Generic[EngineT, ModelT, ServiceT]):
         take: Function that processes entries of a queue; None for an app that takes none.
         jobs: Work beside the server, by name, such as following a feed.
         counts: Function that counts what waits for people, such as open alerts, by the key of the text that says so.
+        backtest: Function that plays what is known of a split, as if it happened, through a trained run, and returns
+            the figures of each detector by its name; None for an app without detectors.
     """
 
     name: str
@@ -91,6 +94,7 @@ class AppSpec(Generic[EngineT, ModelT, ServiceT]):
     take: Take[ServiceT] | None = None
     jobs: Mapping[str, Job[ServiceT]] = field(default_factory=dict)
     counts: Callable[[ServiceT], Mapping[str, int]] | None = None
+    backtest: Callable[[Any, Run, Split], Mapping[str, Mapping[str, float | None]]] | None = None
 
 
 AnyApp = AppSpec[Any, Any, Any]
