@@ -43,7 +43,7 @@ __all__ = [
 ]  # fmt: skip
 
 _LOG = structlog.get_logger()
-ALERTS = Counter("steer_alerts_total", "Alerts that were opened")
+ALERTS = Counter("steer_alerts_total", "Alerts that were opened", ["app"])
 _AT_ONCE = 256
 # However many pages ask, the store is asked no more often what is new.
 _LOOK_SECONDS = 0.4
@@ -382,7 +382,7 @@ class MonitorService:
         """Keep alerts that have changed; which of them are new or more severe."""
         kept = [tables.keep_alert(session, self.app, _row(alert), "monitor") for alert in changed]
         if self.is_live:
-            ALERTS.inc(sum(before == "" for _, before in kept))
+            ALERTS.labels(self.app).inc(sum(before == "" for _, before in kept))
         self._kept |= {alert.key: (alert.changed, alert.state) for alert in changed}
         return [AlertLine.model_validate(alert) for alert, before in kept if alert.severity != before]
 

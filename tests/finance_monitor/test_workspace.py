@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from prometheus_client import REGISTRY
 
 from apps.finance_monitor.data import example_data
 from apps.finance_monitor.engine import NewsEngine
@@ -80,6 +81,7 @@ def test_a_surge_of_news_that_were_linked_alerts_under_the_companys_id(desk):
         [item(f"Contoso {bad}", str(hour), time=NOON + timedelta(hours=hour)) for hour, bad in enumerate(BAD)]
     )
     assert [alert.company for alert in found.alerts] == ["contoso"]
+    assert REGISTRY.get_sample_value("steer_alerts_total", {"app": desk.app}) >= 1
 
 
 def test_a_company_goes_by_its_id_whatever_the_feed_calls_it(desk):
