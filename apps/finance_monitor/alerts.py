@@ -14,15 +14,20 @@ then on. Stories that arrive later may unmake a surge (a late copy makes two sto
 usual; a late story joins two surges into one). The alert that told of it then stays as it was, and quiet resolves it.
 That is the one trace that an order of arrival leaves, and it is the same for everybody who reads the same stories in
 the same order, at once or in portions, today or again tomorrow.
+
+Old news may be purged. A company's course begins then at a baseline (`alerting.baseline`), and a story from before it
+counts no more. Whoever was there goes on from it (`begin`); whoever starts behind it takes in the stories that are left
+without telling of them, and then knows the alerts that are stored again by their causes (`resume`).
 """
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
-from apps.finance_monitor.alerting.course import BAD, QUIET, Course, Severity, Story, Surge
+from apps.finance_monitor.alerting import baseline
+from apps.finance_monitor.alerting.course import BAD, CONTEXT, QUIET, Baseline, Course, Severity, Story, Surge
 from apps.finance_monitor.alerting.rule import Rule, learnt
 
 
@@ -77,6 +82,11 @@ class Alert:
         self.opened, self.usual_rate, self.severity, self.causes = after
         return has_grown or before != after
 
+    def recall(self, surge: Surge) -> None:
+        """Take over what is not stored of a surge's stories, if it is the one that the alert told of."""
+        if self.opened == surge.opened and _told(self.causes) == _told(surge.causes):
+            self.usual_rate, self.causes = surge.usual_rate, surge.causes
+
     def settle(self, now: datetime) -> None:
         """Resolve it if it has gone quiet by now; one that late news have kept awake is open again."""
         quiet = self.causes[-1].time + QUIET
@@ -98,6 +108,7 @@ class _Watched:
         followed: Alerts by the id of the surge of the course that they follow.
         told: Alerts by the stories that they told of.
         steps: Number of changes of its stories.
+        base: Where its course begins; None for the first of its stories.
     """
 
     since: datetime
@@ -107,6 +118,11 @@ class _Watched:
     followed: dict[int, Alert] = field(default_factory=dict)
     told: dict[Story, Alert] = field(default_factory=dict)
     steps: int = 0
+    base: Baseline | None = None
+
+    def is_past(self, time: datetime) -> bool:
+        """Whether a story of a moment counts no more."""
+        return self.base is not None and time < self.base.moment
 
 
 class SurgeDetector:
@@ -123,6 +139,50 @@ class SurgeDetector:
         self._keys: set[str] = set()
         self._unresolved: dict[str, dict[int, Alert]] = {}
         self._now: datetime | None = None
+        # Companies whose stories of before the start are being taken in again.
+        self._resuming: set[str] = set()
+
+    def begin(self, company: str, base: Baseline, *, is_start: bool) -> None:
+        """Let a company's course begin at a baseline.
+
+        Args:
+            company: Id of the company.
+            base: Its baseline.
+            is_start: Whether none of its stories were taken in yet; those that come tell nothing until `resume`.
+        """
+        watched = self._watched.get(company)
+        if watched is None:
+            watched = _Watched(base.moment, base.moment, self._course(base.moment), steps=base.steps)
+            self._watched[company] = watched
+        watched.base = base
+        if is_start:
+            self._resuming.add(company)
+            return
+        watched.stories = [story for story in watched.stories if story.time >= base.moment - CONTEXT]
+        watched.told = {story: watched.told[story] for story in watched.stories if story in watched.told}
+        self._run_again(company, watched)
+        self._settle(company, watched)
+
+    def resume(self, alerts: Iterable[Alert]) -> None:
+        """Know again what was told of the stories that were taken in since the start, and go on.
+
+        Args:
+            alerts: Alerts that are stored of the companies that began at a baseline, in the order in which they opened.
+        """
+        for alert in alerts:
+            alert.number = len(self.alerts) + 1
+            self.alerts.append(alert)
+            self._keys.add(alert.key)
+            stories = {(story.time, story.headline): story for story in self._watched[alert.company].stories}
+            for cause in _told(alert.causes):
+                if cause in stories:
+                    self._watched[alert.company].told.setdefault(stories[cause], alert)
+            if alert.state != "resolved":
+                self._unresolved.setdefault(alert.company, {})[alert.number] = alert
+        for company in sorted(self._resuming):
+            self._run_again(company, self._watched[company])
+            self._settle(company, self._watched[company])
+        self._resuming.clear()
 
     def observe(
         self, company: str, time: datetime, headline: str, negative: float, key: str = "", topic: str = ""
@@ -143,23 +203,25 @@ class SurgeDetector:
         watched = self._watched.get(company)
         if watched is None:
             watched = self._watched[company] = _Watched(time, time, self._course(time))
-        watched.steps += 1
+        watched.steps += not watched.is_past(time)
         is_first = time < watched.since
         watched.since, watched.now = min(watched.since, time), max(watched.now, time)
         before = len(self.alerts)
         self._add(company, watched, Story(time, headline, negative, key, topic), is_first=is_first)
-        self._settle(company, watched)
+        if company not in self._resuming:
+            self._settle(company, watched)
         return self.alerts[-1] if len(self.alerts) > before else None
 
     def withdraw(self, company: str, time: datetime, key: str) -> None:
         """Take back a story that has turned out to be none of its own."""
         watched = self._watched[company]
-        watched.steps += 1
+        watched.steps += not watched.is_past(time)
         at = bisect_right(watched.stories, (time, key), key=_order) - 1
         if at >= 0 and _order(watched.stories[at]) == (time, key):
             del watched.stories[at]
-            self._run_again(company, watched)
-            self._settle(company, watched)
+            if company not in self._resuming:
+                self._run_again(company, watched)
+                self._settle(company, watched)
 
     def pass_time(self, now: datetime) -> None:
         """Let the clock run for every company, which resolves alerts that have gone quiet."""
@@ -175,23 +237,24 @@ class SurgeDetector:
     def _add(self, company: str, watched: _Watched, story: Story, *, is_first: bool) -> None:
         at = bisect_right(watched.stories, _order(story), key=_order)
         watched.stories.insert(at, story)
+        if company in self._resuming:
+            return
         if is_first or at + 1 < len(watched.stories):
             self._run_again(company, watched)
             return
-        self._take(watched.course, story)
+        baseline.follow(watched.course, story, self.rule)
         if watched.course.surge is not None and story.negative >= BAD:
             self._tell(company, watched, [watched.course.surge])
 
     def _run_again(self, company: str, watched: _Watched) -> None:
-        watched.course = self._course(watched.since)
+        watched.course = baseline.begun(watched.base, self.rule) or self._course(watched.since)
         watched.followed.clear()
         for story in watched.stories:
-            self._take(watched.course, story)
+            if watched.is_past(story.time):
+                watched.course.look_back(story)
+            else:
+                baseline.follow(watched.course, story, self.rule)
         self._tell(company, watched, watched.course.surges)
-
-    def _take(self, course: Course, story: Story) -> None:
-        if course.take(story) and self.rule.opens(course):
-            course.open()
 
     def _tell(self, company: str, watched: _Watched, surges: Sequence[Surge]) -> None:
         """Let each surge have its alert: the first that told of one of its stories, else a new one."""
@@ -201,6 +264,8 @@ class SurgeDetector:
             alert = followed or self._known(watched, surge, taken) or self._new(company, surge)
             watched.followed[id(surge)] = alert
             taken.add(alert.number)
+            if company in self._resuming:
+                alert.recall(surge)
             if alert.follow(surge, has_grown=followed is not None):
                 alert.changed = watched.steps
                 self._unresolved.setdefault(company, {})[alert.number] = alert
@@ -229,6 +294,10 @@ class SurgeDetector:
                 del unresolved[alert.number]
         if not unresolved:
             self._unresolved.pop(company, None)
+
+
+def _told(causes: Iterable[Story]) -> list[tuple[datetime, str]]:
+    return [(cause.time, cause.headline) for cause in causes]
 
 
 def _order(story: Story) -> tuple[datetime, str]:

@@ -66,10 +66,13 @@ class Clock:
 
     def hear(self, time: datetime, arrived: datetime) -> None:
         """Take note of an item that counts."""
-        behind = max(arrived - time, timedelta(0))
-        self._behind = behind if self._behind is None else min(self._behind, behind)
+        self.lag(max(arrived - time, timedelta(0)))
         self.newest = time if self.newest is None else max(self.newest, time)
         self.reach(time)
+
+    def lag(self, behind: timedelta) -> None:
+        """Take note of how long an item took to come."""
+        self._behind = behind if self._behind is None else min(self._behind, behind)
 
     def run(self) -> None:
         """Catch up with the wall clock."""

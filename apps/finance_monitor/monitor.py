@@ -1,11 +1,12 @@
 """What a monitor knows: news as they were read, folded into stories, and the surges among them."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from heapq import heappop, heappush
 
+from apps.finance_monitor.alerting.course import CONTEXT, Baseline
 from apps.finance_monitor.alerting.rule import Rule
 from apps.finance_monitor.alerts import Alert, SurgeDetector
 from apps.finance_monitor.clock import Clock, is_ahead
@@ -30,6 +31,7 @@ class Reading:
         negative: Probability that it is bad news.
         is_copy: Whether a like headline was there already that had been published before it.
         copies: Numbers of the items that were there already and have turned out to be copies of it.
+        copy_of: Number of the item that tells the same story and was published before, whenever it came; 0 for none.
     """
 
     number: int
@@ -43,6 +45,7 @@ class Reading:
     negative: float
     is_copy: bool = False
     copies: tuple[int, ...] = ()
+    copy_of: int = 0
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,7 @@ class Monitor:
         self.copies: set[int] = set()
         self._counted: dict[int, Reading] = {}
         self._ahead: list[tuple[datetime, int, Reading]] = []
+        self._baselines: dict[str, Baseline] = {}
         self._detector = SurgeDetector(rule)
 
     def __len__(self) -> int:
@@ -87,12 +91,30 @@ class Monitor:
         """Every alert so far, oldest first."""
         return self._detector.alerts
 
+    def begin(self, baselines: Mapping[str, Baseline], *, is_start: bool) -> None:
+        """Let companies begin at a baseline, and forget what lies too far before it; see `SurgeDetector.begin`."""
+        self._take_due(self.clock.present())
+        self._baselines |= baselines
+        for company, base in baselines.items():
+            self._detector.begin(company, base, is_start=is_start)
+        past = [item for item in self._counted.values() if self._is_past(item, CONTEXT)]
+        for item in past:
+            del self._counted[item.number]
+        self.copies.difference_update(item.number for item in past)
+
+    def resume(self, alerts: Iterable[Alert]) -> list[Alert]:
+        """Go on behind what was known at the start; the alerts that are known again, see `SurgeDetector.resume`."""
+        known = [alert for alert in alerts if alert.company in self._baselines]
+        self._detector.resume(known)
+        return known
+
     def take(self, news: Sequence[Reading]) -> None:
         """Take in news; what is ahead of the moment of its arrival waits until its time has come."""
         for item in news:
             self._take_due(item.arrived)
             self.copies.update(item.copies)
-            if item.is_copy:
+            # The original of an item from before the baseline may be gone, and has no other chance to say so.
+            if item.is_copy or (item.copy_of and self._is_past(item)):
                 self.copies.add(item.number)
             if is_ahead(item.time, item.arrived):
                 heappush(self._ahead, (item.time, item.number, item))
@@ -162,6 +184,10 @@ class Monitor:
                 self._detector.withdraw(copy.company, copy.time, copy.key)
         if item.company and self._is_new(item):
             self._detector.observe(item.company, item.time, item.headline, item.negative, item.key, item.topic)
+
+    def _is_past(self, item: Reading, span: timedelta = timedelta(0)) -> bool:
+        base = self._baselines.get(item.company)
+        return base is not None and item.time < base.moment - span
 
     def _is_new(self, item: Reading) -> bool:
         return item.number not in self.copies

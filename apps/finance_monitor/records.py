@@ -80,4 +80,5 @@ class Taken(_Record):
     """What became of a delivery."""
 
     new: int = Field(description="items that were not known yet")
+    expired: int = Field(description="items from before what is kept of their company, which were left out")
     alerts: list[AlertLine] = Field(description="alerts that it opened or raised")

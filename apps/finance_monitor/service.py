@@ -8,14 +8,15 @@ same again, whatever serves by then, and several of them on one store open the s
 import threading
 import time
 from collections.abc import Callable, Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Any, Protocol, TypeVar, cast
+from itertools import takewhile
+from typing import Any, Protocol, TypeVar
 
 import structlog
 from prometheus_client import Counter
 
-from apps.finance_monitor import tables
+from apps.finance_monitor import rows, tables
 from apps.finance_monitor.alerting.rule import Rule
 from apps.finance_monitor.alerts import Alert
 from apps.finance_monitor.clock import Clock, is_ahead, wall_clock
@@ -25,7 +26,7 @@ from apps.finance_monitor.engine import Label
 from apps.finance_monitor.feed import MAX_HEADLINE, Item
 from apps.finance_monitor.markup import without_markup
 from apps.finance_monitor.model import NewsModel, Read
-from apps.finance_monitor.monitor import Monitor, Reading, Watch
+from apps.finance_monitor.monitor import Monitor, Watch
 from apps.finance_monitor.records import AlertHistory, AlertLine, Change, FeedState, StoredItem, Taken
 from apps.finance_monitor.stories import StoryFolder
 from core.platform.auth.access import Principal
@@ -132,13 +133,16 @@ class MonitorService:
         """
         present = self._present()
         linked = (reading for item in items for reading in self._linked(item))
-        rows = {item.key: item.model_dump() | {"arrived": present} for item in linked}
+        sent = list({item.key: item.model_dump() | {"arrived": present} for item in linked}.values())
         with self.store.transaction() as session:
-            new = tables.add(session, self.app, list(rows.values()))
+            kept = tables.unexpired(session, self.app, sent)
+            new = tables.add(session, self.app, kept)
+        if expired := len(sent) - len(kept):
+            _LOG.warning("older than what is kept: left out", items=expired)
         for item in new:
             if is_ahead(item.time, present):
                 _LOG.warning("dated in the future: it counts from then on", key=item.key, time=item.time.isoformat())
-        return Taken(new=len(new), alerts=self.catch_up())
+        return Taken(new=len(new), expired=expired, alerts=self.catch_up())
 
     def catch_up(self) -> list[AlertLine]:
         """Read whatever arrived since the last time, here or elsewhere; alerts that were opened or raised."""
@@ -300,6 +304,7 @@ class MonitorService:
 
     def _start_over(self) -> None:
         self._monitor, self._seen = Monitor(Clock(self._present), self._rule), 0
+        self._purged, self._is_starting = 0, True
         self._folder = StoryFolder(lambda headlines: self._model.vectors(headlines))
         self._kept: dict[str, tuple[int, str]] = {}
 
@@ -311,6 +316,9 @@ class MonitorService:
                 while news := self._next():
                     raised |= {alert.id: alert for alert in self._read(news)}
                     self._seen = news[-1].id
+                if self._is_starting:
+                    with self.store.reading() as session:
+                        self._resume(session)
                 move(self._monitor.clock)
                 self._monitor.let_run()
                 if changed := self._changed_alerts():
@@ -340,7 +348,27 @@ class MonitorService:
 
     def _next(self) -> list[tables.News]:
         with self.store.reading() as session:
+            moved = tables.baselines(session, self.app, self._purged)
+            if moved and self._seen and (self._is_starting or any(base.newest > self._seen for base in moved)):
+                self._start_over()  # some of what is gone was never read here
+                moved = tables.baselines(session, self.app, 0)
+            if moved:
+                self._begin(moved)
             return tables.behind(session, self.app, self._seen, _AT_ONCE)
+
+    def _begin(self, moved: Sequence[tables.Base]) -> None:
+        """Let companies begin at baselines, and forget what lies too far before them."""
+        self._purged = max(base.revision for base in moved)
+        for base in moved:
+            self._folder.forget(base.company, base.forgets)
+            self._monitor.clock.lag(timedelta(seconds=base.delay))
+        self._monitor.begin({base.company: base.course for base in moved}, is_start=self._is_starting)
+
+    def _resume(self, session: Session) -> None:
+        """Know again what was told about companies that began at a baseline: all is read that was read before."""
+        alerts = [rows.told(alert, tables.unscoped(alert)) for alert in tables.told(session, self.app)]
+        self._kept |= {alert.key: (alert.changed, alert.state) for alert in self._monitor.resume(alerts)}
+        self._is_starting = False
 
     def _read(self, news: Sequence[tables.News]) -> list[AlertLine]:
         """Count news, after reading those that nobody has read yet; alerts that were opened or raised."""
@@ -352,7 +380,12 @@ class MonitorService:
             tables.keep_scores(session, scores)
             read = {score.news_id: score for score in tables.readings(session, numbers)}
             copies = tables.copies(session, numbers)
-            self._monitor.take([_reading(item, read[item.id], copies) for item in news])
+            readings = [rows.reading(item, read[item.id], copies) for item in news]
+            old = sum(1 for _ in takewhile(known.__contains__, numbers)) if self._is_starting else 0
+            self._monitor.take(readings[:old])
+            if self._is_starting and old < len(news):
+                self._resume(session)
+            self._monitor.take(readings[old:])
             return self._keep(session, self._changed_alerts())
 
     def _scores(self, news: Sequence[tables.News], known: Collection[int]) -> list[dict[str, Any]]:
@@ -366,7 +399,7 @@ class MonitorService:
                 DECISIONS.labels(self.app, version, label.sentiment).inc()
                 WATCH.note(self.app, "inputs", max(label.probabilities.values()))
         folded = {item.id: self._fold(item, is_known=item.id in known) for item in news}
-        return [_score(item, label, version, *folded[item.id]) for item, label in zip(new, labels, strict=True)]
+        return [rows.score(item, label, version, *folded[item.id]) for item, label in zip(new, labels, strict=True)]
 
     def _fold(self, item: tables.News, *, is_known: bool) -> tuple[list[int], list[int]]:
         headline = (item.id, item.company, item.time, item.key, item.headline)
@@ -380,7 +413,7 @@ class MonitorService:
 
     def _keep(self, session: Session, changed: Sequence[Alert]) -> list[AlertLine]:
         """Keep alerts that have changed; which of them are new or more severe."""
-        kept = [tables.keep_alert(session, self.app, _row(alert), "monitor") for alert in changed]
+        kept = [tables.keep_alert(session, self.app, rows.alert(alert), "monitor") for alert in changed]
         if self.is_live:
             ALERTS.labels(self.app).inc(sum(before == "" for _, before in kept))
         self._kept |= {alert.key: (alert.changed, alert.state) for alert in changed}
@@ -391,47 +424,3 @@ def _known(found: Found | None, what: str) -> Found:
     if found is None:
         raise NotFoundError(f"There is no such {what}.")
     return found
-
-
-def _score(
-    item: tables.News, label: Label, version: str, originals: Sequence[int], copies: Sequence[int]
-) -> dict[str, Any]:
-    return {
-        "news_id": item.id,
-        "version": version,
-        "topic": label.topic,
-        "sentiment": label.sentiment,
-        "probabilities": label.probabilities,
-        "copy_of": min(originals, default=0),
-        "copies": copies,
-    }
-
-
-def _reading(item: tables.News, score: tables.Score, copies: Sequence[tables.Score]) -> Reading:
-    return Reading(
-        item.id,
-        item.key,
-        item.time,
-        item.arrived,
-        item.company,
-        item.headline,
-        score.topic,
-        cast(Sentiment, score.sentiment),
-        score.probabilities["negative"],
-        # In the order of their numbers they have come, and so they are counted again.
-        is_copy=0 < (score.copy_of or 0) < item.id,
-        copies=tuple(copy.news_id for copy in copies if copy.copy_of == item.id > copy.news_id),
-    )
-
-
-def _row(alert: Alert) -> dict[str, Any]:
-    causes = [{"time": c.time.isoformat(), "headline": c.headline, "negative": c.negative} for c in alert.causes]
-    return {
-        "key": alert.key,
-        "company": alert.company,
-        "opened": alert.opened,
-        "state": alert.state,
-        "severity": alert.severity,
-        "reason": {"usual": alert.usual, "hours": alert.hours, "causes": causes},
-        "changed": alert.changed,
-    }

@@ -64,6 +64,11 @@ class StoryFolder:
         known.insert(at, new)
         return earlier, later
 
+    def forget(self, company: str, before: datetime) -> None:
+        """Know a company's headlines of before a moment no longer."""
+        known = self._companies.get(company, [])
+        del known[: bisect_left(known, before, key=lambda headline: headline.time)]
+
     def _like(self, new: _Headline, others: Sequence[_Headline]) -> list[int]:
         if not others:
             return []

@@ -3,11 +3,15 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from hashlib import sha256
+from itertools import groupby
 from typing import Any
 
-from sqlalchemy import ColumnElement, ForeignKey, String, Text, func, select, text, update
+from sqlalchemy import ColumnElement, ForeignKey, String, Text, UniqueConstraint, func, select, text, update
 from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 
+from apps.finance_monitor.alerting.baseline import Past, advanced
+from apps.finance_monitor.alerting.course import CONTEXT, Baseline, Story
+from apps.finance_monitor.alerting.rule import learnt
 from core.platform.store.schema import KEY, NAME, Table, now
 from core.platform.store.upsert import put, put_once
 
@@ -34,10 +38,53 @@ class News(Table):
 
     @classmethod
     def expired(cls, before: datetime) -> ColumnElement[bool]:
-        """Items that arrived before; the newest stays, whose number tells a running monitor how far it has read."""
+        """Items that nothing looks back at from the baseline of their company, and which nobody had read by then.
+
+        The newest stays, whose number tells a running monitor how far it has read.
+        """
         other = aliased(cls)
         newest = select(func.max(other.id)).where(other.app == cls.app).correlate(cls).scalar_subquery()
-        return (cls.arrived < before) & (cls.id < newest)
+        behind = select(Base.id).where(Base.app == cls.app, Base.company == cls.company, Base.forgets > cls.time)
+        return behind.correlate(cls).exists() & (cls.id < newest)
+
+
+class Base(Table):
+    """Where the course of a company begins, whose news before are forgotten: `alerting.course.Baseline`, and more.
+
+    Attributes:
+        forgets: Moment before which its items are gone.
+        delay: Seconds that the most punctual of the items before took to come.
+        newest: Number of the workspace's newest item at that time: who has not come so far has missed something.
+        revision: Number of the purge, counted in the workspace.
+    """
+
+    __tablename__ = "news_baselines"
+    __table_args__ = (UniqueConstraint("app", "company"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    app: Mapped[str] = mapped_column(String(NAME))
+    company: Mapped[str] = mapped_column(String(NAME))
+    moment: Mapped[datetime]
+    forgets: Mapped[datetime]
+    last: Mapped[datetime]
+    stories: Mapped[float]
+    hours: Mapped[float]
+    steps: Mapped[int]
+    delay: Mapped[float]
+    newest: Mapped[int]
+    revision: Mapped[int]
+
+    @classmethod
+    def settle(cls, session: Session, before: datetime) -> None:
+        """Move the baselines of every workspace as far as a moment, if its news have come so far."""
+        _lock(session, News)
+        for app in session.scalars(select(News.app).distinct()).all():
+            move_baselines(session, app, before)
+
+    @property
+    def course(self) -> Baseline:
+        """What a monitor begins from."""
+        return Baseline(self.moment, self.last, self.stories, self.hours, self.steps)
 
 
 class Score(Table):
@@ -78,9 +125,10 @@ class Alert(Table):
 
     @classmethod
     def expired(cls, before: datetime) -> ColumnElement[bool]:
-        """Alerts that were resolved before, with their history."""
+        """Alerts that were resolved before, with their history, unless the news that would tell them again are there."""
         last = select(func.max(AlertChange.time)).where(AlertChange.alert_id == cls.id).scalar_subquery()
-        return (cls.state == "resolved") & (last < before)
+        story = select(News.id).where(News.app == cls.app, News.company == cls.company, News.time == cls.opened)
+        return (cls.state == "resolved") & (last < before) & ~story.correlate(cls).exists()
 
 
 class AlertChange(Table):
@@ -113,6 +161,53 @@ def add(session: Session, app: str, items: Sequence[Mapping[str, Any]]) -> list[
         rows = [{**item, "app": app, "key": _scoped(app, item["key"])} for item in items[at : at + _AT_ONCE]]
         new += put_once(session, News, rows, ["key"])
     return sorted(new, key=lambda item: item.id)
+
+
+def unexpired(session: Session, app: str, items: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Items that are not from before their company's baseline; nobody moves it until the transaction ends."""
+    _lock(session, News)
+    begins = {base.company: base.moment for base in baselines(session, app, 0)}
+    return [item for item in items if item["company"] not in begins or item["time"] >= begins[item["company"]]]
+
+
+def baselines(session: Session, app: str, revision: int) -> list[Base]:
+    """Baselines that were moved since the purge of that number (0 for all)."""
+    return list(session.scalars(select(Base).where(Base.app == app, Base.revision > revision)))
+
+
+def move_baselines(session: Session, app: str, before: datetime) -> None:
+    """Let companies' courses begin as late as they can before a moment, and before the newest item that has come."""
+    newest, number = session.execute(
+        select(func.max(News.time).filter(News.time <= News.arrived), func.max(News.id)).where(News.app == app)
+    ).one()
+    if newest is None:
+        return
+    until = min(before, newest)
+    known = {base.company: base for base in baselines(session, app, 0)}
+    revision = max((base.revision for base in known.values()), default=0) + 1
+    past = select(News, Score).outerjoin(Score, (Score.news_id == News.id) & Score.copy_of.is_not(None))
+    past = past.where(News.app == app, News.time < until).order_by(News.company, News.time, News.key)
+    for company, rows in groupby(session.execute(past).tuples(), key=lambda row: row[0].company):
+        base = known.get(company)
+        items = list(rows)
+        found = advanced(None if base is None else base.course, [_past(*row) for row in items], until, learnt())
+        if found is None or found.moment <= (items[0][0].time if base is None else base.moment):
+            continue  # nothing lies before it
+        delays = [max((item.arrived - item.time).total_seconds(), 0.0) for item, _ in items if item.time < found.moment]
+        moved = {
+            **vars(found), "app": app, "company": company, "forgets": found.moment - CONTEXT,
+            "delay": min(delays if base is None else [base.delay, *delays]), "newest": number, "revision": revision,
+        }  # fmt: skip
+        put(session, Base, [moved], ["app", "company"])
+
+
+def _past(item: News, score: Score | None) -> Past:
+    if score is None:
+        return Past(Story(item.time, item.headline, 0.0, item.key), counts=False, steps=0)
+    negative, copy_of = score.probabilities["negative"], score.copy_of or 0
+    steps = 2 if copy_of > item.id else int(copy_of == 0)
+    story = Story(item.time, item.headline, negative, item.key, score.topic)
+    return Past(story, counts=copy_of == 0 and item.company != "", steps=steps)
 
 
 def keep_scores(session: Session, scores: Sequence[Mapping[str, Any]]) -> None:
@@ -237,6 +332,17 @@ def alerts(session: Session, app: str, count: int) -> list[Alert]:
     """The newest alerts, the newest first."""
     wanted = select(Alert).where(Alert.app == app)
     return list(session.scalars(wanted.order_by(Alert.opened.desc(), Alert.id.desc()).limit(count)))
+
+
+def told(session: Session, app: str) -> list[Alert]:
+    """Alerts of companies that have a baseline, in the order in which they were opened."""
+    begun = select(Base.company).where(Base.app == app)
+    return list(session.scalars(select(Alert).where(Alert.app == app, Alert.company.in_(begun)).order_by(Alert.id)))
+
+
+def unscoped(alert: Alert) -> str:
+    """The key of an alert in its workspace."""
+    return alert.key if alert.app == _FIRST else alert.key.removeprefix(f"{alert.app}/")
 
 
 def open_alerts(session: Session, app: str) -> int:

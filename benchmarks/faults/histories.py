@@ -1,7 +1,7 @@
 """Random histories of news, played undisturbed, through crashes, and on two servers: do they end with the same alerts?
 
 Each history mixes trickle, surges, copies, deliveries that come twice, late items, items of the future, corrections and
-quiet days. It is played over a store of its own: by one server; by one that crashes at random moments, before or behind
+quiet days, and purges of what is more than a day or two old, often amid a surge. It is played over a store of its own: by one server; by one that crashes at random moments, before or behind
 any of its transactions, and begins again over the same store, where the client sends again what was not acknowledged;
 and by two servers that take turns and both keep looking. The first few are also played by processes that are killed.
 
@@ -37,6 +37,7 @@ from apps.finance_monitor.service import MonitorService
 from apps.finance_monitor.task import FinanceMonitor
 from core.platform.auth.access import Principal
 from core.platform.store.database import Store, open_store, sqlite_url
+from core.platform.store.erasure import purge
 from core.rl.explore import Explorer
 
 _BEGIN = datetime(2025, 3, 3, 9, tzinfo=UTC)
@@ -53,6 +54,7 @@ class FixedLabels:
     """Stands for a version's model: label and vector follow from the story that a headline names."""
 
     news: NewsData = example_data()
+    task = FinanceMonitor
 
     def labels(self, news: Sequence[Read]) -> list[Label]:
         """Bad stories are negative, more or less surely."""
@@ -82,17 +84,19 @@ def _vector(headline: str) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Step:
-    """Something that reaches the monitor: items at a moment, or a correction, or nothing but the time.
+    """Something that reaches the monitor: items at a moment, or a correction, or a purge, or nothing but the time.
 
     Attributes:
         hours: Hours since the beginning.
         items: Items of a delivery.
         corrected: Number of the item that is corrected; 0 for none.
+        purged: Hours from which on what is older is purged; 0 for no purge.
     """
 
     hours: float
     items: tuple[Item, ...] = ()
     corrected: int = 0
+    purged: float = 0.0
 
     @property
     def moment(self) -> datetime:
@@ -115,6 +119,8 @@ def history(seed: int) -> list[Step]:
         steps.append(Step(hours, (*delivery, *again)))
         if chance.random() < 0.1 and sent:
             steps.append(Step(hours, corrected=chance.randint(1, len({item.key for item in sent}))))
+        if chance.random() < 0.15:
+            steps.append(Step(hours, purged=chance.choice((1.0, 24.0, 60.0))))
         if chance.random() < 0.2:
             steps.append(Step(hours := hours + chance.choice((1.0, 40.0))))
     return [*steps, Step(hours + chance.choice((1, 100)))]
@@ -158,6 +164,8 @@ class Server:
         """What a client, an analyst or the clock asks for."""
         if step.items:
             self.service.push(step.items)
+        if step.purged:
+            purge(self.store, step.moment - timedelta(hours=step.purged))
         if step.corrected:
             self.service.correct(_ANALYST, step.corrected, "deals", "neutral")
         self.service.tick()

@@ -64,7 +64,7 @@ def purge(
     """Remove old conversations, decisions, opinions, likes, news and resolved alerts; servers may go on meanwhile."""
     opened, before = open_store_from_options(store, runs), now() - timedelta(days=older_than)
     if not yes:
-        with opened.reading() as session:
+        with opened.transaction() as session:
             rows = erasure.expired(session, before)
         confirm(f"Remove {rows} rows of before {before:%Y-%m-%d %H:%M} UTC, and all that belongs to them?")
     rows = erasure.purge(opened, before)

@@ -10,7 +10,7 @@ without another negative story.
 import math
 from collections import Counter, deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from itertools import chain
@@ -27,6 +27,8 @@ MEMORY_HOURS = 28 * 24.0
 # Before a company has a past of its own: one negative story a week, believed as much as four weeks of watching.
 _PRIOR_STORIES, _PRIOR_HOURS = 4.0, 28 * 24.0
 _SPANS = (6.0, 24.0, 72.0)
+# A decision looks at the stories of the longest span, and each of these at the words of as many hours before itself.
+CONTEXT = timedelta(hours=2 * _SPANS[-1])
 # Shorter words are articles and prepositions, which every headline has.
 _LETTERS = 4
 
@@ -88,6 +90,25 @@ class _Seen:
     story: Story
     fresh: float = 0.0
     is_bad: bool = False
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """Where the course of a company begins anew once the news before are gone: a moment with nothing under way.
+
+    Attributes:
+        moment: Moment before which no story counts any more; those of `CONTEXT` before are looked back at.
+        last: Moment of the last story that told of the usual rate.
+        stories: Bad stories that the usual rate is made of, then.
+        hours: Hours that it is made of, then.
+        steps: Number of changes of the stories before, see `alerts`.
+    """
+
+    moment: datetime
+    last: datetime
+    stories: float
+    hours: float
+    steps: int = 0
 
 
 @dataclass
@@ -162,6 +183,21 @@ class Course:
         self.surge = Surge(self.causes[-1].time, max(before, 1 / MEMORY_HOURS), list(self.causes))
         self.surges.append(self.surge)
         return self.surge
+
+    def look_back(self, story: Story) -> None:
+        """Remember a story from before the course's begin, which counts for nothing else."""
+        self._remember(story, is_bad=story.negative >= BAD)
+
+    def rest(self, moment: datetime, steps: int) -> Baseline | None:
+        """A baseline at a moment behind the last story, if nothing is under way then: no surge, no statistic."""
+        then = replace(self, causes=list(self.causes))
+        then._pass_time(moment)
+        if then.surge is not None or then.statistic > 0.0:
+            return None
+        begun = replace(self, causes=[])
+        if self.surge is not None:  # as the next story will find it: whoever goes on has the very same figures
+            begun._sink(self.surge.over)
+        return Baseline(moment, begun.last, begun.stories, begun.hours, steps)
 
     # Helpers
 

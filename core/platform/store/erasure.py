@@ -36,12 +36,21 @@ def erase_person(session: Session, name: str) -> int:
 
 
 def expired(session: Session, before: datetime) -> int:
-    """Number of rows that `purge` would remove, without those that go with them."""
-    ages = ((table, table.expired(before)) for table in _tables())
-    counted = (
-        session.scalar(select(func.count()).select_from(table).where(old)) for table, old in ages if old is not None
-    )
-    return sum(count or 0 for count in counted)
+    """Number of rows that `purge` would remove, without those that go with them; nothing is changed.
+
+    Args:
+        session: Session of a transaction, in which is tried what `purge` notes first.
+        before: Moment before which rows are old.
+    """
+    with session.begin_nested() as trial:
+        _settle(session, before)
+        ages = ((table, table.expired(before)) for table in _tables())
+        counted = (
+            session.scalar(select(func.count()).select_from(table).where(old)) for table, old in ages if old is not None
+        )
+        rows = sum(count or 0 for count in counted)
+        trial.rollback()
+    return rows
 
 
 def purge(store: Store, before: datetime) -> int:
@@ -51,6 +60,8 @@ def purge(store: Store, before: datetime) -> int:
         UnavailableError: The database does not answer; what was removed until then is gone.
     """
     rows = 0
+    with store.transaction() as session:
+        _settle(session, before)
     for table in _tables():
         if (old := table.expired(before)) is None:
             continue
@@ -62,6 +73,11 @@ def purge(store: Store, before: datetime) -> int:
                 gone = len(session.execute(some, execution_options={"synchronize_session": False}).all())
             rows += gone
     return rows
+
+
+def _settle(session: Session, before: datetime) -> None:
+    for table in _tables():
+        table.settle(session, before)
 
 
 def _tables() -> list[type[Table]]:

@@ -70,6 +70,10 @@ class Table(DeclarativeBase):
         """Which rows are older than a moment; None for a table whose rows do not age."""
         return None
 
+    @classmethod
+    def settle(cls, session: Session, before: datetime) -> None:
+        """Note what must outlive the rows that are older than a moment, before any of them goes."""
+
 
 def new_id() -> str:
     """An id that nobody can guess."""
