@@ -16,6 +16,7 @@ CSS = """
 body { --rec-muted: var(--neutral-500); }
 body.dark { --rec-muted: var(--neutral-400); }
 [id^="rec-"] .html-container { padding: 0; }
+#rec-status { scroll-margin-top: .5rem; }
 #rec-status:focus { outline: none; }
 .rec-start { align-items: flex-start; }
 .rec-start span[data-testid="block-info"], .rec-demo span[data-testid="block-info"] { background: none; padding: 0;

@@ -294,6 +294,7 @@ def test_other_films_are_none_of_those_before_and_a_like_does_not_bring_them_bac
 
 
 def test_other_films_are_shown_from_their_beginning_and_keys_go_on_there(shop):
+    shop.set_viewport_size({"width": 390, "height": 844})  # on which ten films are a long way
     first = titles(shop)
     shop.locator("#rec-others").click()
     expect(shop.locator("#rec-card-0 h3")).not_to_have_text(first[0])
