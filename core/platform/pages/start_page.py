@@ -36,7 +36,7 @@ TEXTS = Texts(
         "serves": (
             "{version} serves since {time}",
             "{version} 自 {time} 起提供服务",
-            "{version} im Einsatz seit: {time}",
+            "{version} im Einsatz, veröffentlicht {time}",
         ),
         "queued": ("waits to be trained", "等待训练", "wartet auf das Training"),
         "running": (
