@@ -125,7 +125,7 @@ class Alert(Table):
 
     @classmethod
     def expired(cls, before: datetime) -> ColumnElement[bool]:
-        """Alerts that were resolved before, with their history, unless the news that would tell them again are there."""
+        """Alerts that were resolved before, with their history, unless the news that would tell them again stay."""
         last = select(func.max(AlertChange.time)).where(AlertChange.alert_id == cls.id).scalar_subquery()
         story = select(News.id).where(News.app == cls.app, News.company == cls.company, News.time == cls.opened)
         return (cls.state == "resolved") & (last < before) & ~story.correlate(cls).exists()
@@ -187,10 +187,12 @@ def move_baselines(session: Session, app: str, before: datetime) -> None:
     revision = max((base.revision for base in known.values()), default=0) + 1
     past = select(News, Score).outerjoin(Score, (Score.news_id == News.id) & Score.copy_of.is_not(None))
     past = past.where(News.app == app, News.time < until).order_by(News.company, News.time, News.key)
-    for company, rows in groupby(session.execute(past).tuples(), key=lambda row: row[0].company):
+    for company, rows in groupby(session.execute(past), key=lambda row: row[0].company):
         base = known.get(company)
         items = list(rows)
-        found = advanced(None if base is None else base.course, [_past(*row) for row in items], until, learnt())
+        found = advanced(
+            None if base is None else base.course, [_past(item, score) for item, score in items], until, learnt()
+        )
         if found is None or found.moment <= (items[0][0].time if base is None else base.moment):
             continue  # nothing lies before it
         delays = [max((item.arrived - item.time).total_seconds(), 0.0) for item, _ in items if item.time < found.moment]

@@ -1,9 +1,10 @@
 """Random histories of news, played undisturbed, through crashes, and on two servers: do they end with the same alerts?
 
 Each history mixes trickle, surges, copies, deliveries that come twice, late items, items of the future, corrections and
-quiet days, and purges of what is more than a day or two old, often amid a surge. It is played over a store of its own: by one server; by one that crashes at random moments, before or behind
-any of its transactions, and begins again over the same store, where the client sends again what was not acknowledged;
-and by two servers that take turns and both keep looking. The first few are also played by processes that are killed.
+quiet days, and purges of what is a few hours or days old, often amid a surge. It is played over a store of its own: by
+one server; by one that crashes at random moments, before or behind any of its transactions, and begins again over the
+same store, where the client sends again what was not acknowledged; and by two servers that take turns and both keep
+looking. The first few are also played by processes that are killed.
 
 Labels are no subject here, so no policy is trained: a headline names its story, from which a fixed rule makes label and
 vector. Store, service, folding, detector, clock and history are the real ones.
@@ -39,6 +40,7 @@ from core.platform.auth.access import Principal
 from core.platform.store.database import Store, open_store, sqlite_url
 from core.platform.store.erasure import purge
 from core.rl.explore import Explorer
+from core.util.errors import NotFoundError
 
 _BEGIN = datetime(2025, 3, 3, 9, tzinfo=UTC)
 _COMPANIES = ("Acme", "Borealis", "Cinder")
@@ -167,7 +169,8 @@ class Server:
         if step.purged:
             purge(self.store, step.moment - timedelta(hours=step.purged))
         if step.corrected:
-            self.service.correct(_ANALYST, step.corrected, "deals", "neutral")
+            with suppress(NotFoundError):  # purged meanwhile
+                self.service.correct(_ANALYST, step.corrected, "deals", "neutral")
         self.service.tick()
 
 

@@ -30,7 +30,7 @@ def test_a_surge_is_alerted_once_and_everything_tells_of_it(monitor):
     taken = monitor.push(surge())
     assert taken.new == len(BAD)
     (alert,) = taken.alerts
-    assert monitor.push(surge()).model_dump() == {"new": 0, "alerts": []}
+    assert monitor.push(surge()).model_dump() == {"new": 0, "expired": 0, "alerts": []}
     assert [line.id for line in monitor.alerts(10)] == [alert.id]
     assert monitor.watchlist()[0].company == "Acme"
     assert monitor.watchlist()[0].alerted

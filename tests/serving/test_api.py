@@ -162,7 +162,7 @@ def test_a_surge_is_alerted_once_however_often_it_is_delivered(client):
     assert alert["company"] == items[0]["company"]
     assert len(alert["reason"]["causes"]) >= 3
     again = client.post("/v1/news/items", json={"items": items}).json()
-    assert again == {"new": 0, "alerts": []}
+    assert again == {"new": 0, "expired": 0, "alerts": []}
     client.post(f"/v1/news/alerts/{alert['id']}/acknowledge", json={"note": "seen"}).raise_for_status()
     history = client.get(f"/v1/news/alerts/{alert['id']}").json()["history"]
     assert [(change["state"], change["who"]) for change in history] == [("open", "monitor"), ("acknowledged", "local")]
@@ -177,7 +177,7 @@ def test_an_item_of_the_future_is_named_and_changes_nothing_else(client):
     ahead = [{**item, "key": f"{item['key']} ahead", "time": f"{year}-01-01T00:00:00Z"} for item, year in zip(
         surge(company), range(2031, 2199, 21), strict=True
     )]  # fmt: skip
-    assert client.post("/v1/news/items", json={"items": ahead}).json() == {"new": 8, "alerts": []}
+    assert client.post("/v1/news/items", json={"items": ahead}).json() == {"new": 8, "expired": 0, "alerts": []}
     assert [client.get(f"/v1/news/{path}").json() for path in paths] == before
     shown = client.get("/v1/news/items", params={"company": company}).json()
     assert [item["is_ahead"] for item in shown] == [True] * 8 + [False] * 8

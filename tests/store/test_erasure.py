@@ -206,7 +206,7 @@ def test_old_rows_go_and_young_ones_stay(store):
             decisions.judge(session, name, "ann", 1.0, {})
             event = {"app": "recommender", "owner": "ann", "kind": "like", "item": "7", "time": time}
             session.add(Event(key=name, decision_id="old", **event))
-            session.add(News(key=name, time=now(), company="x", headline="h", arrived=time))
+            session.add(News(key=name, time=time, company="x", headline="h", arrived=time))
         for key, state, time in (("a", "resolved", old), ("b", "resolved", young), ("c", "open", old)):
             alert = _alert(session, key, state)
             for step in session.scalars(select(AlertChange).where(AlertChange.alert_id == alert.id)):
@@ -225,9 +225,11 @@ def test_old_rows_go_and_young_ones_stay(store):
 
 
 def test_the_newest_item_outlives_its_time_since_it_says_how_far_a_monitor_has_read(store):
-    old = now() - timedelta(days=40)
     with store.transaction() as session:
-        session.add_all(News(key=f"{at}", time=old, company="x", headline="h", arrived=old) for at in range(3))
+        for days in (60, 50, 40):
+            old = now() - timedelta(days=days)
+            session.add(News(key=f"{days}", time=old, company="x", headline="h", arrived=old))
+            session.flush()
     assert purge(store, now()) == 2
     with store.transaction() as session:
         row = {"key": "new", "time": now(), "company": "x", "headline": "h"}
