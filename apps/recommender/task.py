@@ -1,7 +1,7 @@
 """The recommender as a task: data, policy, reward and what to learn from."""
 
 import copy
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
@@ -13,9 +13,10 @@ from apps.recommender.config import ShopConfig
 from apps.recommender.data import ShopData
 from apps.recommender.diversity import Distances, diverse_lists
 from apps.recommender.environment import recommender_env
-from apps.recommender.formats import open_shop_table
+from apps.recommender.formats import open_shop_table, usual_columns
 from apps.recommender.list_rule import ListRule, best_trade_off, open_rule
 from apps.recommender.logs import feedback_decisions
+from apps.recommender.movielens import Part
 from apps.recommender.ranking import ranking_measures
 from apps.recommender.reading import EventRow, ItemRow, check_shop_data, read_shop_data
 from apps.recommender.retriever import Retriever, RetrieverSettings
@@ -105,7 +106,11 @@ class Recommender(Task):
 
     @classmethod
     def open_table(cls, key: str, source: Path) -> Records:
-        return open_shop_table(source, "items" if key == "items" else "events")
+        return open_shop_table(source, _part(key))
+
+    @classmethod
+    def usual_columns(cls, key: str, records: Records, columns: Mapping[str, str]) -> Mapping[str, str]:
+        return usual_columns(records, _part(key), columns)
 
     def data_fingerprint(self) -> str:
         return self.data.fingerprint
@@ -261,3 +266,7 @@ def _best_by(feature: str) -> Act:
         return np.argsort(-values, axis=1, kind="stable")[:, :PICKS]
 
     return act
+
+
+def _part(key: str) -> Part:
+    return "items" if key == "items" else "events"

@@ -113,6 +113,18 @@ class Task(ABC, Generic[PolicyT]):
         del key  # one format is read under every key
         return open_source(source)
 
+    @classmethod
+    def usual_columns(cls, key: str, records: Records, columns: Mapping[str, str]) -> Mapping[str, str]:
+        """The column of each field that is called otherwise: the chosen ones, and those that a format always calls so.
+
+        Args:
+            key: Key of the table in `steer.yaml`.
+            records: Table, opened.
+            columns: Columns that `steer.yaml` chooses.
+        """
+        del key, records
+        return columns
+
     def data_fingerprint(self) -> str:
         """Changes whenever the data do.
 

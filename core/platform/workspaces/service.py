@@ -159,10 +159,12 @@ class WorkspaceService:
         files = table_files(folder, table.source)
         names = tuple(file.relative_to(folder).as_posix() for file in files)
         try:
-            columns, rows = found_columns(task.open_table(key, folder / table.source))
+            records = task.open_table(key, folder / table.source)
+            columns, rows = found_columns(records)
         except SteerError as error:
             return TablePreview(table.source, names, fields=fields, problem=str(error))
-        mapping = {field: table.columns.get(field, field) for field, _ in fields}
+        usual = task.usual_columns(key, records, table.columns)
+        mapping = {field: usual.get(field, field) for field, _ in fields}
         known = tuple((field, column) for field, column in mapping.items() if column in columns)
         return TablePreview(table.source, names, columns, rows, fields, known)
 
