@@ -147,7 +147,7 @@ def test_script_in_a_workspaces_files_stays_text(stranger, guarded):
     stranger.get_by_label("Begin with a small example").uncheck()
     stranger.locator("#ws-create").click()
     expect(stranger).to_have_url(re.compile("name=scripts"))
-    stranger.get_by_label(re.compile("^watchlist")).check()
+    expect(stranger.get_by_label("watchlist: Companies")).to_be_checked()
     content = f"id,name,{IMAGE}\n1,{IMAGE},{MARKUP}\n1,{IMAGE},\n,,{IMAGE}\n"
     file = {"name": f"{IMAGE}.csv", "mimeType": "text/csv", "buffer": content.encode()}
     stranger.locator("#ws-files input[type=file]").set_input_files([file])
@@ -167,20 +167,26 @@ class Decides:
         return "1", Decided(MARKUP, 1.0, 0.5)
 
 
-def test_script_in_an_own_tasks_action_and_state_stays_text(stranger):
+@pytest.fixture
+def own_task():
+    """Address of the page of such a task."""
     with gr.Blocks() as blocks:
         build(Decides())
     app = gr.mount_gradio_app(FastAPI(), blocks, path="")
     app.add_middleware(Known)
     with listening(app, "httptools") as port:
-        stranger.set_extra_http_headers({"X-Name": "ann"})
-        stranger.goto(f"http://127.0.0.1:{port}/")
-        stranger.locator("#task-inputs textarea").fill(f"{MARKUP} where is my bike")
-        stranger.locator("#task-decide").click()
-        expect(stranger.locator("#task-decision")).to_contain_text(MARKUP)
-        stranger.locator("#task-inputs textarea").fill(f"{{{MARKUP}")
-        stranger.locator("#task-decide").click()
-        expect(stranger.get_by_text("That is no JSON object")).to_be_visible()
+        yield f"http://127.0.0.1:{port}/"
+
+
+def test_script_in_an_own_tasks_action_and_state_stays_text(own_task, stranger):
+    stranger.set_extra_http_headers({"X-Name": "ann"})
+    stranger.goto(own_task)
+    stranger.locator("#task-inputs textarea").fill(f"{MARKUP} where is my bike")
+    stranger.locator("#task-decide").click()
+    expect(stranger.locator("#task-decision")).to_contain_text(MARKUP)
+    stranger.locator("#task-inputs textarea").fill(f"{{{MARKUP}")
+    stranger.locator("#task-decide").click()
+    expect(stranger.get_by_text("That is no JSON object")).to_be_visible()
 
 
 def _say(key: str, **values: object) -> str:
