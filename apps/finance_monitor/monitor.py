@@ -93,7 +93,8 @@ class Monitor:
 
     def begin(self, baselines: Mapping[str, Baseline], *, is_start: bool) -> None:
         """Let companies begin at a baseline, and forget what lies too far before it; see `SurgeDetector.begin`."""
-        self._take_due(self.clock.present())
+        # What has become due since counts behind whatever came before it, and that may not have been read yet.
+        self._take_due(max(base.moment for base in baselines.values()))
         self._baselines |= baselines
         for company, base in baselines.items():
             self._detector.begin(company, base, is_start=is_start)
@@ -120,13 +121,12 @@ class Monitor:
                 heappush(self._ahead, (item.time, item.number, item))
             else:
                 self._count(item, item.arrived)
-        self.let_run()
+        self._resolve()
 
     def let_run(self) -> None:
         """Count what has become due, and resolve what has gone quiet by now."""
         self._take_due(self.clock.present())
-        if self.clock.now is not None:
-            self._detector.pass_time(self.clock.now)
+        self._resolve()
 
     def watchlist(self, companies: Sequence[str]) -> list[Watch]:
         """A line for each of these companies, those with alerts and bad news first.
@@ -168,6 +168,10 @@ class Monitor:
             if self._is_new(item) and wanted and 0 <= age < days:
                 counts[item.sentiment][days - 1 - age] += 1
         return counts
+
+    def _resolve(self) -> None:
+        if self.clock.now is not None:
+            self._detector.pass_time(self.clock.now)
 
     def _take_due(self, present: datetime) -> None:
         while self._ahead and not is_ahead(self._ahead[0][0], present):

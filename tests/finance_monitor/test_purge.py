@@ -191,3 +191,18 @@ def test_a_running_monitor_forgets_what_was_purged(stores, start, live_through):
     purged(stores[0])
     running.catch_up()
     assert len(running._monitor) == len(running.items(500)) < before / 2
+
+
+def test_who_reads_late_counts_what_was_ahead_in_its_turn(stores, start, present):
+    """Stories count in the order in which they come true or arrive, however much later somebody reads them."""
+    prompt, late = (start(stores[0]) for _ in range(2))
+    deliveries = [(0.0, [0.5, 10.0]), (1.0, [1.5]), (1.2, [-2.5, -1.0, 0.2])]  # when, and the times of its items
+    for number, (hours, times) in enumerate(deliveries):
+        present[0] = NOW + hours * HOUR
+        prompt.push([bad(NOW + time * HOUR, 10 * number + at) for at, time in enumerate(times)])
+        if number < 2:
+            late.tick()
+    present[0] = NOW + 14 * HOUR
+    for service in (prompt, late, start(stores[0])):
+        service.tick()
+        assert list(service._monitor._counted) == [1, 4, 5, 6, 3, 2]
