@@ -119,7 +119,7 @@ def test_any_restart_and_any_number_of_servers_end_alike(live, empty, items, dat
         alone.store.close()
         many, rest = Servers(live, Path(copy(empty, other))), list(items)
         while rest:
-            what = data.draw(st.sampled_from(["start", "push", "push", "tick", "kill"]))
+            what = data.draw(st.sampled_from(["push", "push", "start", "tick", "kill"]))
             if what == "kill":
                 many.running.clear()
             if what == "start" or not many.running:
