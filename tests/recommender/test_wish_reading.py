@@ -70,6 +70,9 @@ def english(wish: Wish) -> str:
         ("2010年以后的聚会桌游", "since 2011, party"),
         ("经济以外的", "not economy"),
         ("not only party", "party"),
+        ("party instead of economy", "party, not economy"),
+        ("I dont want party games", "not party"),
+        ("economy de 1996 ou plus récents", "since 1996, economy"),
     ],
 )
 def test_conditions_are_read_in_five_languages(reader, words, heard):

@@ -9,8 +9,10 @@ from collections.abc import Mapping
 
 from core.data.languages import Language
 
-_EN_NOT = r"no more|no|not|never|none of|nothing|without|except(?: for)?|excluding|other than|apart from|rather than|\
-instead of|avoid|hate|dislike|nor|neither|non|(?:do|does|did|is|are|was|wo|would|could)n't|cannot|can't stand"
+_EN_NOT = (
+    r"no more|no|not|never|none of|nothing|without|except(?: for)?|excluding|other than|apart from|rather than|"
+    r"instead of|avoid|hate|dislike|nor|neither|non|(?:do|does|did|is|are|was|wo|would|could)n't|cannot|can't stand"
+)
 _DE_NOT = r"kein(?:e[nrsm]?)?|nicht|nichts|ohne|ausser|niemals|hasse|statt|weder"
 _ES_NOT = r"nada(?: de)?|excepto|salvo|nunca|tampoco|ningun[ao]?|odio|en vez de"
 _FR_NOT = r"pas|sans|aucune?|sauf|jamais|rien|deteste|plutot que"
@@ -19,6 +21,7 @@ _ZH_NOT = "不要|不想要?|不看|不是|不喜欢|不含|不带|别|没有|�
 
 NEGATION = re.compile(rf"\b(?:{_BUT_NOT}|{_EN_NOT}|{_DE_NOT}|{_ES_NOT}|{_FR_NOT})\b|{_ZH_NOT}")
 OWN_NEGATIONS: Mapping[Language, re.Pattern[str]] = {
+    "en": re.compile(r"\b(?:do|does|did|is|are|wo)nt\b"),
     "es": re.compile(r"\b(?:sin|menos|ni)\b"),
     "fr": re.compile(r"\bni\b"),
 }

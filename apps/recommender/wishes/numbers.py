@@ -37,8 +37,8 @@ _AFTER = (
 _UNTIL = r"(?:until|till|up to|no later than|bis|hasta|jusqu'(?:en|a|aux))"
 _SINCE = r"(?:since|starting (?:in|with|from)|seit|ab|desde|a partir de|depuis|nicht alter als|no older than)"
 _OR_LATER = (
-    r"(?:on(?:wards?)?\b|(?:or|and) (?:later|newer|after)|(?:oder|und) (?:neuer|spater)|o mas (?:nuev|recient)\w*|\
-ou plus recent\w*|以来|起|开始)"
+    r"(?:on(?:wards?)?\b|(?:or|and) (?:later|newer|after)|(?:oder|und) (?:neuer|spater)|o mas (?:nuev|recient)\w*|"
+    r"(?:ou|et) plus recent\w*|以来|起|开始)"
 )
 _OR_EARLIER = (
     r"(?:(?:or|and) (?:earlier|older|before)|(?:oder|und) (?:alter|fruher)|o (?:mas )?(?:antigu|antes)\w*|"
