@@ -40,7 +40,6 @@ CSS = """
 .cs-list li { display: flex; align-items: baseline; gap: .5rem; padding: .35rem .5rem; border-radius: 8px; }
 .cs-list li:hover, .cs-list .cs-here { background: var(--background-fill-secondary); }
 .cs-list a { flex: 1; min-width: 0; color: var(--body-text-color); text-decoration: none; overflow-wrap: anywhere; }
-.cs-list a:focus-visible, .cs-list summary:focus-visible { outline: 2px solid var(--primary-500); }
 .cs-here a { font-weight: 600; }
 .cs-list time, .cs-list summary { font-size: .85rem; color: var(--body-text-color-subdued); white-space: nowrap; }
 .cs-list summary { cursor: pointer; }

@@ -19,8 +19,6 @@ body.dark { --rec-muted: var(--neutral-400); }
 #rec-status { scroll-margin-top: .5rem; }
 #rec-status:focus { outline: none; }
 .rec-start { align-items: flex-start; }
-.rec-start span[data-testid="block-info"], .rec-demo span[data-testid="block-info"] { background: none; padding: 0;
-  color: var(--body-text-color); }
 .rec-chips { gap: .35rem !important; flex-wrap: wrap; }
 .rec-chips button { flex: 0 1 auto !important; min-width: 0 !important; white-space: normal; text-align: left;
   border-radius: 999px; font-weight: 500; }

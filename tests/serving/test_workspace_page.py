@@ -253,6 +253,8 @@ def test_a_workspace_is_made_trained_and_published_wholly_on_the_page(browser, s
     code = page.locator("#ws-code .cm-content")
     code.press("Control+End")
     code.press_sequentially(f"\nnext_likes: 2\n{SHORT}\n")
+    code.press("Tab")
+    expect(code).not_to_be_focused()
     page.locator("#ws-save").click()
     page.locator("#ws-check_now").click()
     expect(page.locator("#ws-report")).to_contain_text("699 of 699 rows can be used")

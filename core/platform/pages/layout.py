@@ -24,6 +24,8 @@ from core.platform.pages.sessions import remember_little
 from core.platform.pages.start_page import CSS as CARDS_CSS
 from core.platform.pages.start_page import TEXTS as START
 from core.platform.pages.start_page import WORKSPACES_PATH, StartPage
+from core.platform.pages.theme import CSS as THEME_CSS
+from core.platform.pages.theme import theme
 from core.platform.pages.workspace_page import build as build_workspaces
 from core.platform.pages.workspace_texts import TEXTS as WORKSPACES
 from core.platform.pages.workspace_views import CSS as WORKSPACES_CSS
@@ -42,10 +44,6 @@ TEXTS = Texts(
         "log_out": ("Log out", "退出登录", "Abmelden"),
     },
 )
-
-# System fonts alone: the pages must work with no network at all.
-_FONT = ["system-ui", "-apple-system", "Segoe UI", "Roboto", "Noto Sans", "Noto Sans CJK SC", "sans-serif"]
-_MONO = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"]
 
 CSS = """
 .gradio-container { width: 100%; max-width: 1280px !important; margin: 0 auto !important; }
@@ -135,8 +133,8 @@ def _add_tools(blocks: gr.Blocks, app: OpenApp, page: Page[Any]) -> None:
 def _options(apps: Sequence[OpenApp | ClosedApp], pages: Mapping[str, Page[Any]]) -> dict[str, Any]:
     """What `gr.mount_gradio_app` needs besides the Blocks."""
     return {
-        "theme": gr.themes.Soft(primary_hue="teal", neutral_hue="slate", font=_FONT, font_mono=_MONO),
-        "css": CSS + CARDS_CSS + WORKSPACES_CSS,
+        "theme": theme(),
+        "css": THEME_CSS + CSS + CARDS_CSS + WORKSPACES_CSS,
         "i18n": _translator(apps, pages),
         "show_error": False,  # what a visitor can mend is a `gr.Error`, which is shown in any case
         "max_file_size": "10mb",

@@ -66,8 +66,7 @@ CSS = """
 .steer-card li { font-size: .9rem; font-variant-numeric: tabular-nums; }
 .steer-card li.steer-waits { color: var(--body-text-color); font-weight: 600; }
 .steer-card > a { margin-top: auto; align-self: flex-start; padding: .35rem .9rem; border-radius: 8px; font-weight: 600;
-  color: white; background: light-dark(#0f766e, #0f766e); text-decoration: none; }
-.steer-card > a:focus-visible { outline: 2px solid var(--primary-500); outline-offset: 2px; }
+  color: white; background: var(--primary-700); text-decoration: none; }
 .steer-card > :nth-last-child(2) { margin-bottom: .9rem; }
 """
 

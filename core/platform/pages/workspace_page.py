@@ -35,6 +35,12 @@ _NAME_JS = """name => {
   else address.searchParams.delete('name');
   history.replaceState(history.state, '', address);
 }"""
+# The editor would indent by Tab, and keep whoever has no mouse for good.
+_LEAVE_EDITOR_JS = """() => {
+  document.addEventListener('keydown', key => {
+    if (key.key === 'Tab' && key.target.closest('#ws-code')) key.stopPropagation();
+  }, true);
+}"""
 _NAMED_JS = "() => new URLSearchParams(location.search).get('name') || ''"
 
 
@@ -114,6 +120,7 @@ class _Page:
         state = [self.job, self.version, self.evaluation, self.measured]
         blocks = Context.root_block
         assert blocks is not None  # the shell builds pages inside one
+        blocks.load(None, js=_LEAVE_EDITOR_JS)
         opened = blocks.load(self._open, self.name, [*shown, *state], js=_NAMED_JS, **_QUIET)
         created = self.create.click(
             self._create, [self.app, self.new_name, self.title, self.example], [*shown, *state], **_QUIET

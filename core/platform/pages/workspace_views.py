@@ -19,7 +19,7 @@ CSS = """
 .ws-table { overflow-x: auto; }
 .ws-table table { border-collapse: collapse; font-size: .875rem; font-variant-numeric: tabular-nums; }
 .ws-table th, .ws-table td { border-bottom: 1px solid var(--border-color-primary); padding: .3rem .8rem .3rem 0;
-  text-align: left; vertical-align: top; max-width: 28rem; overflow-wrap: anywhere; color: var(--body-text-color); }
+  text-align: left; vertical-align: top; max-width: 28rem; overflow-wrap: break-word; color: var(--body-text-color); }
 .ws-table th, .ws-note { color: var(--body-text-color-subdued); font-weight: 500; }
 .ws-note { margin: .3rem 0; font-size: .9rem; overflow-wrap: anywhere; }
 .ws-bad { color: var(--error-text-color); font-weight: 600; overflow-wrap: anywhere; }
