@@ -16,7 +16,9 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 def retrain(
-    name: Annotated[str, typer.Argument(metavar="APP", help="Name of an app, or a file with a task.")],
+    name: Annotated[
+        str, typer.Argument(metavar="APP", help="Name of an app, a workspace's folder, or a file with a task.")
+    ],
     promote: Annotated[bool, typer.Option("--promote", help="Let the candidate serve unless it is worse.")] = False,
     every: Annotated[str | None, typer.Option(help="Interval to repeat after, such as 30m, 24h or 7d.")] = None,
     on_drift: Annotated[

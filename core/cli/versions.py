@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 App = Annotated[str, typer.Argument(help="Name of an app, such as customer_service.")]
-TaskName = Annotated[str, typer.Argument(metavar="APP", help="Name of an app, or a file with a task.")]
+TaskName = Annotated[
+    str, typer.Argument(metavar="APP", help="Name of an app, a workspace's folder, or a file with a task.")
+]
 Version = Annotated[str, typer.Argument(help="Name of a version, such as v0002.")]
 
 
