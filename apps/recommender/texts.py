@@ -25,8 +25,8 @@ TEXTS = Texts(
 _PAGE = {
     "taste": ("Describe your taste", "描述您的口味"),
     "taste_hint": (
-        "As you would tell a friend: no horror, from the 90s, like one that you know but newer",
-        "像对朋友说的那样：不要某类，九十年代的，像某部但更新的",
+        "As you would tell a friend: what you want, what not, from when, or like which one but newer",
+        "像对朋友说的那样：想要什么、不要什么、哪个年代、或像哪一个但更新",
     ),
     "search": ("Find $items that you like", "查找您喜欢的$item_zh"),
     "search_hint": ("Words of a title, then Enter", "输入名称中的词，然后按回车"),
