@@ -18,7 +18,7 @@ import pytest
 from sqlalchemy import delete, insert, select
 
 from apps.customer_service.tables import Conversation, Document, Turn
-from apps.finance_monitor.tables import Alert, AlertChange, News, Score
+from apps.finance_monitor.tables import Alert, AlertChange, Base, News, Score
 from apps.recommender.tables import Event, Item
 from core.platform.store.backup import PORTION, backup
 from core.platform.store.backup_file import MAX_LINE, MAX_UNPACKED
@@ -54,6 +54,13 @@ def fill(store) -> None:
                 News(id=41, key="n", time=MOMENT, company="acme", headline=TEXT),
                 Alert(
                     id=7, key="acme@noon", company="acme", opened=MOMENT, state="open", severity="raised", reason=DEEP
+                ),
+                Base(
+                    app="a",
+                    company="acme",
+                    **dict.fromkeys(("moment", "forgets", "last"), MOMENT),
+                    **dict.fromkeys(("stories", "hours", "delay"), FLOATS[0]),
+                    **dict.fromkeys(("steps", "newest", "revision"), 2**31 - 1),
                 ),
                 ModelVersion(app="a", name="v0001", folder="a/v0001", fingerprint="f", metrics={}),
                 Promotion(app="a", version="v0001", who="u"),
