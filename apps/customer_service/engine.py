@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from apps.customer_service.data import Article
-from apps.customer_service.environment import ASK_BACK
+from apps.customer_service.environment import ASK_BACK, offers
 from apps.customer_service.knowledge import Messages
 from apps.customer_service.multilingual import MultilingualBeliefs, are_english, language_of_talk
 from apps.customer_service.rewards import FixedAction
@@ -23,8 +23,6 @@ from core.util.opening import Opening
 from core.util.sentences import sentences
 
 ReplyAction = Literal["answer"] | FixedAction
-
-_CHOICES = 3
 
 
 @dataclass(frozen=True)
@@ -144,7 +142,8 @@ class SupportEngine:
         action, articles = actions[number], [each for each in actions if isinstance(each, Article) and each.id]
         state = {"messages": list(asked.messages), "candidates": [article.id for article in articles]}
         if not isinstance(action, Article):
-            sources = _likeliest(articles, shares) if action == "ask_back" else []
+            likeliest = np.argsort(-shares[: len(articles)].numpy(), kind="stable")
+            sources = offers(articles[at] for at in likeliest) if action == "ask_back" else []
             return Reply(action, "", sources, float(shares[number]), Choice(state, action, propensity))
         # What the article is about is right as often as any article of that intent would be.
         same = [at for at, article in enumerate(articles) if article.intent == action.intent]
@@ -172,11 +171,3 @@ def best_sentences(body: str, question: str, encoder: TextEncoder, most: int = 2
     vectors = encoder.embed([question, *known])
     nearest = sorted((-(vectors[1:] @ vectors[0])).argsort(kind="stable")[:most])
     return " ".join(known[at] for at in nearest)
-
-
-def _likeliest(articles: list[Article], shares: torch.Tensor) -> list[Article]:
-    """Articles of the likeliest intents, one each, for the customer to pick from."""
-    by_intent: dict[str, Article] = {}
-    for at in np.argsort(-shares[: len(articles)].numpy(), kind="stable"):
-        by_intent.setdefault(articles[at].intent, articles[at])
-    return list(by_intent.values())[:_CHOICES]

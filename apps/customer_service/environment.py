@@ -1,7 +1,8 @@
 """A simulated customer: the bot answers, asks back, hands over, declines or chats, until it has ended.
 
 State: the conversation so far and the candidates that retrieval found for it. Action: answer with one of the
-candidates, or one of `FIXED_ACTIONS`. Transition: asked back, the customer says more. Reward: `rewards.py`.
+candidates, or one of `FIXED_ACTIONS`. Transition: asked back, the customer says more, or picks what they meant among
+the articles that the question offers. Reward: `rewards.py`.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,9 +13,9 @@ import numpy as np
 from gymnasium import spaces
 from gymnasium.vector.utils import batch_space
 
-from apps.customer_service.data import NO_ARTICLE, OFF_TOPIC, SMALL_TALK, SupportData
+from apps.customer_service.data import MADE, NO_ARTICLE, OFF_TOPIC, SMALL_TALK, Article, SupportData
 from apps.customer_service.knowledge import CANDIDATES, FEATURES, Knowledge, Messages
-from apps.customer_service.rewards import FIXED_ACTIONS, MAX_ASKS, Action, Truth, is_right, outcome
+from apps.customer_service.rewards import FIXED_ACTIONS, MAX_ASKS, OFFERED, Action, Truth, is_right, outcome
 from core.envs.episodes import EpisodeEnv
 from core.envs.observations import Observations
 from core.envs.text_space import text_space
@@ -27,6 +28,8 @@ ASK_BACK, HAND_OVER, DECLINE, *_ = (CANDIDATES + at for at in range(len(FIXED_AC
 ACTIONS = CANDIDATES + len(FIXED_ACTIONS)
 STATE_FEATURES = FEATURES + 1
 _REMEMBERED, _REMEMBERED_WHEN_SERVING = 20_000, 2_000
+# Not everybody knows by its title the article that would help.
+_PICKING = 0.7
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,9 +38,11 @@ class Customer(Truth):
 
     Attributes:
         messages: What the customer types at first, and then each time the bot asks back.
+        picks: Whether the customer knows the right article by its title, and picks it where it is offered.
     """
 
     messages: tuple[str, str, str]
+    picks: bool = False
 
     @property
     def label(self) -> str:
@@ -45,21 +50,34 @@ class Customer(Truth):
         helps = next((action for action in FIXED_ACTIONS if is_right(0, action, self)), None)
         return helps or ("ask_back" if self.vague else next(iter(self.intents)))
 
+    def reply(self, said: Messages, offered: Sequence[Article]) -> Messages:
+        """All that the customer has said, once a question back has offered some articles."""
+        picked = next((each.title for each in offered if self.picks and each.intent in self.intents), None)
+        return (*said, picked or self.messages[len(said)])
+
 
 def customers(data: SupportData, split: Split) -> list[Customer]:
     """Every customer of a split: each utterance, then each conversation.
 
     Whoever is asked back without need repeats the message. That customers would put it in other words, which may tell
-    more, is nothing to count on: a bot that learns to rely on it asks those back who were clear.
+    more, is nothing to count on: a bot that learns to rely on it asks those back who were clear. A customer of the log
+    said what they said; one who was made from an article's own words is clearer than customers will be, and so most of
+    those pick what they are offered: in doubt, asking is better than handing over.
     """
+    generator = np.random.default_rng(0)
 
-    def customer(intents: list[str], said: Sequence[str], *, vague: bool) -> Customer:
+    def customer(intents: list[str], said: Sequence[str], *, vague: bool, picks: bool = False) -> Customer:
         first, second, third = [*said, *[said[-1]] * MAX_ASKS][: 1 + MAX_ASKS]
+        wants = _wants(data, set(intents))
         return Customer(
-            messages=(first, second, third), intents=frozenset(intents), wants=_wants(data, set(intents)), vague=vague
+            messages=(first, second, third), intents=frozenset(intents), wants=wants, vague=vague, picks=picks
         )
 
-    found = [customer(each.intents, [each.text], vague=False) for each in data.utterances if each.split == split]
+    found = [
+        customer(each.intents, [each.text], vague=False, picks=each.kind == MADE and generator.random() < _PICKING)
+        for each in data.utterances
+        if each.split == split
+    ]
     for conversation in (each for each in data.conversations if each.split == split):
         vague = conversation.opening == "vague"
         said = conversation.customer if vague else conversation.customer[:1]
@@ -73,6 +91,14 @@ def _wants(data: SupportData, intents: set[str]) -> Literal["answer", "person", 
     if intents <= set(SMALL_TALK):
         return "small_talk"
     return "nothing" if intents == {OFF_TOPIC} else "answer"
+
+
+def offers(articles: Iterable[Article]) -> list[Article]:
+    """What a question back offers to pick from: the first article of each of the first intents."""
+    by_intent: dict[str, Article] = {}
+    for article in articles:
+        by_intent.setdefault(article.intent, article)
+    return list(by_intent.values())[:OFFERED]
 
 
 class StateBuilder:
@@ -111,6 +137,10 @@ class StateBuilder:
             candidates: Row of the state's column `candidates`.
         """
         return [*(NO_ARTICLE if row < 0 else self.knowledge.article(int(row)) for row in candidates), *FIXED_ACTIONS]
+
+    def offered(self, candidates: Iterable[int]) -> list[Article]:
+        """What a question back offers where nothing but retrieval has ranked the articles; argument as of `actions`."""
+        return offers(self.knowledge.article(int(row)) for row in candidates if row >= 0)
 
     def _find(self, conversations: list[Messages]) -> Iterable[tuple[np.ndarray, np.ndarray]]:
         found = self.knowledge.find(conversations)
@@ -163,10 +193,11 @@ class SupportEnv(EpisodeEnv):
     def act(self, actions: np.ndarray) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
         rewards, outcomes = np.zeros(self.num_envs), []
         for slot, number in enumerate(actions[:, 0]):
-            action = self.maker.actions(self._states["candidates"][slot])[number]
+            candidates = self._states["candidates"][slot]
+            action = self.maker.actions(candidates)[number]
             customer, asked = self.customers[self.rows[slot]], len(self.said[slot]) - 1
             rewards[slot] = self.reward(asked, action, customer)
             outcomes.append(outcome(asked, action, customer))
             if outcomes[-1] == "ask_back":
-                self.said[slot] = customer.messages[: asked + 2]
+                self.said[slot] = customer.reply(self.said[slot], self.maker.offered(candidates))
         return rewards, np.array([each != "ask_back" for each in outcomes]), {"outcome": outcomes}

@@ -12,6 +12,8 @@ from apps.customer_service.data import SMALL_TALK, Article, SmallTalk
 from core.rewards.reward import Reward
 
 MAX_ASKS = 2
+OFFERED = 3
+"""Number of articles that a question back offers to pick from."""
 
 FixedAction = Literal["ask_back", "hand_over", "decline"] | SmallTalk
 FIXED_ACTIONS: tuple[FixedAction, ...] = ("ask_back", "hand_over", "decline", *SMALL_TALK)

@@ -25,6 +25,7 @@ from apps.customer_service.reading import check_support_data, read_support_data
 from apps.customer_service.rewards import (
     FIXED_ACTIONS,
     MISUNDERSTOOD,
+    OFFERED,
     REWARD,
     RewardWithFollowUp,
     is_right,
@@ -178,7 +179,10 @@ class CustomerService(Task):
         Asking back is worth its price and what the policy makes of the customer's next message. After one question
         the next move is taken for a hand-over, which is always possible and so a lower bound.
         """
-        first, second = (self.maker.states([customer.messages[:said] for customer in self.live]) for said in (1, 2))
+        first = self.maker.states([customer.messages[:1] for customer in self.live])
+        offered = [self.maker.offered(candidates) for candidates in first["candidates"]]
+        replies = [who.reply(who.messages[:1], shown) for who, shown in zip(self.live, offered, strict=True)]
+        second = self.maker.states(replies)
         first_rewards, second_rewards = self.rewards_of(self.live, 0, first), self.rewards_of(self.live, 1, second)
         second_rewards[:, ASK_BACK] += second_rewards[:, HAND_OVER]
 
@@ -187,12 +191,12 @@ class CustomerService(Task):
             before = first_rewards.copy()
             before[:, ASK_BACK] += after
             # The second state counts as often as the policy gets there.
-            reached = policy.logits(take(first, vague)).exp().numpy()[:, ASK_BACK, None]
-            return np.concatenate([before, reached * second_rewards[vague]]).astype(np.float32)
+            reached = policy.logits(take(first, telling)).exp().numpy()[:, ASK_BACK, None]
+            return np.concatenate([before, reached * second_rewards[telling]]).astype(np.float32)
 
-        # Clear customers are seldom asked back, so their second state would teach next to nothing.
-        vague = np.flatnonzero([customer.vague for customer in self.live])
-        return join([first, take(second, vague)]), values
+        # Who repeats the message is seldom asked back, so that second state would teach next to nothing.
+        telling = np.flatnonzero([said[0] != said[1] for said in replies])
+        return join([first, take(second, telling)]), values
 
     def rewards_of(self, customers: Sequence[Customer], asked: int, states: Observations) -> np.ndarray:
         """What the environment pays at once for every action, float32 of shape (customers, actions).
@@ -214,6 +218,7 @@ class CustomerService(Task):
         actions = np.concatenate([candidates, np.broadcast_to(fixed, (len(candidates), len(fixed)))], axis=1)
         is_same = worth.intents[candidates][:, :, None] == worth.intents[actions][:, None, :]
         answers = np.where(is_same, worth.right[actions][:, None, :], worth.wrong[actions][:, None, :])
+        answers[:, :, ASK_BACK] += worth.picked * _are_offered(is_same[:, :, : candidates.shape[1]])
         return np.concatenate([answers, worth.of_fixed[:, actions].swapaxes(0, 1)], axis=1)
 
     @cached_property
@@ -221,12 +226,15 @@ class CustomerService(Task):
         knowledge = self.maker.knowledge
         actions = self.maker.actions([*range(len(knowledge.articles)), -1])
         reward = self._with_follow_up
+        asked = [reward(0, "ask_back", truth) for truth in (truth_of("ask_back"), MISUNDERSTOOD)]
+        clear = [who.picks for who in customers(self.data, "train") if who.wants == "answer" and not who.vague]
         number_of = {intent: number for number, intent in enumerate({each.intent for each in knowledge.articles})}
         return _Worth(
             np.array([reward(0, action, truth_of(action)) for action in actions], dtype=np.float32),
             reward.table(0, actions, [MISUNDERSTOOD])[0],
             reward.table(0, actions, [truth_of(action) for action in FIXED_ACTIONS]),
             np.array([number_of.get(each.intent, -1) if isinstance(each, Article) else -2 for each in actions]),
+            float(np.mean(clear or [0.0])) * (asked[0] - asked[1]),
         )
 
     def feedback_decisions(self, judged: Sequence[DecisionWithFeedback]) -> LoggedDecisions | None:
@@ -277,12 +285,25 @@ class _Worth:
         wrong: Rewards where the answer to another question is, float32 of shape (actions,).
         of_fixed: Rewards where a fixed action is, float32 of shape (fixed actions, actions).
         intents: Number of each action's intent, int64 of shape (actions,); negative where it has none.
+        picked: What a question back is worth beyond that where the right article is offered, since some pick it.
     """
 
     right: np.ndarray
     wrong: np.ndarray
     of_fixed: np.ndarray
     intents: np.ndarray
+    picked: float
+
+
+def _are_offered(is_same: np.ndarray) -> np.ndarray:
+    """Whether a question back offers what each candidate is about, bool of shape (states, candidates).
+
+    Args:
+        is_same: Whether two candidates have one intent, bool of shape (states, candidates, candidates).
+    """
+    first = is_same.argmax(axis=2)
+    rank = np.cumsum(first == np.arange(first.shape[1]), axis=1)
+    return np.take_along_axis(rank, first, axis=1) <= OFFERED
 
 
 def _logged_action(decision: LoggedDecision) -> str:
