@@ -1,12 +1,14 @@
 """The chat with the customer-service bot; it keeps nothing, and shows what the store holds of a conversation."""
 
 import html
+import re
 from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
 from gradio.context import Context
 
+from apps.customer_service.rewards import OFFERED
 from apps.customer_service.service import Article, SupportService
 from apps.customer_service.texts import TEXTS, worded
 from apps.customer_service.views import ChatTurn, ConversationSummary
@@ -14,7 +16,7 @@ from core.platform.pages.requests import page_principal, shown_errors
 from core.platform.pages.times import TIMES_JS
 from core.util.errors import SteerError
 
-CHOICES, CONVERSATIONS = 3, 100
+CONVERSATIONS = 100
 
 CSS = """
 .cs-panels { display: flex; flex-direction: column; gap: 1rem; }
@@ -86,7 +88,7 @@ def build(service: SupportService) -> None:
                 feedback_options=("Like", "Dislike"),
             )
             with gr.Row(visible=False) as choice_row:
-                choices = [gr.Button(size="sm", elem_id=f"cs-choice-{at}") for at in range(CHOICES)]
+                choices = [gr.Button(size="sm", elem_id=f"cs-choice-{at}") for at in range(OFFERED)]
             with gr.Row(equal_height=True):
                 message = gr.Textbox(
                     placeholder=TEXTS.label("placeholder"),
@@ -189,16 +191,21 @@ def _talk(turns: Sequence[ChatTurn], request: gr.Request) -> list[Any]:
     options = last.sources if last and last.action == "ask_back" else []
     return [
         # The chat takes contents for markup, even with Markdown off.
-        [{"role": turn.role, "content": html.escape(worded(turn, request).text, quote=False)} for turn in turns],
+        [{"role": turn.role, "content": _as_markup(worded(turn, request).text)} for turn in turns],
         f'<div class="cs-panels"><div id="cs-action">{_panel(TEXTS.say("decision", request), _decision(last, request))}'
         f'</div><div id="cs-sources">{_sources(last, request)}</div>'
         f'<div id="cs-earlier">{_earlier(turns, request)}</div></div>',
         gr.Row(visible=bool(options)),
         *(
             gr.Button(options[at].title if at < len(options) else "", visible=at < len(options))
-            for at in range(CHOICES)
+            for at in range(OFFERED)
         ),
     ]
+
+
+def _as_markup(text: str) -> str:
+    """Text that is shown as it is, but for what stands between backticks, as articles have their commands."""
+    return re.sub(r"`([^`\n]+)`", r"<code>\1</code>", html.escape(text, quote=False))
 
 
 def _panel(heading: str, body: str) -> str:
@@ -227,7 +234,7 @@ def _sources(reply: ChatTurn | None, request: gr.Request) -> str:
 
 
 def _source(source: Article, *, is_open: bool) -> str:
-    title, body = html.escape(source.title), html.escape(source.body)
+    title, body = html.escape(source.title), _as_markup(source.body)
     return f"<details {'open' if is_open else ''}><summary>{title}</summary><p>{body}</p></details>"
 
 
