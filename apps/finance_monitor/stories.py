@@ -62,12 +62,26 @@ class StoryFolder:
         end = bisect_right(known, time + WINDOW, key=lambda headline: headline.time)
         earlier, later = self._like(new, known[first:at]), self._like(new, known[at:end])
         known.insert(at, new)
+        self._let_go(known, first)
         return earlier, later
 
     def forget(self, company: str, before: datetime) -> None:
         """Know a company's headlines of before a moment no longer."""
         known = self._companies.get(company, [])
         del known[: bisect_left(known, before, key=lambda headline: headline.time)]
+
+    def _let_go(self, known: list[_Headline], first: int) -> None:
+        """Keep the vectors of a company's last 72 hours alone; a late headline has others made again for itself.
+
+        Args:
+            known: Its headlines.
+            first: Number of the first of them that was looked at just now.
+        """
+        recent = bisect_left(known, known[-1].time - WINDOW, key=lambda headline: headline.time)
+        for at in reversed(range(recent)):
+            if at < first and known[at].vector is None:
+                break
+            known[at].vector = None
 
     def _like(self, new: _Headline, others: Sequence[_Headline]) -> list[int]:
         if not others:

@@ -122,3 +122,12 @@ def test_copies_that_differ_in_a_word_are_one_story():
     for hour in range(30):
         earlier, _ = folded.add(unit(report + 0.02 * generator.normal(size=32)), MONDAY + hour * HOUR)
         assert 0 in earlier
+
+
+def test_vectors_are_kept_of_three_days_alone_and_a_late_copy_is_told_all_the_same():
+    folded = Folded()
+    for hour in range(0, 400, 20):
+        folded.add(FIRST if hour == 0 else OTHER, MONDAY + hour * HOUR)
+    assert folded.add(FIRST, MONDAY + HOUR)[0] == [0]
+    kept = [headline.time for headline in folded.folder._companies["acme"] if headline.vector is not None]
+    assert kept == [MONDAY + hour * HOUR for hour in range(320, 400, 20)]
