@@ -1,5 +1,6 @@
 """What the bot learns from: intents, what customers typed, help articles, past conversations."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal, get_args
@@ -30,6 +31,13 @@ GivenSplit = Annotated[
 ]
 
 
+Address = Annotated[
+    # What leads nowhere by itself, such as /help/1, is no link that a customer could follow.
+    str | None,
+    BeforeValidator(lambda value: value if isinstance(value, str) and re.match(r"https?://\S+$", value) else None),
+]
+
+
 class _Row(BaseModel):
     model_config = ConfigDict(frozen=True)
 
@@ -53,11 +61,12 @@ class Utterance(_Row):
 
 
 class Article(_Row):
-    """A help article; the main one of an intent may carry a short reply. Customers are shown id, title and body."""
+    """A help article; the main one of an intent may carry a short reply. Customers never see that, nor the intent."""
 
     id: Key = Field(max_length=200)
     title: Text
     body: Text
+    url: Address = Field(default=None, description="page of the article, http or https")
     intent: Id = Field(default="", exclude=True)
     template: str | None = Field(default=None, exclude=True)
 
@@ -68,7 +77,7 @@ class Article(_Row):
 
 
 # What stands in the place of a candidate where there are fewer articles than candidates.
-NO_ARTICLE = Article.model_construct(id="", title="", body="", intent="", template=None)
+NO_ARTICLE = Article.model_construct(id="", title="", body="", url=None, intent="", template=None)
 
 
 class LoggedTurn(_Row):

@@ -1,5 +1,6 @@
 """What a workspace holds, row by row: its articles, intents, messages and logs."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,15 @@ from apps.customer_service.data import (
     Utterance,
 )
 from apps.customer_service.general import general_intents
+from core.data.documents.passages import text_of
 from core.data.documents.reading import SUFFIXES, read_documents
 from core.data.report import Rejections
 from core.data.sources import open_source
 from core.data.usable import UsableRows
 from core.training.workspace import Table, Workspace
 from core.util.errors import SteerError
+
+_TAG = re.compile(r"<(a|br|div|h[1-6]|li|ol|p|span|table|ul)\b[^<>]*>", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -98,12 +102,21 @@ def _articles(workspace: Workspace[SupportConfig]) -> UsableRows[Article]:
     documents, table = documents_of(workspace), workspace.config.articles
     if documents is None:
         found = UsableRows.of_table(workspace.source(table.source), Article, table.columns)
-        found.rows = [row if row.intent else row.model_copy(update={"intent": row.id}) for row in found.rows]
+        found.rows = [
+            row.model_copy(update={"intent": row.intent or row.id, "body": _without_markup(row.body)})
+            for row in found.rows
+        ]
+        found.reject("body", lambda row: None if row.body else ("HTML without text", ""))
         return found
     rejections = Rejections()
     passages = read_documents(documents, rejections)
     rows = [Article(id=each.id, title=each.title, body=each.text, intent=each.section) for each in passages]
     return UsableRows(str(documents), Article, rows, [row.id for row in rows], rejections)
+
+
+def _without_markup(body: str) -> str:
+    """The text of an article that a help centre keeps as HTML."""
+    return text_of(body) if _TAG.search(body) else body
 
 
 def _has_turns(workspace: Workspace[SupportConfig], table: Table) -> bool:

@@ -325,8 +325,13 @@ class SupportService:
 
     def _keep_articles(self) -> None:
         rows = [
-            {"key": a.id, "title": a.title, "body": a.body, "attributes": {"intent": a.intent, "template": a.template}}
-            for a in self._models.current[0].articles
+            {
+                "key": article.id,
+                "title": article.title,
+                "body": article.body,
+                "attributes": {"intent": article.intent, "template": article.template, "url": article.url},
+            }
+            for article in self._models.current[0].articles
         ]
         with self._store.transaction() as session:
             tables.put_documents(session, self.app, rows)

@@ -65,6 +65,7 @@ TEXTS = Texts(
         "sure": ("{share:.0%} sure", "把握 {share:.0%}", "zu {share:.0%} sicher"),
         "sources": ("Source", "来源", "Quelle"),
         "choices": ("It may be about", "可能与以下内容有关", "Es könnte gehen um"),
+        "page": ("Read it on its page ↗", "查看原网页 ↗", "Auf der Seite lesen ↗"),
         "no_sources": ("No article was used.", "未使用文章。", "Kein Artikel wurde benutzt."),
         **{action: (words["en"], words["zh"], words["de"]) for action, words in WORDS.items()},
         "wants_person": (

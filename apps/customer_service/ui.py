@@ -229,20 +229,23 @@ def _sources(reply: ChatTurn | None, request: gr.Request) -> str:
     if reply is None:
         return ""
     heading = TEXTS.say("choices" if reply.action == "ask_back" else "sources", request)
-    items = "".join(_source(source, is_open=reply.action == "answer") for source in reply.sources)
+    items = "".join(_source(source, request, is_open=reply.action == "answer") for source in reply.sources)
     return _panel(heading, items or _empty("no_sources", request))
 
 
-def _source(source: Article, *, is_open: bool) -> str:
+def _source(source: Article, request: gr.Request | None, *, is_open: bool) -> str:
     title, body = html.escape(source.title), _as_markup(source.body)
-    return f"<details {'open' if is_open else ''}><summary>{title}</summary><p>{body}</p></details>"
+    page = TEXTS.say("page", request)
+    link = f'<p><a href="{html.escape(source.url or "")}" target="_blank" rel="noopener noreferrer">{page}</a></p>'
+    shown = f"<p>{body}</p>{link if source.url else ''}"
+    return f"<details {'open' if is_open else ''}><summary>{title}</summary>{shown}</details>"
 
 
 def _earlier(turns: Sequence[ChatTurn], request: gr.Request) -> str:
     """What the bot decided before, the newest first, each under the message that it replied to."""
     items = [
         f"<details><summary>{html.escape(question.text)}</summary><p>{_decision(reply, request)}</p>"
-        f"{''.join(_source(source, is_open=False) for source in reply.sources)}</details>"
+        f"{''.join(_source(source, request, is_open=False) for source in reply.sources)}</details>"
         for question, reply in zip(turns[:-2:2], turns[1:-2:2], strict=True)
     ]
     return _panel(TEXTS.say("earlier", request), "".join(reversed(items))) if items else ""

@@ -1,6 +1,8 @@
 """A company's own data: whatever it has is read, what is wrong with it is told, and what it lacks is made."""
 
 import json
+import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,8 @@ from apps.customer_service.data import MADE, OFF_TOPIC, SupportData
 from apps.customer_service.environment import ACTIONS, customers
 from apps.customer_service.reading import check_support_data, read_support_data
 from apps.customer_service.task import CustomerService
+from apps.customer_service.ui import _sources
+from apps.customer_service.views import ChatTurn
 from core.data.splits import SPLITS
 from core.training.settings import load_settings
 from core.training.workspace import Workspace, WorkspaceReport, read_workspace
@@ -124,6 +128,27 @@ def test_ids_stay_what_they_were(tmp_path):
     data = read_support_data(workspace(tmp_path, articles=table(**{key: f"title {key}" for key in ids})))
     assert [article.id for article in data.articles] == ids
     assert [article.intent for article in data.articles] == ids
+
+
+def test_a_dump_of_a_help_centre_is_read_as_text_and_links_to_its_pages(tmp_path):
+    rows = [
+        {"id": 1, "title": "Fines", "url": "https://library.example/fines?a=1&b=2",
+         "body": "<h2>Much</h2><p>Ten cents&nbsp;a day.</p><script>alert(1)</script><ul><li>Children pay half.</ul>"},
+        {"id": 2, "title": "Rooms", "url": "/rooms", "body": "Rooms for 2 < n < 9 people"},
+        {"id": 3, "title": "Maps", "url": "javascript:alert(1)", "body": "Maps are on the second floor."},
+        {"id": 4, "title": "Nothing", "body": "<p><img src=x></p>"},
+    ]  # fmt: skip
+    (tmp_path / "articles.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    (tmp_path / "steer.yaml").write_text("app: customer_service\nname: library\narticles: articles.jsonl\n")
+    opened = read_workspace(tmp_path, SupportConfig)
+    assert "body: HTML without text" in told(check_support_data(opened))
+    (tmp_path / "articles.jsonl").write_text("\n".join(map(json.dumps, rows[:3])))
+    fines, rooms, maps = read_support_data(opened).articles
+    assert fines.body == "Much\nTen cents a day.\nChildren pay half."
+    assert rooms.body == "Rooms for 2 < n < 9 people"
+    assert [each.url for each in (fines, rooms, maps)] == ["https://library.example/fines?a=1&b=2", None, None]
+    reply = ChatTurn(role="assistant", text="", time=datetime.now(UTC), action="answer", sources=[fines, rooms])
+    assert re.findall('href="(.*?)"', _sources(reply, None)) == ["https://library.example/fines?a=1&amp;b=2"]
 
 
 def test_columns_may_be_called_otherwise(tmp_path):

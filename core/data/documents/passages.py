@@ -89,6 +89,17 @@ def passages_of(html: str, name: str) -> list[Passage]:
     return passages
 
 
+def text_of(html: str) -> str:
+    """The text of a piece of HTML, its headings and paragraphs a line each."""
+    from bs4 import BeautifulSoup
+
+    soup = BeautifulSoup(html, "html.parser")
+    for element in soup.select(_NO_TEXT):
+        element.extract()
+    lines = [line for heading, paragraphs in _sections(soup) for line in (heading, *paragraphs)]
+    return "\n".join(line for line in lines if line)
+
+
 def _sections(root: "Tag") -> list[tuple[str, list[str]]]:
     """Each heading with the paragraphs below it; first those before any heading."""
     sections: list[tuple[str, list[str]]] = [("", [])]
