@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from apps.customer_service.data import SMALL_TALK
-from apps.customer_service.environment import ACTIONS, ASK_BACK, CANDIDATES, DECLINE, HAND_OVER, customers
+from apps.customer_service.environment import ACTIONS, ASK_BACK, CANDIDATES, DECLINE, HAND_OVER, SupportEnv, customers
 from apps.customer_service.task import CustomerService
 from core.training.settings import load_settings
 from core.util.errors import SteerError
@@ -19,18 +19,15 @@ def task():
 
 def act_on(task, wanted, actions):
     """Rewards and outcomes of a fixed sequence of actions on the first validation customer that `wanted` accepts."""
-    everybody = customers(task.data, "validation")
-    env = task.environment("validation")
+    who = next(customer for customer in customers(task.data, "validation") if wanted(customer))
+    env = SupportEnv([who], task.maker, task.reward, num_envs=1, shuffle=False)
     env.reset(seed=0)
-    slot = next(at for at, customer in enumerate(everybody) if wanted(customer))
     total, outcomes = 0.0, []
     for action in actions:
-        everyone = np.full((env.num_envs, 1), HAND_OVER)
-        everyone[slot] = action
-        _, rewards, ended, _, infos = env.step(everyone)
-        total += rewards[slot]
-        outcomes.append(infos["outcome"][slot])
-    return total, outcomes, bool(ended[slot])
+        _, rewards, ended, _, infos = env.step(np.array([[action]]))
+        total += rewards[0]
+        outcomes += infos["outcome"]
+    return total, outcomes, bool(ended[0])
 
 
 def test_asking_a_vague_customer_brings_the_need_to_light(task):
