@@ -260,7 +260,9 @@ class MonitorService:
     def counts(self) -> dict[str, int]:
         """What waits for people, for the start page."""
         with self.store.reading() as session:
-            return {"open_alerts": tables.open_alerts(session, self.app)}
+            waiting = {"open_alerts": tables.open_alerts(session, self.app)}
+        failing = sum(bool(feed.error) for feed in list(self.feeds.values()))
+        return {**waiting, "failing_feeds": failing} if failing else waiting
 
     def alerts(self, limit: int) -> list[AlertLine]:
         """The newest alerts, the newest first."""

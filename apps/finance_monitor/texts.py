@@ -13,6 +13,11 @@ TEXTS = Texts(
             "häufen.",
         ),
         "open_alerts": ("{count:,} open alerts", "未处理警报 {count:,} 条", "Offene Warnungen: {count}"),
+        "failing_feeds": (
+            "{count:,} feeds do not answer: the server's log says why",
+            "{count:,} 个新闻源无法读取：原因见服务器日志",
+            "Feeds, die nicht antworten: {count}; den Grund nennt das Protokoll",
+        ),
         "shows": ("What the page shows", "页面显示"),
         "live": ("Live", "实时"),
         "replay": ("Replay", "回放"),

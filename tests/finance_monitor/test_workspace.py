@@ -159,6 +159,7 @@ def test_all_feeds_are_followed_and_tell_how_they_fare(folder, model, scratch):
     samples = [json.loads(line) for line in (folder / "news.jsonl").read_text().splitlines()]
     assert len(desk.items(99)) == len(samples) + 1 + 1  # one sample names two companies
     assert (desk.feeds["press"].error, "own network" in desk.feeds["closed"].error) == ("", True)
+    assert desk.counts()["failing_feeds"] == 1
     assert desk.feeds["press"].next_poll > desk.feeds["press"].last_success
     assert all("/private" not in request["path"] for request in web.requests)
 

@@ -43,6 +43,8 @@ def test_the_start_page_leads_to_every_app(page):
     page.goto("/")
     for path in ("support", "news", "recommender"):
         expect(page.locator(f"#open-{path}")).to_be_visible()
+    monitor = page.locator("article", has_text="Finance monitor")
+    expect(monitor).to_contain_text(re.compile("v0001 serves.* ago, made.* ago"))
     page.locator("#open-support").click()
     expect(page).to_have_url(re.compile("/support"))
 

@@ -34,9 +34,9 @@ TEXTS = Texts(
             "außer Betrieb: den Grund nennt das Protokoll des Servers",
         ),
         "serves": (
-            "{version} serves since {time}",
-            "{version} 自 {time} 起提供服务",
-            "{version} im Einsatz, veröffentlicht {time}",
+            "{version} serves since {time}, made {made}",
+            "{version} 自 {time} 起提供服务，制作于 {made}",
+            "{version} im Einsatz, veröffentlicht {time}, entstanden {made}",
         ),
         "queued": ("waits to be trained", "等待训练", "wartet auf das Training"),
         "running": (
@@ -134,9 +134,10 @@ class StartPage:
                 yield _fact(app.spec.texts.say(key, request, count=count), waits=count > 0)
         with self.store.reading() as session:
             promotion = versions.newest_promotion(session, app.spec.name)
-        if promotion is not None:
-            version = html.escape(app.live.current[1])
-            yield f"<li>{TEXTS.say('serves', request, version=version, time=shown_time(promotion.time))}</li>"
+            version = versions.find(session, app.spec.name, app.live.current[1])
+        if promotion is not None and version is not None:
+            name, since, made = html.escape(version.name), shown_time(promotion.time), shown_time(version.created)
+            yield f"<li>{TEXTS.say('serves', request, version=name, time=since, made=made)}</li>"
 
 
 def _draft_card(view: WorkspaceView, request: gr.Request) -> str:
