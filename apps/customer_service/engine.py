@@ -1,5 +1,6 @@
 """What computes for the bot: retrieval, the policy, and the sentences that answer."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
@@ -59,7 +60,8 @@ class Reply:
         text: Text for the customer; empty where the page words the action in the language of the page.
         sources: The article that answers, or the articles that a question back is about.
         confidence: Probability that the action is what the customer wants, by the calibrated beliefs that the policy
-            reads; between 0 and 1. None where nothing has read the message yet.
+            reads; between 0 and 1. A question back is, too, where one of the articles that it offers is. None where
+            nothing has read the message yet.
         choice: What was decided, to learn from; None where a person decided.
     """
 
@@ -144,11 +146,24 @@ class SupportEngine:
         if not isinstance(action, Article):
             likeliest = np.argsort(-shares[: len(articles)].numpy(), kind="stable")
             sources = offers(articles[at] for at in likeliest) if action == "ask_back" else []
-            return Reply(action, "", sources, float(shares[number]), Choice(state, action, propensity))
-        # What the article is about is right as often as any article of that intent would be.
-        same = [at for at, article in enumerate(articles) if article.intent == action.intent]
+            sure = shares[number] + _share_of(sources, articles, shares)
+            return Reply(action, "", sources, float(sure), Choice(state, action, propensity))
         text = action.template or best_sentences(action.body, asked.messages[-1], encoder)
-        return Reply("answer", text, [action], float(shares[same].sum()), Choice(state, action.id, propensity))
+        return Reply(
+            "answer", text, [action], _share_of([action], articles, shares), Choice(state, action.id, propensity)
+        )
+
+
+def _share_of(shown: Sequence[Article], articles: Sequence[Article], shares: torch.Tensor) -> float:
+    """Probability that one of the shown articles is right, which it is as often as any other of its intent would be.
+
+    Args:
+        shown: Articles that the customer is shown.
+        articles: All candidates.
+        shares: Probability of each option, of which the first are the candidates.
+    """
+    intents = {article.intent for article in shown}
+    return float(sum(shares[at] for at, article in enumerate(articles) if article.intent in intents))
 
 
 def _translated(reply: Reply, language: Language) -> Reply:
