@@ -66,7 +66,8 @@ class Knowledge:
     def find(self, conversations: Sequence[Messages]) -> Found:
         """The best `CANDIDATES` articles for each conversation (the customer's messages, oldest first).
 
-        A message that is itself in the log never finds itself, so training sees what serving will see.
+        A message that is itself in the log never finds itself, so training sees what serving will see. Who was asked
+        back and says the title of an article has picked it, and finds nothing else.
         """
         scores = self._scores(conversations)
         fused = self._fused(scores)
@@ -83,7 +84,13 @@ class Knowledge:
         ]
         missing = ((0, 0), (0, CANDIDATES - order.shape[1]))
         found = np.pad(np.stack(features, axis=-1).astype(np.float32), (*missing, (0, 0)))
-        return Found(np.pad(order, missing, constant_values=-1), found)
+        articles = np.pad(order, missing, constant_values=-1)
+        for row, messages in enumerate(conversations):
+            if len(messages) > 1 and (picked := self._titled(articles[row], messages[-1])):
+                there = np.arange(CANDIDATES) < len(picked)
+                articles[row] = np.where(there, np.resize(articles[row, picked], CANDIDATES), -1)
+                found[row] = np.where(there[:, None], np.resize(found[row, picked], (CANDIDATES, FEATURES)), 0.0)
+        return Found(articles, found)
 
     def rankings(self, conversations: Sequence[Messages]) -> dict[str, np.ndarray]:
         """Article rows from best to worst under each method, for measuring recall."""
@@ -104,6 +111,10 @@ class Knowledge:
             scores[[len(self.articles) + known for known in hidden[row]]] = 0
             np.maximum.at(words[row], self._word_owner, scores)
         return passage, question, words
+
+    def _titled(self, candidates: np.ndarray, title: str) -> list[int]:
+        """Places of the candidates that have a title."""
+        return [at for at, row in enumerate(candidates) if row >= 0 and self.articles[row].title == title]
 
     def _fused(self, scores: tuple[np.ndarray, np.ndarray, np.ndarray]) -> np.ndarray:
         passage, question, words = scores

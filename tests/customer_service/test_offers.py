@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from apps.customer_service.data import Article
-from apps.customer_service.environment import ASK_BACK, Customer, customers, offers
+from apps.customer_service.data import NO_ARTICLE, Article
+from apps.customer_service.environment import ASK_BACK, CANDIDATES, Customer, customers, offers
 from apps.customer_service.rewards import OFFERED
 from apps.customer_service.task import CustomerService
 from core.training.settings import load_settings
@@ -57,6 +57,20 @@ def test_after_a_question_back_the_environment_says_what_was_picked(task):
         assert newest == (titles[0] if who.picks and titles else who.messages[1])
         picked += bool(who.picks and titles)
     assert 0 < picked < len(everybody)
+
+
+def test_who_has_picked_finds_nothing_else(task):
+    question = "how long may I keep a book"
+    [before] = task.maker.states([(question,)])["candidates"]
+    for picked in task.maker.offered(before):
+        states = task.maker.states([(question, picked.title)])
+        assert [action for action in task.maker.actions(states["candidates"][0]) if isinstance(action, Article)] == [
+            picked, *[NO_ARTICLE] * (CANDIDATES - 1),
+        ]  # fmt: skip
+        assert states["features"][0, 0].any()
+        assert not states["features"][0, 1:, :-1].any()
+    title = task.maker.offered(before)[1].title
+    assert (task.maker.states([(title,)])["candidates"] >= 0).sum() > 1  # who begins with it may mean another
 
 
 def test_asking_is_worth_more_where_the_right_article_is_among_those_offered(task):
