@@ -148,7 +148,9 @@ class SupportEngine:
             sources = offers(articles[at] for at in likeliest) if action == "ask_back" else []
             sure = shares[number] + _share_of(sources, articles, shares)
             return Reply(action, "", sources, float(sure), Choice(state, action, propensity))
-        text = action.template or best_sentences(action.body, asked.messages[-1], encoder)
+        # Who has picked an article by its title asked before.
+        question = next((said for said in reversed(asked.messages) if said != action.title), action.title)
+        text = action.template or best_sentences(action.body, question, encoder)
         return Reply(
             "answer", text, [action], _share_of([action], articles, shares), Choice(state, action.id, propensity)
         )
