@@ -234,7 +234,7 @@ class CustomerService(Task):
             reward.table(0, actions, [MISUNDERSTOOD])[0],
             reward.table(0, actions, [truth_of(action) for action in FIXED_ACTIONS]),
             np.array([number_of.get(each.intent, -1) if isinstance(each, Article) else -2 for each in actions]),
-            float(np.mean(clear or [0.0])) * (asked[0] - asked[1]),
+            float(np.mean(clear or [False])) * (asked[0] - asked[1]),
         )
 
     def feedback_decisions(self, judged: Sequence[DecisionWithFeedback]) -> LoggedDecisions | None:
