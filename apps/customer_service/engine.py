@@ -56,13 +56,13 @@ class Reply:
     """What the bot does next.
 
     Attributes:
-        action: What it does, in a field of its own, so that no text can pretend to be one.
+        action: Action of the bot, in a field of its own, so that no text can pretend to be one.
         text: Text for the customer; empty where the page words the action in the language of the page.
         sources: The article that answers, or the articles that a question back is about.
         confidence: Probability that the action is what the customer wants, by the calibrated beliefs that the policy
             reads; between 0 and 1. A question back is, too, where one of the articles that it offers is. None where
             nothing has read the message yet.
-        choice: What was decided, to learn from; None where a person decided.
+        choice: Decision to learn from; None where a person decided.
     """
 
     action: ReplyAction

@@ -37,7 +37,7 @@ class Customer(Truth):
     """One customer: what they want, and what they say.
 
     Attributes:
-        messages: What the customer types at first, and then each time the bot asks back.
+        messages: Words that the customer types at first, and then each time the bot asks back.
         picks: Whether the customer knows the right article by its title, and picks it where it is offered.
     """
 
@@ -153,7 +153,7 @@ class SupportEnv(EpisodeEnv):
     Args:
         customers: Customers, one episode each.
         maker: Makes the states.
-        reward: What an action is worth.
+        reward: Reward of an action.
         num_envs: Number of conversations side by side.
         shuffle: Whether customers come in random order, see `EpisodeEnv`.
     """

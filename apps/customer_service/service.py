@@ -38,7 +38,7 @@ class _Known:
         conversation: Its id.
         last: Its last turns, oldest first.
         sent: Message that was sent with the same key.
-        answered: What answered that message.
+        answered: Reply to that message.
         is_new: Whether it begins with the next turn.
     """
 
@@ -71,8 +71,9 @@ class SupportService:
         self._store, self._models, self._explorer = store, models, explorer
         model, _ = models.current
         self.app, config = model.task.name, model.task.workspace.config
-        # Without examples, the page offers the titles of some articles.
-        self.examples = config.examples or tuple(article.title for article in model.articles[:_EXAMPLES])
+        # Without examples, the page offers the titles of some articles, from the first document to the last.
+        titles = [article.title for article in model.articles]
+        self.examples = config.examples or tuple(titles[:: max(1, len(titles) // _EXAMPLES)][:_EXAMPLES])
         self._keep_articles()
 
     def counts(self) -> dict[str, int]:
@@ -93,7 +94,7 @@ class SupportService:
         """The newest conversations that the principal may see, the newest first.
 
         Args:
-            principal: Who asks.
+            principal: Person who asks.
             count: Number of conversations at most.
             mine: Whether to leave out those of others, which agents may see.
         """
@@ -107,7 +108,7 @@ class SupportService:
         """A part of a conversation, oldest turn first.
 
         Args:
-            principal: Who asks.
+            principal: Person who asks.
             conversation_id: Id of the conversation.
             limit: Largest number of turns.
             offset: Number of turns to leave out, the first ones; None for the end of the conversation.
@@ -132,7 +133,7 @@ class SupportService:
         """Add the principal's message and the bot's reply.
 
         Args:
-            principal: Who asks; only the owner speaks in a conversation.
+            principal: Person who asks; only the owner speaks in a conversation.
             conversation_id: Id of the conversation.
             message: Message as typed.
             key: Key of the sender's choice; a message that is sent again with the same key gets the same reply.
@@ -162,7 +163,7 @@ class SupportService:
         """Begin a conversation with a message.
 
         Args:
-            principal: Who asks.
+            principal: Person who asks.
             message: Message as typed.
             earlier: Messages that the bot has only asked back about elsewhere, oldest first.
 
@@ -217,7 +218,7 @@ class SupportService:
         """Keep what the principal thinks of a reply of theirs; agents may judge any.
 
         Args:
-            principal: Who says so.
+            principal: Person who says so.
             decision_id: Id of the decision that led to the reply.
             value: Opinion from -1 (wrong) to 1 (right).
             comment: Opinion in words.

@@ -285,7 +285,7 @@ class _Worth:
         wrong: Rewards where the answer to another question is, float32 of shape (actions,).
         of_fixed: Rewards where a fixed action is, float32 of shape (fixed actions, actions).
         intents: Number of each action's intent, int64 of shape (actions,); negative where it has none.
-        picked: What a question back is worth beyond that where the right article is offered, since some pick it.
+        picked: Worth of a question back beyond that where the right article is offered, since some pick it.
     """
 
     right: np.ndarray

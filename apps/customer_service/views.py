@@ -63,7 +63,7 @@ def summary(conversation: Conversation, beginning: str | None) -> ConversationSu
 
     Args:
         conversation: Conversation as it is stored.
-        beginning: How its first message begins; None where nothing has been said.
+        beginning: First words of its first message; None where nothing has been said.
     """
     title = _title(beginning or "")
     return ConversationSummary(id=conversation.id, owner=conversation.owner, created=conversation.created, title=title)

@@ -103,12 +103,12 @@ class _Watched:
     Attributes:
         since: Moment of its first story.
         now: Moment of its last one.
-        course: What its stories amount to.
+        course: Course that its stories amount to.
         stories: Its stories, in order.
         followed: Alerts by the id of the surge of the course that they follow.
         told: Alerts by the stories that they told of.
         steps: Number of changes of its stories.
-        base: Where its course begins; None for the first of its stories.
+        base: Baseline where its course begins; None for the first of its stories.
     """
 
     since: datetime

@@ -54,7 +54,7 @@ class Clock:
         present: Function that returns the present.
 
     Attributes:
-        now: What the clock shows; None before the first item.
+        now: Moment that the clock shows; None before the first item.
         newest: Time of the newest item that counts; None before the first.
     """
 

@@ -41,7 +41,7 @@ class Feed(Protocol):
     """A source of news that is followed.
 
     Attributes:
-        rejected: What was malformed since the last poll, and how.
+        rejected: Faults since the last poll, each with its place.
     """
 
     rejected: list[str]
@@ -84,7 +84,7 @@ class FeedFile:
     Attributes:
         path: File that somebody else writes.
         at_once: Bytes that one poll reads at most.
-        rejected: What was wrong with which line, at the last poll.
+        rejected: Faults of lines at the last poll, each with its line.
     """
 
     path: Path

@@ -18,7 +18,7 @@ class RedisFeed:
 
     Attributes:
         address: Address of the stream, redis://HOST:PORT/NUMBER/NAME.
-        rejected: What was wrong with which entry, at the last poll.
+        rejected: Faults of entries at the last poll, each with its entry.
 
     Raises:
         UnavailableError: The server does not answer.

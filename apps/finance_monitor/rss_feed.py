@@ -32,7 +32,7 @@ class RssFeed:
         address: Address of the feed, of http or https.
         zone: Time zone of dates that name none.
         allow_private: Whether the address may be one of the own network.
-        rejected: What was wrong with which item, at the last poll.
+        rejected: Faults of items at the last poll, each with its item.
     """
 
     address: str

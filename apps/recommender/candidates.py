@@ -30,7 +30,7 @@ class CandidateBuilder:
         data: Items and events.
         retriever: Retriever that gives items and histories vectors.
         histories: Items that each user likes, as far as they may be known, oldest first.
-        rule: How EASE, which finds the candidates, weighs likes.
+        rule: Rule by which EASE, which finds the candidates, weighs likes.
     """
 
     def __init__(self, data: ShopData, retriever: Retriever, histories: Sequence[np.ndarray], rule: ListRule) -> None:

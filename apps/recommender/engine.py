@@ -30,7 +30,7 @@ class Wanted:
         liked: Items that the visitor likes, oldest first.
         seen: Items that must not be shown again.
         words: Words that the visitor wrote; may be empty.
-        explorer: What picks the list by its probability.
+        explorer: Explorer that picks the list by its probability.
     """
 
     liked: np.ndarray
@@ -50,7 +50,7 @@ class Listed:
         order: Places of the list's items among the candidates, best first.
         propensity: Probability with which this visitor is shown that very list.
         similarity: Similarity of every item to the words, if there were any.
-        wish: What the words ask for.
+        wish: Wish that the words express.
         unmet: Conditions of the wish that were given up, as nothing would be left.
     """
 

@@ -63,7 +63,7 @@ class Explanations:
         Args:
             items: Items of the list, int64 of shape (items,).
             liked: Items that the visitor likes, oldest first.
-            wish: What the visitor asks for.
+            wish: Wish of the visitor.
             similarity: Similarity of each item to the rest of the wish, float32 of shape (items,).
             unmet: Conditions of the wish that the items do not meet.
         """

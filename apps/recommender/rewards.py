@@ -65,7 +65,7 @@ def option_reward(distances: Distances, novelty: np.ndarray, settings: Mapping[s
 
     Args:
         distances: Distances between items.
-        novelty: How little each item is known, float32 of shape (items,); see `scarcity`.
+        novelty: Rareness of each item, float32 of shape (items,); see `scarcity`.
         settings: Weights that differ from the defaults, by name.
 
     Raises:

@@ -44,7 +44,7 @@ class Shown:
         items: Items, best first.
         likes: Items that the visitor likes, newest first.
         decision: Id to name when something is done with an item of the list; None where the policy was not asked.
-        wish: What was made of the visitor's words.
+        wish: Reading of the visitor's words.
         unmet: Conditions of the wish that no item meets beside the others.
     """
 

@@ -153,7 +153,7 @@ def shop_texts(words: Words, scope: str) -> ShopTexts:
     """The page's texts with what the shop calls an item.
 
     Args:
-        words: What the shop calls an item.
+        words: Names that the shop has for an item.
         scope: Name of the workspace.
     """
     named = {name: _plain(getattr(words, name)) for name in ("item", "items", "item_zh")}

@@ -34,7 +34,7 @@ class Finding:
         subject: Name of what was looked at.
         state: `ok`, `note` for what works and could be better, or `missing` for what is needed.
         found: Sentence about what is there.
-        remedy: What to do, or to type; empty where all is well.
+        remedy: Thing to do, or to type; empty where all is well.
     """
 
     subject: str
@@ -107,7 +107,7 @@ def check_folder(subject: str, folder: Path, option: str) -> Finding:
     Args:
         subject: Name of what the folder holds.
         folder: Folder, which need not exist.
-        option: How to name another one.
+        option: Way to name another one.
     """
     there = next(each for each in (folder.absolute(), *folder.absolute().parents) if each.exists())
     try:

@@ -44,7 +44,7 @@ def asked(question: Callable[[], Answer], otherwise: str) -> Answer:
 
     Args:
         question: Function that asks, by `typer.confirm` or `typer.prompt`.
-        otherwise: What to do where nobody sits there, as a sentence goes on.
+        otherwise: Advice for where nobody sits there, as a sentence goes on.
 
     Raises:
         SteerError: Nobody does.

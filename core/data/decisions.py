@@ -12,7 +12,7 @@ class DecisionRow(BaseModel):
         state: Text that was decided about.
         action: Name of the action that was taken.
         propensity: Probability with which the deciding policy took the action, in (0, 1].
-        reward: What came of it.
+        reward: Reward that came of it.
     """
 
     state: Text

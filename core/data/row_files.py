@@ -22,7 +22,7 @@ class Record:
     """One row as a source has it.
 
     Attributes:
-        place: Where it stands, such as `line 3`.
+        place: Place where it stands, such as `line 3`.
         values: Values by column; None where a cell is empty.
         problem: Reason why nothing of the row can be read; empty where it can.
         has_header: Whether every row of its source has the same columns.

@@ -18,9 +18,9 @@ class Reply:
     """What the other side does after a turn.
 
     Attributes:
-        text: What it says; None ends the conversation.
+        text: Words that it says; None ends the conversation.
         reward: Reward of the turn.
-        outcome: What the conversation came to, where it ended.
+        outcome: Outcome of the conversation, where it ended.
     """
 
     text: str | None
@@ -35,8 +35,8 @@ class DialogueEnv(EpisodeEnv):
     """The state is the conversation so far, an action one of several things to say or do.
 
     Args:
-        openings: What the other side says first in each episode.
-        utterances: What each action says, as it stands in the conversation.
+        openings: First words of the other side in each episode.
+        utterances: Words of each action, as they stand in the conversation.
         respond: Function from an episode and the actions taken in it so far to the other side's reply.
         max_turns: Number of the policy's turns after which the conversation ends.
         num_envs: Number of environments side by side.

@@ -24,10 +24,10 @@ class Comparison:
         task: Name of the task.
         split: Name of the split that was played.
         played: Episodes by policy: the baselines, then `rl`.
-        labels: What each policy is, for people.
+        labels: Name of each policy, for people.
         estimates: Off-policy estimates by policy, where a log took the place of an environment.
-        label_scores: How often the labels of each policy are right, by policy and question, where there are labels.
-        calibrations: How honest the beliefs are that RL's policy decides by, by question.
+        label_scores: Accuracy of the labels of each policy, by policy and question, where there are labels.
+        calibrations: Calibration of the beliefs that RL's policy decides by, by question.
         measures: The task's own measures by policy and name; nothing where it has none.
     """
 

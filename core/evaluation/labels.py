@@ -93,7 +93,7 @@ def option_probabilities(labels: Mapping[str, np.ndarray], options: OptionLabels
 
     Args:
         labels: Probability of each label, float of shape (states, labels), by question.
-        options: What each option stands for.
+        options: Meaning of each option.
     """
     chances = np.ones(next(iter(options.by_question.values())).shape)
     for question, said in options.by_question.items():

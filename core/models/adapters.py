@@ -27,7 +27,7 @@ def adapted(backbone: Any, adapt: Adaptation, layers: int, rank: int) -> Any:
 
     Args:
         backbone: Encoder of any family.
-        adapt: What is trained: `frozen` trains nothing; `top` the uppermost layers; `full` all layers but the
+        adapt: Part that is trained: `frozen` trains nothing; `top` the uppermost layers; `full` all layers but the
             embeddings; `lora` low-rank adapters on every projection (Hu et al. 2021); `adalora` the same with a budget
             of ranks (Zhang et al. 2023), from 1.5 times `rank` down to `rank` on average; `ia3` learnt scales (Liu et
             al. 2022) on the projections that PEFT knows of the family, else on every one; `prefix` learnt keys and

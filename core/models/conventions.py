@@ -117,7 +117,7 @@ def pooled(hidden: Tensor, mask: Tensor, pooling: Pooling) -> Tensor:
     Args:
         hidden: Vectors of the tokens, of shape (texts, tokens, width).
         mask: Whether a position holds a token, bool of shape (texts, tokens): the first one of each text does.
-        pooling: What is taken of them.
+        pooling: Pooling of them.
     """
     hidden = hidden.float()
     if pooling == "mean":

@@ -38,8 +38,8 @@ class DiverseList(ChoiceDistribution):
         distances: Distances between the options of a row, float32 of shape (rows, options, options).
         gains: Weight of the relevance at each pick, 1 at the first, float32 of shape (picks,).
         weights: Weight of the mean distance at each pick, float32 of shape (picks,).
-        late: What makes each option likelier towards the end, float32 of shape (rows, options).
-        taste: How much more the distance of each option counts, float32 of shape (rows, options).
+        late: Logit that makes each option likelier towards the end, float32 of shape (rows, options).
+        taste: Extra weight of the distance of each option, float32 of shape (rows, options).
     """
 
     def __init__(
@@ -145,7 +145,7 @@ class DiverseListHead(nn.Module):
 
     Args:
         features: Number of features of each option.
-        sharpness: How many nats a score of 1 more makes an option likelier.
+        sharpness: Nats by which a score of 1 more makes an option likelier.
         trade_off: Worth of a distance of 1 in units of the score.
     """
 

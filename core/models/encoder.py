@@ -66,8 +66,8 @@ class TextEncoder(StateEncoder):
 
     Args:
         name: Name of the weights, as `core.models.weights.resolve` takes it.
-        adapt: What is trained, see `core.models.adapters.adapted`. Under `top`, what the frozen layers below say of a
-            text is computed once (without dropout) and kept.
+        adapt: Part that is trained, see `core.models.adapters.adapted`. Under `top`, what the frozen layers below say
+            of a text is computed once (without dropout) and kept.
         layers: Number of uppermost layers that `top` trains.
         rank: Rank of low-rank adapters, or tokens of a prefix or prompt.
         max_length: Window in tokens; see `core.data.windows` for what is read of a longer text.
@@ -149,7 +149,7 @@ class TextEncoder(StateEncoder):
 
         Args:
             texts: Any number of texts.
-            role: What the texts are: `document` for what questions are compared with, `query` for questions, and for
+            role: Role of the texts: `document` for what questions are compared with, `query` for questions, and for
                 texts that are compared with their like. The model's prefix of that role is put before each.
             tokens_per_batch: Number of tokens that are computed at once.
         """

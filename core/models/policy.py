@@ -148,7 +148,7 @@ class Policy(nn.Module, ABC):
 
         Args:
             tensors: Trained tensors by name.
-            source: Where they come from, for the error message.
+            source: Origin of them, for the error message.
 
         Raises:
             SteerError: Names or shapes are not this policy's.

@@ -31,7 +31,7 @@ class RulePolicy(ActorCritic):
     Args:
         supervised: Policy whose probabilities say what is right; its encoder and head become parts of this one.
         rewards: Reward of every action in every case.
-        correction: What is learnt.
+        correction: Module that is learnt.
     """
 
     head: "RuleHead"
@@ -70,7 +70,7 @@ class RuleHead(nn.Module):
     Args:
         belief: Head of the supervised policy, whose softmax is the probability that each option is right.
         rewards: Reward of every action in every case.
-        correction: What is learnt.
+        correction: Module that is learnt.
     """
 
     running_temperature: Tensor

@@ -25,7 +25,7 @@ class EncoderFeatures(BaseFeaturesExtractor):
         space: Space of the observations, with the column as a box of ids.
         column: Name of the column.
         name: Name of the weights, as `core.models.weights.resolve` takes it.
-        adapt: What is trained, see `core.models.adapters.adapted`.
+        adapt: Part of it that is trained, see `core.models.adapters.adapted`.
         layers: Number of uppermost layers that `top` trains.
         filling: Id that is no token of the text.
     """

@@ -124,7 +124,7 @@ class RLAlgorithm(Algorithm):
         Args:
             loss: Loss of the policy, a scalar.
             output: Output of the same forward pass.
-            reference: What the reference policy says of the rows, see `Policy.log_probs_for_kl`; None without one.
+            reference: Log-probabilities of the reference policy, see `Policy.log_probs_for_kl`; None without one.
         """
         # entropy bonus
         entropy = output.distribution.entropy().mean()

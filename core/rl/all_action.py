@@ -35,7 +35,7 @@ class RewardedStates(Batch):
 
     Attributes:
         rewards: Reward of every action, or its value where decisions follow, float32 of shape (states, actions).
-        reference: What the reference policy says, see `Policy.log_probs_for_kl`; None without one.
+        reference: Log-probabilities of the reference policy, see `Policy.log_probs_for_kl`; None without one.
     """
 
     rewards: np.ndarray
@@ -47,7 +47,7 @@ class AllAction(RLAlgorithm):
 
     Args:
         observations: Training states.
-        values: What each action in each state is worth under a policy, float32 of shape (states, actions); asked anew
+        values: Worth of each action in each state under a policy, float32 of shape (states, actions); asked anew
             in every iteration, since where decisions follow one another the later ones count too.
         settings: Settings of the algorithm.
         reference: Frozen policy to stay close to; None leaves the KL penalty out.

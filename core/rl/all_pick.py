@@ -41,7 +41,7 @@ class ListStates(Batch):
 
     Attributes:
         number: Number of each state among the training states, int64 of shape (rows,).
-        reference: What the reference policy says, see `Policy.log_probs_for_kl`; None without one.
+        reference: Log-probabilities of the reference policy, see `Policy.log_probs_for_kl`; None without one.
     """
 
     number: np.ndarray

@@ -43,7 +43,7 @@ def write_checkpoint(folder: Path, progress: Progress, tensors: dict[str, dict[s
 
     Args:
         folder: Folder of the checkpoint.
-        progress: How far the stage has come.
+        progress: Progress of the stage.
         tensors: Groups of named tensors.
 
     Raises:

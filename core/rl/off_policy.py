@@ -64,7 +64,7 @@ class LoggedDecisions(Batch):
         actions: Picks of each decision, int64 of shape (rows, picks).
         log_propensities: Log-probability of each pick under the policy that made it, float32 of shape (rows, picks).
         rewards: Reward of each whole action, float32 of shape (rows,).
-        reference: What the reference policy says, see `Policy.log_probs_for_kl`; None without one.
+        reference: Log-probabilities of the reference policy, see `Policy.log_probs_for_kl`; None without one.
         all_action_rewards: Reward of every action where those are known too, float32 of shape (rows, actions).
     """
 

@@ -27,9 +27,9 @@ class Rollout(Batch):
             other rows.
         last_values: Value of the states after the last step, float32 of shape (n_envs,); 0 where all episodes ended.
         episode_returns: Undiscounted returns of the episodes that ended, float64 of shape (episodes,).
-        advantages: How much better than expected each pick turned out, (rows, picks); an algorithm fills it in.
-        returns: What the critic should have expected, (rows, picks); an algorithm fills it in.
-        reference: What the reference policy says, see `Policy.log_probs_for_kl`; None without one.
+        advantages: Advantage of each pick over what was expected, (rows, picks); an algorithm fills it in.
+        returns: Returns that the critic should have expected, (rows, picks); an algorithm fills it in.
+        reference: Log-probabilities of the reference policy, see `Policy.log_probs_for_kl`; None without one.
     """
 
     actions: Tensor

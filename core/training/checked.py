@@ -16,7 +16,7 @@ class Checked:
     Attributes:
         report: Report of its data.
         encoder: Name of the encoder's weights.
-        fit: How well the encoder's vocabulary fits the texts; None where there are none.
+        fit: Fit of the encoder's vocabulary to the texts; None where there are none.
     """
 
     report: WorkspaceReport

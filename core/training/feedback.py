@@ -13,8 +13,8 @@ class LoggedDecision:
 
     Attributes:
         id: Identity under which the decision is stored.
-        state: What the policy saw, as the app logs it (JSON values).
-        action: What it did, named by identity (a label, an article, a list of items), never by index.
+        state: State that the policy saw, as the app logs it (JSON values).
+        action: Action that it took, named by identity (a label, an article, a list of items), never by index.
         propensity: Probability with which the policy chose the action, in (0, 1].
         time: Moment of the decision, in UTC.
     """

@@ -19,7 +19,7 @@ def act_of(model: BaseAlgorithm, columns: Mapping[str, ToBox]) -> Act:
 
     Args:
         model: Model that was trained on a `SingleEnv`.
-        columns: How that environment made boxes of its columns.
+        columns: Layout of the boxes that that environment made of its columns.
     """
 
     def act(states: Observations) -> np.ndarray:
@@ -38,7 +38,7 @@ class StopWithoutImprovement(BaseCallback):
 
     Args:
         validation: Environment of the validation split, made with `shuffle=False`.
-        columns: How the training environment makes boxes of its columns.
+        columns: Layout of the boxes that the training environment makes of its columns.
         best: Zip file that the best model is saved to.
         every: Environment steps between two validations (`eval_freq` of theirs counts calls instead).
         patience: Validations without a better reward after which training ends.

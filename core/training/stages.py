@@ -41,7 +41,7 @@ class Stage(ABC):
     Attributes:
         name: Name of the stage, and of its folder in a run.
         section: Name of its section in the settings.
-        label: What the stage's policy is, for people.
+        label: Name of the stage's policy, for people.
         is_baseline: Whether the policy is compared with the others.
         after: Name of the stage whose policy this one begins with; None for a fresh policy.
     """

@@ -47,7 +47,7 @@ class Task(ABC, Generic[PolicyT]):
         presets: Settings by preset name; each must have `quick`.
         action_labels: Names of the actions, in their order, by which logs and programs speak of them.
         preset: Name of the preset that is meant where none is named.
-        source: What `core.training.loader.load_task` finds the task by, in any process.
+        source: Name, folder or file by which `core.training.loader.load_task` finds the task in any process.
         config: Model of the `steer.yaml` of its workspaces; None for a task that takes none.
         workspace: Workspace whose data it learns from.
         template: Folder with a small workspace, which `steer new` copies.

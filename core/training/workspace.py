@@ -84,8 +84,8 @@ class WorkspaceReport:
 
     Attributes:
         tables: Report of each of its tables.
-        remarks: What is there and may not be what was meant, a sentence each.
-        missing: What is not there, and what it would bring, a sentence each.
+        remarks: Things that are there and may not be what was meant, a sentence each.
+        missing: Things that are not there, and what they would bring, a sentence each.
         texts: Texts of it, on which the encoder is judged.
         splits: Number of examples by split, for each kind of them; empty where there can be none.
     """

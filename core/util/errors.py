@@ -21,7 +21,7 @@ class UnavailableError(SteerError):
 
     Args:
         message: Sentence for whoever asked.
-        reason: What an operator has to know instead; it names machines, which nobody else is told.
+        reason: Explanation for an operator; it names machines, which nobody else is told.
     """
 
     def __init__(self, message: str, reason: str = "") -> None:

@@ -18,9 +18,9 @@ class Past:
     """An item of a company's stored news.
 
     Attributes:
-        story: What it tells.
+        story: Story that it tells.
         counts: Whether it is a story of its own, of a company that is watched.
-        steps: How often it has changed the company's stories: when it came, and when it turned out to be a copy.
+        steps: Number of its changes of the company's stories: when it came, and when it turned out to be a copy.
     """
 
     story: Story
@@ -32,7 +32,7 @@ def advanced(before: Baseline | None, past: Iterable[Past], until: datetime, rul
     """The latest baseline of a company up to a moment.
 
     Args:
-        before: Where its course begins by now; None for the first of its stories.
+        before: Baseline where its course begins by now; None for the first of its stories.
         past: Its news in order (time, then key), from `CONTEXT` before that baseline on.
         until: Moment up to which it may move.
         rule: Rule by which alerts are opened.

@@ -27,7 +27,7 @@ class Decision:
     Attributes:
         taken: Number of stories that the course has taken in by then.
         time: The moment.
-        state: What the course shows.
+        state: State of the course.
     """
 
     taken: int

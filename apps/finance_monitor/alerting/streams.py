@@ -54,7 +54,7 @@ class Stream:
     """Stories of a company in order of time, copies folded.
 
     Attributes:
-        kind: What is planted.
+        kind: Kind of surge that is planted.
         stories: The stories.
         live: Moment from which there is something to decide; what is before makes the usual rate.
         surge: Begin and end of the planted surge, if one is.

@@ -34,7 +34,7 @@ class SessionEnv(EpisodeEnv):
         again: Whether what was passed over may be shown again.
         on_average: Whether a list pays what its answers are worth on average, and not what they happen to be: the same
             in the long run, with less noise to learn from.
-        reward: What answers are worth.
+        reward: Reward of answers.
     """
 
     def __init__(

@@ -19,7 +19,7 @@ class SessionShop:
 
     Attributes:
         items: Row of each item among `ShopData.items`, int64 of shape (items,).
-        weights: What a like of one item says for another, float32 of shape (items, items).
+        weights: Weight of a like of one item for another, float32 of shape (items, items).
         alike: 1 - distance, float32 of shape (items, items).
         tags: Unit-length vector of each item's tags, float32 of shape (items, tags).
         popularity: From 0 (nobody likes it) to 1, float32 of shape (items,).
@@ -52,7 +52,7 @@ def session_shop(data: ShopData, distances: Distances, rule: ListRule) -> Sessio
     Args:
         data: Items and events.
         distances: Distances between items.
-        rule: How EASE weighs likes.
+        rule: Rule by which EASE weighs likes.
     """
     histories = likes_of(data, "policy")
     popularity = np.bincount(np.concatenate(histories), minlength=len(data.items))

@@ -40,10 +40,10 @@ class Candidates:
     """Candidates of some visits, and what has been shown in each; float32 unless said otherwise.
 
     Attributes:
-        score: How well each fits all that is liked, of shape (visits, candidates).
-        score_visit: How well each fits what was liked in the visit.
-        score_hidden: How well each fits what was hidden in the visit.
-        popularity: How popular each is, from 0 to 1.
+        score: Fit of each to all that is liked, of shape (visits, candidates).
+        score_visit: Fit of each to what was liked in the visit.
+        score_hidden: Fit of each to what was hidden in the visit.
+        popularity: Popularity of each, from 0 to 1.
         tags: Unit-length vectors of tags, of shape (visits, candidates, tags).
         alike: Likeness to each item shown, of shape (visits, candidates, shown).
         shown_tags: Unit-length vectors of the tags of what was shown, of shape (visits, shown, tags).

@@ -28,13 +28,13 @@ class Manners:
 
     Attributes:
         likes: Log-odds to like what fits like the middle of the catalogue.
-        taste: How many nats a deviation more of taste makes a like likelier.
+        taste: Nats by which a deviation more of taste makes a like likelier.
         tires: Logarithm of the nats that ten items of one kind cost the next of it; MovieLens says log(.38).
         keeps: Share of tiredness that is left a list later.
         patience: Log-odds to leave after a list without answers.
         hides: Log-odds to hide what is looked at, not liked, and fits like the middle of the catalogue.
         looks: Exponent by which position k is looked at, k to the power of minus it.
-        kinds: What kinds are: the items' tags, or the factors of another taste.
+        kinds: Kinds of items: their tags, or the factors of another taste.
         rank: Rank of the factorisation of likes.
     """
 
@@ -56,7 +56,7 @@ class Visitors:
     Attributes:
         histories: Items that are known to be liked before each visit, oldest first.
         person: Row of `tastes` of each visit, int64 of shape (visits,).
-        tastes: How well items fit people, float32 of shape (people, items).
+        tastes: Fit of items to people, float32 of shape (people, items).
         kinds: Unit-length vector of each item's kinds, float32 of shape (items, kinds).
         likes, taste, tires, keeps, patience, hides, looks: See `Manners`; float32 of shape (visits,).
     """
@@ -92,7 +92,7 @@ def visitors_of(
         shop: The shop that they visit.
         group: Group whose people visit.
         count: Number of visits.
-        manners: How they are.
+        manners: Manners of the visitors.
         seed: Seed of all chance.
     """
     chance = np.random.default_rng(seed)

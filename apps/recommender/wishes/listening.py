@@ -29,10 +29,10 @@ class Heard:
     """A wish over the items of a catalogue.
 
     Attributes:
-        wish: What is asked for; nothing, where the words mean nothing here.
+        wish: Wish that was heard; an empty one where the words mean nothing here.
         unmet: Conditions that were given up, as nothing would be left.
         closed: Rows of items that must not be shown, int64.
-        similarity: How near every item is to what is asked for beside the conditions, float32 of shape (items,); None
+        similarity: Nearness of every item to what is asked for beside the conditions, float32 of shape (items,); None
             where that is nothing.
     """
 
@@ -56,7 +56,7 @@ class Listener:
     Args:
         data: Items.
         builder: Builder that knows the items' text vectors and who liked them.
-        config: What the shop calls its items, and its language.
+        config: Names that the shop has for its items, and its language.
         encoder: Frozen encoder that made the text vectors.
         patience: Seconds that the first such visitor waits for that model; None for as long as it takes.
     """

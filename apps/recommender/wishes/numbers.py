@@ -56,8 +56,8 @@ class Found:
     """Limits that stand in a text.
 
     Attributes:
-        start: Where they begin.
-        end: Where they end.
+        start: Place where they begin.
+        end: Place where they end.
         low: First year, or lowest price; None where there is no limit.
         high: Last year, or highest price; None where there is no limit.
         is_opposite: Whether they are what a negation before them means: what is not expensive is cheap.

@@ -35,7 +35,7 @@ class _Reading:
 
     Attributes:
         language: Language that it is in.
-        conditions: What the items shall and shall not be.
+        conditions: Demands on the items, wanted and unwanted.
         like: Rows of the items that they shall be like.
         compared: Row of the item than which they shall be newer, older or cheaper.
         rest: Parts that nothing was made of but a text to embed.
@@ -56,7 +56,7 @@ class WishReader:
     Args:
         shelf: The catalogue.
         titles: Names of its items.
-        words: What the shop calls an item and, in Chinese, its tags.
+        words: Names that the shop has for an item and, in Chinese, for its tags.
         language: Language of the catalogue's texts: en, zh, multilingual.
         own: Tags as the catalogue's own encoder knows them.
         foreign: Gives the tags as a multilingual encoder knows them; None while there is none.

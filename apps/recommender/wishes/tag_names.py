@@ -47,7 +47,7 @@ class TagNames:
     Args:
         encoder: Frozen encoder.
         tags: Names of the tags; of many, the first.
-        nouns: What the shop calls an item.
+        nouns: Names that the shop has for an item.
     """
 
     def __init__(self, encoder: TextEncoder, tags: Sequence[str], nouns: Sequence[str]) -> None:

@@ -20,7 +20,7 @@ class Condition:
     """Something that every item of a list shall be, or that none shall be.
 
     Attributes:
-        kind: What it is about; `words` stands for an item's text, and is only ever unwanted.
+        kind: Subject; `words` stands for an item's text, and is only ever unwanted.
         names: Tags of which an item shall have one, or words of which it shall have none.
         low: First year or lowest price; None where there is no limit.
         high: Last year or highest price; None where there is no limit.
@@ -39,9 +39,9 @@ class Wish:
     """A sentence as it was read.
 
     Attributes:
-        conditions: What the items shall and shall not be.
+        conditions: Demands on the items, wanted and unwanted.
         like: Rows of the items that they shall be like.
-        rest: What else it says, for the text encoder; may be empty.
+        rest: Other words of it, for the text encoder; may be empty.
         is_partly_read: Whether it has words, of another language than the catalogue's, that nothing was made of.
     """
 
@@ -102,7 +102,7 @@ class Shelf:
         What is unwanted is given up last, then what the years and the prices are, and kinds first.
 
         Args:
-            wish: What is asked for.
+            wish: Wish to meet.
             seen: Rows of items that are not shown whatever they are, int64.
         """
         is_open = np.ones(len(self.items), dtype=bool)

@@ -15,7 +15,7 @@ def extra(does: str) -> Iterator[None]:
     """Import what the extra `documents` installs.
 
     Args:
-        does: What the package does, for whoever has to install it.
+        does: Use of the package, for whoever has to install it.
 
     Raises:
         SteerError: It is not installed.

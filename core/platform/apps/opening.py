@@ -46,7 +46,7 @@ class ClosedApp:
 
     Attributes:
         spec: Specification of the app.
-        reason: Why it does not.
+        reason: Reason why it does not.
     """
 
     spec: AnyApp

@@ -89,7 +89,7 @@ class Completion:
     Attributes:
         text: Text for the user.
         prompt_tokens, completion_tokens: Numbers of tokens for the usage.
-        metadata: What the bot decided, shown in the extra field `steer`.
+        metadata: Decision of the bot, shown in the extra field `steer`.
     """
 
     text: str

@@ -23,7 +23,7 @@ class Outage:
         """A transaction failed.
 
         Args:
-            reason: What the database or its driver says.
+            reason: Message of the database or its driver.
             writes: Whether it was one that writes: that it can be read again does not end such an outage.
         """
         with self._lock:

@@ -27,7 +27,7 @@ class TablePreview:
         rows: First rows, a text for each column.
         fields: Fields that the app reads; True for those that there must be.
         mapping: Column of each field that has one.
-        problem: Why it cannot be read; empty where it can.
+        problem: Reason why it cannot be read; empty where it can.
     """
 
     source: str = ""

@@ -43,8 +43,8 @@ class JobView:
 
     Attributes:
         state: `queued`, `running`, `done`, `failed` or `cancelled`.
-        progress: How far it is.
-        error: Why it failed.
+        progress: Progress of its stages.
+        error: Reason why it failed.
         changed: When it ended, or else when it was asked for.
     """
 
