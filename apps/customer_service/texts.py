@@ -63,6 +63,7 @@ TEXTS = Texts(
         "action.about_bot": ("said what it is", "介绍自己", "gesagt, was er ist"),
         "action.acknowledgement": ("nodded", "回应", "bestätigt"),
         "sure": ("{share:.0%} sure", "把握 {share:.0%}", "zu {share:.0%} sicher"),
+        "lost": ("no article was sure enough", "没有把握足够的文章", "kein Artikel war sicher genug"),
         "sources": ("Source", "来源", "Quelle"),
         "choices": ("It may be about", "可能与以下内容有关", "Es könnte gehen um"),
         "page": ("Read it on its page ↗", "查看原网页 ↗", "Auf der Seite lesen ↗"),

@@ -17,6 +17,7 @@ from core.platform.pages.times import TIMES_JS
 from core.util.errors import SteerError
 
 CONVERSATIONS = 100
+_LOST = 0.5
 
 CSS = """
 .cs-panels { display: flex; flex-direction: column; gap: 1rem; }
@@ -222,7 +223,10 @@ def _decision(reply: ChatTurn | None, request: gr.Request) -> str:
     done = f'<span class="cs-badge cs-{reply.action}">{TEXTS.say(f"action.{reply.action}", request)}</span>'
     if reply.confidence is None:
         return done
-    return f'{done}<span class="cs-sure">{TEXTS.say("sure", request, share=reply.confidence)}</span>'
+    # Whom nobody understood is handed over too: to be "2 % sure" of that would be no reason.
+    is_lost = reply.action == "hand_over" and reply.confidence < _LOST
+    sure = TEXTS.say("lost", request) if is_lost else TEXTS.say("sure", request, share=reply.confidence)
+    return f'{done}<span class="cs-sure">{sure}</span>'
 
 
 def _sources(reply: ChatTurn | None, request: gr.Request) -> str:

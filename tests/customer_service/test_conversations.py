@@ -1,11 +1,14 @@
 """Conversations as the facade keeps them, for page and API alike."""
 
 import asyncio
+from datetime import UTC, datetime
 
 import pytest
 
 from apps.customer_service.app import app
 from apps.customer_service.service import unanswered
+from apps.customer_service.ui import _decision
+from apps.customer_service.views import ChatTurn
 from core.platform.apps.opening import open_app
 from core.platform.auth.access import Principal
 from core.platform.store import decisions
@@ -165,3 +168,9 @@ def test_nobody_speaks_in_anothers_conversation_and_agents_may_read_it(service, 
             asyncio.run(service.say(principal, conversation_id, "and now?"))
     with pytest.raises(NotFoundError, match="no such conversation of yours"):
         asyncio.run(service.turns(Principal("bob", "viewer"), conversation_id))
+
+
+@pytest.mark.parametrize(("sure", "said"), [(0.02, "no article was sure enough"), (0.9, "90% sure")])
+def test_who_is_handed_over_for_want_of_an_article_is_told_no_tiny_share(sure, said):
+    reply = ChatTurn(role="assistant", text="", time=datetime.now(UTC), action="hand_over", confidence=sure)
+    assert said in _decision(reply, None)
