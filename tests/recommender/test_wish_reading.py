@@ -73,10 +73,17 @@ def english(wish: Wish) -> str:
         ("party instead of economy", "party, not economy"),
         ("I dont want party games", "not party"),
         ("economy de 1996 ou plus récents", "since 1996, economy"),
+        ("econmy, not for chidlren", "economy, not children"),
     ],
 )
 def test_conditions_are_read_in_five_languages(reader, words, heard):
     assert english(reader.read(words)) == heard
+
+
+def test_a_word_that_items_say_is_no_misspelt_tag(encoder):
+    saying = Shelf((*GAMES, Item(5, "f", "Econmy Class", "Seats on a plane", ("party",))), lambda words: NONE)
+    reader = reader_of(saying, encoder)
+    assert (reader._misspelt("econoomy"), reader._misspelt("econmy")) == ("economy", None)
 
 
 def test_named_items_bound_years_and_prices(reader):

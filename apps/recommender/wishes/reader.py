@@ -9,6 +9,7 @@ it mean?
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from itertools import pairwise
 
 import numpy as np
@@ -27,6 +28,8 @@ _NAME = chr(0xE000)  # stands for the item that a sentence names
 _TAKEN = chr(0xE001)  # stands for what has been understood
 _FILLERS = ENGLISH_STOP_WORDS | cues.FILLERS
 _CHEAP_SHARE = 1 / 3
+# Two neighbouring letters of six that changed places make five sixths alike.
+_SHORTEST_SLIP, _SLIP = 5, 0.83
 
 
 @dataclass
@@ -198,7 +201,8 @@ class WishReader:
         for count in range(self._longest, 0, -1):
             for at in range(len(words) - count + 1):
                 start, end = words[at].start(), words[at + count - 1].end()
-                tag = self._tag_of.get(_key(plain(part[start:end]))) or self._compound(part[start:end])
+                said = part[start:end]
+                tag = self._tag_of.get(_key(plain(said))) or self._compound(said) or self._misspelt(said)
                 if tag and not taken[start:end].any():
                     taken[start:end] = True
                     yield start, end, tag
@@ -212,6 +216,13 @@ class WishReader:
         """The tag that a word begins with which ends in what the shop calls an item: Horrorfilme."""
         stem = self._without_noun(word)
         return self._tag_of.get(_key(stem)) if stem != word else None
+
+    def _misspelt(self, word: str) -> str | None:
+        """The tag that a word is one slip of the keyboard away from, where no item says that word: comdey."""
+        if len(word) < _SHORTEST_SLIP or " " in word or len(self._shelf.rows_saying(word)):
+            return None
+        near = get_close_matches(_key(plain(word)), self._tag_of, n=1, cutoff=_SLIP)
+        return self._tag_of[near[0]] if near else None
 
     def _without_noun(self, word: str) -> str:
         for noun in self._nouns:
