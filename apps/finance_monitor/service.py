@@ -307,7 +307,7 @@ class MonitorService:
     def _start_over(self) -> None:
         self._monitor, self._seen = Monitor(Clock(self._present), self._rule), 0
         self._purged, self._is_starting = 0, True
-        self._folder = StoryFolder(lambda headlines: self._model.vectors(headlines))
+        self._folder = StoryFolder(lambda headlines: self._model.vectors(headlines), present=self._present)
         self._kept: dict[str, tuple[int, str]] = {}
 
     def _update(self, move: Callable[[Clock], None]) -> list[AlertLine]:

@@ -32,10 +32,13 @@ class StoryFolder:
     Args:
         embed: Function that returns a unit-length vector for each headline.
         threshold: Cosine from which two headlines are one story.
+        present: Clock; None where no headline is of the future.
     """
 
-    def __init__(self, embed: Embed, threshold: float = SAME_STORY) -> None:
-        self.embed, self.threshold = embed, threshold
+    def __init__(
+        self, embed: Embed, threshold: float = SAME_STORY, present: Callable[[], datetime] | None = None
+    ) -> None:
+        self.embed, self.threshold, self._present = embed, threshold, present
         self._companies: dict[str, list[_Headline]] = {}
 
     def add(self, number: int, company: str, time: datetime, key: str, text: str) -> None:
@@ -77,7 +80,10 @@ class StoryFolder:
             known: Its headlines.
             first: Number of the first of them that was looked at just now.
         """
-        recent = bisect_left(known, known[-1].time - WINDOW, key=lambda headline: headline.time)
+        newest = known[-1].time
+        if self._present is not None:  # one of the future would have those of today made again and again
+            newest = min(newest, self._present())
+        recent = bisect_left(known, newest - WINDOW, key=lambda headline: headline.time)
         for at in reversed(range(recent)):
             if at < first and known[at].vector is None:
                 break

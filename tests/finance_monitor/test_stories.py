@@ -24,7 +24,12 @@ class Folded:
 
     def __init__(self, threshold: float = 0.8) -> None:
         self.vectors: list[np.ndarray] = []
-        self.folder = StoryFolder(lambda texts: [self.vectors[int(text)] for text in texts], threshold)
+        self.embedded: list[str] = []
+        self.folder = StoryFolder(self.embed, threshold, present=lambda: MONDAY + 400 * HOUR)
+
+    def embed(self, texts):
+        self.embedded += texts
+        return [self.vectors[int(text)] for text in texts]
 
     def add(self, vector: np.ndarray, time: datetime = MONDAY, company: str = "acme", key: str = ""):
         self.vectors.append(vector)
@@ -131,3 +136,12 @@ def test_vectors_are_kept_of_three_days_alone_and_a_late_copy_is_told_all_the_sa
     assert folded.add(FIRST, MONDAY + HOUR)[0] == [0]
     kept = [headline.time for headline in folded.folder._companies["acme"] if headline.vector is not None]
     assert kept == [MONDAY + hour * HOUR for hour in range(320, 400, 20)]
+
+
+def test_a_headline_of_the_future_has_those_of_today_embedded_no_more_than_once():
+    folded = Folded()
+    folded.add(OTHER, MONDAY + 10_000 * HOUR)
+    for hour in range(350, 360):
+        folded.add(FIRST, MONDAY + hour * HOUR)
+    assert len(folded.embedded) == len(set(folded.embedded))
+    assert len(folded.embedded) == 10
