@@ -34,7 +34,7 @@ GivenSplit = Annotated[
 Address = Annotated[
     # What leads nowhere by itself, such as /help/1, is no link that a customer could follow.
     str | None,
-    BeforeValidator(lambda value: value if isinstance(value, str) and re.match(r"https?://\S+$", value) else None),
+    BeforeValidator(lambda value: value if isinstance(value, str) and re.fullmatch(r"https?://\S+", value) else None),
 ]
 
 

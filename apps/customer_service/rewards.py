@@ -41,7 +41,7 @@ def outcome(asked: int, action: Action, truth: Truth) -> str:
     Args:
         asked: Number of times that the bot has asked back in this conversation.
         action: Article that answers, or a fixed action.
-        truth: Want of the customer.
+        truth: Truth about what the customer wants.
     """
     # A vague opening tells nobody the answer: hitting it by luck is not understanding.
     guessed = truth.vague and asked == 0

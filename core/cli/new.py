@@ -16,7 +16,7 @@ def new(
     folder: Annotated[Path, typer.Argument(help="Folder to write, which must be empty or not there yet.")],
     *,
     example: Annotated[
-        bool, typer.Option("--example", help="Take all that the app ships with (the desk, the newsroom, MovieLens).")
+        bool, typer.Option("--example", help="Take all that the app ships with, not a small example.")
     ] = False,
 ) -> None:
     """Write a workspace: a commented steer.yaml, and a small example of everything, to be replaced by your own data."""
