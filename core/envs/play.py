@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.envs.episodes import EpisodeEnv
-from core.envs.observations import Observations
+from core.envs.observations import Observations, take
 
 Act = Callable[[Observations], np.ndarray]
 
@@ -38,14 +38,19 @@ def play(env: EpisodeEnv, act: Act, *, seed: int = 0) -> Played:
     outcomes = [""] * env.episodes
     done = np.zeros(env.episodes, dtype=bool)
     observations, _ = env.reset(seed=seed)
-    # An environment may start an episode a second time before the last has ended: such repeats are not counted.
+    # An environment may start an episode a second time before the last has ended: such repeats are not counted, and
+    # nobody thinks about what to do in them.
     owner = np.full(env.episodes, -1)
     while not done.all():
         slots = np.arange(env.num_envs)
         for slot, row in zip(slots, env.rows, strict=True):
             if owner[row] == -1:
                 owner[row] = slot
-        observations, rewards, terminated, truncated, infos = env.step(act(observations))
+        counting = np.flatnonzero((owner[env.rows] == slots) & ~done[env.rows])
+        decided = act(take(observations, counting))
+        actions = decided[:1].repeat(env.num_envs, axis=0)
+        actions[counting] = decided
+        observations, rewards, terminated, truncated, infos = env.step(actions)
         rows = infos["episode"]
         counted = (owner[rows] == slots) & ~done[rows]
         np.add.at(returns, rows[counted], rewards[counted])

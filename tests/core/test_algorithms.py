@@ -5,6 +5,7 @@ import pytest
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
+from core.envs.observations import count
 from core.envs.play import play
 from core.envs.stopping import StoppingEnv, quickest_detection
 from core.envs.token_text import TokenTextEnv
@@ -166,8 +167,8 @@ def test_ppo_learns_when_to_act_on_a_stream(tmp_path):
         policy, "ppo", alarms(1, 32), validation, tmp_path,
         n_steps=32, batch_size=128, n_epochs=4, iterations=25, head_learning_rate=3e-3, normalize_reward=True,
     )  # fmt: skip
-    always_wait = play(validation, lambda states: np.zeros((64, 1), dtype=np.int64)).returns.mean()
-    at_once = play(validation, lambda states: np.ones((64, 1), dtype=np.int64)).returns.mean()
+    always_wait = play(validation, lambda states: np.zeros((count(states), 1), dtype=np.int64)).returns.mean()
+    at_once = play(validation, lambda states: np.ones((count(states), 1), dtype=np.int64)).returns.mean()
     learnt = play(validation, policy.predict).returns.mean()
     assert learnt > max(always_wait, at_once) + 0.2
     assert policy.encoder.statistics.running_count > 0

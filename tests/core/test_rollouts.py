@@ -10,6 +10,7 @@ from torch import nn
 from transformers import AutoConfig, AutoModel
 
 from core.envs.gymnasium_env import GymnasiumEnv
+from core.envs.observations import count
 from core.envs.play import play
 from core.envs.single import SingleEnv
 from core.envs.slate import SlateEnv
@@ -212,7 +213,7 @@ def test_the_value_of_a_state_is_what_acting_in_it_expects():
 
 
 def test_playing_ends_where_a_time_limit_cuts_off():
-    played = play(GymnasiumEnv("Counting-v0", 3), lambda states: np.zeros((3, 1), dtype=np.int64))
+    played = play(GymnasiumEnv("Counting-v0", 3), lambda states: np.zeros((count(states), 1), dtype=np.int64))
     assert played.returns.tolist() == [LIMIT] * 3
     assert played.steps.tolist() == [LIMIT] * 3
 

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 
+from core.envs.observations import count
 from core.envs.play import play
 from core.envs.slate import SlateEnv
 from core.models.distributions import PlackettLuce
@@ -74,7 +75,7 @@ def test_equal_seeds_give_equal_passes_and_other_seeds_others():
 
 def test_a_pass_plays_every_episode_once_and_names_what_came_of_it():
     env = slate(4, outcomes=lambda rows, lists: [f"row {row}" for row in rows])
-    played = play(env, lambda states: np.tile([0, 1, 2], (4, 1)))
+    played = play(env, lambda states: np.tile([0, 1, 2], (count(states), 1)))
     assert played.outcomes == [f"row {row}" for row in range(EPISODES)]
     np.testing.assert_allclose(played.returns, 1.0 + 3.0 * np.arange(EPISODES))
 
