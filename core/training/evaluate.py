@@ -9,12 +9,13 @@ from core.envs.play import Act
 from core.evaluation.comparison import Comparison
 from core.evaluation.off_policy import LogEvaluator, fit_rewards
 from core.evaluation.plots import plot_curves, plot_rewards
+from core.models.actor_critic import ActorCritic
 from core.training.labels import calibrations, logistic_regression, scores
 from core.training.measure import evaluator
 from core.training.model_card import model_card
 from core.training.run import Run, fingerprint, trained_policy
 from core.training.stages import WarmStart
-from core.training.task import Task, greedy
+from core.training.task import PolicyT, Task, greedy
 from core.util.files import write_json, write_text
 
 LABELS = {
@@ -38,7 +39,7 @@ def compare(task: Task, run: Run, split: Split = "test") -> Comparison:
     Raises:
         SteerError: A stage has not been trained yet.
     """
-    measure, policy = evaluator(task, split), trained_policy(task, run)
+    measure, policy = evaluator(task, split), _settled(trained_policy(task, run))
     acts = {**baselines(task, run), "rl": greedy(policy)}
     labels = LABELS | {stage.name: stage.label for stage in task.stages()}
     if isinstance(measure, LogEvaluator):
@@ -61,16 +62,23 @@ def baselines(task: Task, run: Run) -> dict[str, Act]:
         SteerError: A stage has not been trained yet.
     """
     torch.manual_seed(task.settings.seed)  # as training drew the fresh heads
-    acts = {**task.rules(), "initial": greedy(task.policy().eval())}
+    acts = {**task.rules(), "initial": greedy(_settled(task.policy().eval()))}
     if (outsider := logistic_regression(task)) is not None:
         acts["logistic"] = outsider
     for stage in (each for each in task.stages()[:-1] if each.is_baseline):
-        policy = trained_policy(task, run, stage.name)
+        policy = _settled(trained_policy(task, run, stage.name))
         acts[stage.name] = greedy(policy)
         rule = task.cost_optimal(policy) if stage.name == WarmStart.name else None
         if rule is not None:
             acts["cost_optimal"] = rule
     return acts
+
+
+def _settled(policy: PolicyT) -> PolicyT:
+    """The policy, which is trained no more: what its encoder says of a text is remembered, since many ask for it."""
+    if isinstance(policy, ActorCritic):
+        policy.encoder.freeze()
+    return policy
 
 
 def save_comparison(task: Task, run: Run, comparison: Comparison) -> None:
