@@ -98,6 +98,7 @@ def tune(
 @app.command(epilog="Example: `steer bench parity --json benchmarks/results/parity.json`")
 def bench(
     name: Annotated[str, typer.Argument(help="Name of a benchmark, such as parity; lists all by default.")] = "",
+    only: Annotated[str | None, typer.Option(help="Part of one that takes hours, such as bot of decisions.")] = None,
     data_dir: Annotated[
         Path | None, typer.Option(envvar="STEER_DATA_DIR", help="Folder of public benchmark data.")
     ] = None,
@@ -108,9 +109,9 @@ def bench(
     from core.evaluation.figures import write_figures
 
     started = time.perf_counter()
-    results = run_benchmark(name, data_dir, console)
+    results = run_benchmark(name, only, data_dir, console)
     if json is not None:
-        write_figures(json, name, time.perf_counter() - started, results)
+        write_figures(json, f"{name} {only}" if only else name, time.perf_counter() - started, results)
         console.print(f"figures written to {json}")
 
 

