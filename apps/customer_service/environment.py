@@ -30,6 +30,7 @@ STATE_FEATURES = FEATURES + 1
 _REMEMBERED, _REMEMBERED_WHEN_SERVING = 20_000, 2_000
 # Not everybody knows by its title the article that would help.
 _PICKING = 0.7
+_THEN = " [SEP] "
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +102,11 @@ def offers(articles: Iterable[Article]) -> list[Article]:
     return list(by_intent.values())[:OFFERED]
 
 
+def opening(text: str) -> str:
+    """The first message of a conversation, as it stands in the state's column `text`."""
+    return text.rpartition(_THEN)[2]
+
+
 class StateBuilder:
     """Turns conversations into states, and the numbers of actions in them into actions.
 
@@ -125,7 +131,7 @@ class StateBuilder:
         asked_column = np.broadcast_to(asked[:, None, None], (*features.shape[:2], 1))
         return {
             # The newest message first: what the window cuts off is the oldest.
-            "text": tuple(" [SEP] ".join(reversed(messages)) for messages in conversations),
+            "text": tuple(_THEN.join(reversed(messages)) for messages in conversations),
             "candidates": np.stack([row[0] for row in rows]),
             "features": np.concatenate([features, asked_column], axis=-1),
         }

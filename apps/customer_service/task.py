@@ -19,6 +19,7 @@ from apps.customer_service.environment import (
     StateBuilder,
     SupportEnv,
     customers,
+    opening,
 )
 from apps.customer_service.knowledge import ArticleTable, Knowledge
 from apps.customer_service.reading import check_support_data, read_support_data
@@ -31,9 +32,9 @@ from apps.customer_service.rewards import (
     is_right,
     truth_of,
 )
-from core.data.splits import split_for_crossfit
+from core.data.splits import halves_of
 from core.envs.episodes import EpisodeEnv
-from core.envs.observations import Observations, count, join, take
+from core.envs.observations import Column, Observations, count, join, take
 from core.envs.play import Act
 from core.evaluation.labels import OptionLabels
 from core.models.actor_critic import ActorCritic, CandidateHead
@@ -94,15 +95,6 @@ class CustomerService(Task):
     def data_fingerprint(self) -> str:
         return self.data.fingerprint
 
-    @cached_property
-    def live(self) -> list[Customer]:
-        """Customers of the training split from whose rewards RL learns.
-
-        It learns on beliefs about customers whom supervision has not seen: of those that it knows by heart it is never
-        in doubt, which does not tell when to ask back or to hand over.
-        """
-        return split_for_crossfit(customers(self.data, "train"))[1]
-
     def stages(self) -> Sequence[Stage]:
         """RL improves on the cost-optimal rule, see `core.models.rule_head`."""
         return LinearProbe(), WarmStart(), CrossFit(), ResidualRL()
@@ -126,17 +118,15 @@ class CustomerService(Task):
         return ActorCritic(encoder, head)
 
     def environment(self, split: Split, num_envs: int | None = None, *, shuffle: bool = False) -> EpisodeEnv:
-        episodes = self.live if split == "train" else customers(self.data, split)
+        episodes = customers(self.data, split)
         return SupportEnv(episodes, self.maker, self.reward, num_envs or len(episodes), shuffle=shuffle)
 
+    def halves(self, column: Column) -> np.ndarray:
+        return halves_of(map(opening, column))
+
     def demonstrations(self, split: Split) -> Demonstrations:
-        return self._demonstrations(customers(self.data, split))
-
-    def demonstrations_apart(self) -> Demonstrations:
-        return self._demonstrations(split_for_crossfit(customers(self.data, "train"))[0])
-
-    def _demonstrations(self, customers: Sequence[Customer]) -> Demonstrations:
-        asked = [(customer, asks) for customer in customers for asks in range(2 if customer.vague else 1)]
+        every = customers(self.data, split)
+        asked = [(customer, asks) for customer in every for asks in range(2 if customer.vague else 1)]
         states = self.maker.states([customer.messages[: asks + 1] for customer, asks in asked])
         targets = np.zeros((len(asked), ACTIONS), dtype=np.float32)
         for row, (customer, asks), candidates in zip(targets, asked, states["candidates"], strict=True):
@@ -174,16 +164,17 @@ class CustomerService(Task):
         return {intent: number for number, intent in enumerate(sorted(names))}
 
     def action_values(self) -> tuple[Observations, ActionValues]:
-        """The live customers, those with a vague opening also after a question back, and what each action is worth.
+        """The customers, those with a vague opening also after a question back, and what each action is worth.
 
         Asking back is worth its price and what the policy makes of the customer's next message. After one question
         the next move is taken for a hand-over, which is always possible and so a lower bound.
         """
-        first = self.maker.states([customer.messages[:1] for customer in self.live])
+        every = customers(self.data, "train")
+        first = self.maker.states([customer.messages[:1] for customer in every])
         offered = [self.maker.offered(candidates) for candidates in first["candidates"]]
-        replies = [who.reply(who.messages[:1], shown) for who, shown in zip(self.live, offered, strict=True)]
+        replies = [who.reply(who.messages[:1], shown) for who, shown in zip(every, offered, strict=True)]
         second = self.maker.states(replies)
-        first_rewards, second_rewards = self.rewards_of(self.live, 0, first), self.rewards_of(self.live, 1, second)
+        first_rewards, second_rewards = self.rewards_of(every, 0, first), self.rewards_of(every, 1, second)
         second_rewards[:, ASK_BACK] += second_rewards[:, HAND_OVER]
 
         def values(policy: ActorCritic) -> np.ndarray:

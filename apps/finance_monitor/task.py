@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any, ClassVar
 
 import numpy as np
@@ -22,8 +23,8 @@ from apps.finance_monitor.data import (
 )
 from apps.finance_monitor.environment import NewsEnv
 from apps.finance_monitor.rewards import REWARD
-from core.data.splits import split_for_crossfit
-from core.envs.observations import Observations, count
+from core.data.splits import halves_of
+from core.envs.observations import Column, Observations, count
 from core.envs.play import Act
 from core.evaluation.labels import OptionLabels
 from core.models.actor_critic import ActorCritic, ChoiceHead
@@ -87,18 +88,19 @@ class FinanceMonitor(Task):
         return LinearProbe(), WarmStart(), CrossFit(), ResidualRL()
 
     def environment(self, split: Split, num_envs: int | None = None, *, shuffle: bool = False) -> NewsEnv:
-        items = self.news.labelled(split)
-        if split == "train":
-            items = split_for_crossfit(items)[1]
-        return NewsEnv(self.news, items, self.reward, num_envs, shuffle=shuffle)
+        return NewsEnv(self.news, self.news.labelled(split), self.reward, num_envs, shuffle=shuffle)
+
+    def halves(self, column: Column) -> np.ndarray:
+        """A headline about two companies is two texts of one half."""
+        return halves_of(self._headlines.get(text, text) for text in column)
+
+    @cached_property
+    def _headlines(self) -> dict[str, str]:
+        """The headline of each training text."""
+        return {self.news.text(item.company, item.headline): item.headline for item in self.news.labelled("train")}
 
     def demonstrations(self, split: Split) -> Demonstrations:
-        return self._demonstrations(self.news.labelled(split))
-
-    def demonstrations_apart(self) -> Demonstrations:
-        return self._demonstrations(split_for_crossfit(self.news.labelled("train"))[0])
-
-    def _demonstrations(self, items: Sequence[Headline]) -> Demonstrations:
+        items = self.news.labelled(split)
         right = [LABELS.index(item.label) for item in items]
         texts = tuple(self.news.text(item.company, item.headline) for item in items)
         return Demonstrations({"text": texts}, np.eye(len(LABELS), dtype=np.float32)[right])

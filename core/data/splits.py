@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar, get_args
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 import numpy as np
 from scipy.sparse import coo_array
@@ -14,8 +15,6 @@ from core.util.errors import SteerError
 if TYPE_CHECKING:
     from datasets import Dataset
 
-RowT = TypeVar("RowT")
-
 Split = Literal["train", "validation", "test"]
 Splits: TypeAlias = Mapping[Split, "Dataset"]
 SPLITS: tuple[Split, ...] = get_args(Split)
@@ -24,13 +23,10 @@ _OTHER_NAMES: dict[str, Split] = {"training": "train", "valid": "validation", "v
 _DEAL: tuple[Split, ...] = ("train", "validation", "test", "train", "train")
 
 
-def split_for_crossfit(rows: Sequence[RowT]) -> tuple[list[RowT], list[RowT]]:
-    """Three of every five rows of the training split, and the two that RL meets (see `CrossFit`).
-
-    Args:
-        rows: Rows in an order that scatters like ones over both parts.
-    """
-    return [row for at, row in enumerate(rows) if at % 5 < 3], [row for at, row in enumerate(rows) if at % 5 >= 3]
+def halves_of(values: Iterable[Any]) -> np.ndarray:
+    """Which half of the data each text, or array, falls into by chance and always, bool of shape (values,)."""
+    content = (value.encode() if isinstance(value, str) else np.asarray(value).tobytes() for value in values)
+    return np.array([blake2b(each, digest_size=1).digest()[0] % 2 for each in content], dtype=bool)
 
 
 def split_sizes(splits: Iterable[Split | None]) -> dict[str, int]:

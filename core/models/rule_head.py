@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from core.envs.observations import Observations
 from core.models.actor_critic import ActorCritic, ChoiceHead
 from core.models.policy import PolicyOutput, evaluating
+from core.models.two_fold import TwoFoldHead
 
 # Reward of (what is right, action): shape (options, actions) or (states, options, actions), see `Task.reward_table`.
 RewardTable = Callable[[Observations], np.ndarray]
@@ -133,6 +134,7 @@ class Correction(nn.Module):
 
 def factors_of(head: nn.Module) -> tuple[int, ...]:
     """Number of options of each factor of a head's joint actions; empty where an action is one choice."""
+    head = head.both[0] if isinstance(head, TwoFoldHead) else head
     return head.factors if isinstance(head, ChoiceHead) and len(head.factors) > 1 else ()
 
 

@@ -14,6 +14,7 @@ from core.evaluation.cost_optimal import fit_temperatures
 from core.models.actor_critic import ActorCritic
 from core.models.policy import Policy
 from core.models.rule_head import Correction, RulePolicy
+from core.models.two_fold import two_fold
 from core.rl.a2c import A2C
 from core.rl.algorithm import Algorithm
 from core.rl.all_action import AllAction, AllActionSettings
@@ -109,21 +110,21 @@ class WarmStart(Stage):
 
 
 class CrossFit(WarmStart):
-    """The warm start without the episodes that RL meets, whose right actions it must not know by heart.
+    """The warm start of two policies, each on one half of the data: beliefs about each example as if it were new.
 
-    What is learnt from beliefs about examples that the beliefs were trained on is wrong about all others
-    (cross-fitting: Chernozhukov et al. 2018).
+    RL learns on these (`core.models.two_fold`): of what supervision knows by heart it is never in doubt, which does not
+    tell when to ask back or to abstain.
     """
 
     name = "crossfit"
-    label = "supervised fine-tuning on what RL does not meet"
+    label = "supervised fine-tuning on either half"
     is_baseline = False
 
-    def algorithm(self, task: "Task", policy: Policy) -> Algorithm:
-        demonstrations = task.demonstrations_apart()
-        if demonstrations is None:
-            raise SteerError(f"{task.name} keeps no demonstrations apart; implement demonstrations_apart")
-        return Supervised(demonstrations, task.settings.supervised)
+    def fresh_policy(self, task: "Task[PolicyT]") -> Any:
+        policies = [each for each in (task.policy(), task.policy()) if isinstance(each, ActorCritic)]
+        if not policies:
+            raise SteerError(f"{task.name} has no policy that chooses, whose beliefs could be cross-fitted")
+        return two_fold(policies, lambda column: task.halves(column))  # a method would be copied with its task
 
 
 @dataclass

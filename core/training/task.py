@@ -10,7 +10,7 @@ import torch
 from pydantic import BaseModel
 
 from core.data.sources import Records, open_source
-from core.data.splits import Split, Splits
+from core.data.splits import Split, Splits, halves_of
 from core.envs.episodes import EpisodeEnv
 from core.envs.observations import Column, Observations
 from core.envs.play import Act
@@ -141,13 +141,20 @@ class Task(ABC, Generic[PolicyT]):
         """States of a split with what should be done in them, for a linear probe and a supervised warm start."""
         return None
 
-    def demonstrations_apart(self) -> Demonstrations | None:
-        """Those of the training split that belong to none of the episodes that `environment("train")` plays.
+    def halves(self, column: Column) -> np.ndarray:
+        """Which half of the data each state belongs to, by what the policy's encoder reads of it.
 
-        What RL learns about beliefs holds for beliefs about what is new, so the stage `CrossFit` makes them without the
-        episodes that RL meets.
+        What RL learns about beliefs holds for beliefs about what is new, so the stage `CrossFit` makes them of two
+        halves. All states of an episode have to fall into one, and whatever looks alike should. The default goes by the
+        value itself, for tasks of one decision.
+
+        Args:
+            column: Column of any number of states.
+
+        Returns:
+            bool of shape (states,).
         """
-        return None
+        return halves_of(column)
 
     def reward_table(self, states: Observations) -> np.ndarray | None:
         """Reward of each action when an option is right, for the cost-optimal baseline.

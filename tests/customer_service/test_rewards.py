@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from apps.customer_service.data import Article
-from apps.customer_service.environment import ACTIONS, ASK_BACK, CANDIDATES, DECLINE, HAND_OVER
+from apps.customer_service.environment import ACTIONS, ASK_BACK, CANDIDATES, DECLINE, HAND_OVER, customers
 from apps.customer_service.rewards import FIXED_ACTIONS, REWARD, RewardWithFollowUp, Truth, outcome, truth_of
 from apps.customer_service.task import CustomerService
 from core.envs.observations import count
@@ -81,9 +81,10 @@ def test_an_unknown_reward_is_refused():
 
 
 @pytest.mark.parametrize("asked", [0, 1])
-def test_the_environment_pays_for_every_live_customer_and_action_what_the_table_says(task, asked):
-    env = task.environment("train")
-    table = task.rewards_of(task.live, asked, task.maker.states([who.messages[: asked + 1] for who in task.live]))
+def test_the_environment_pays_for_every_customer_and_action_what_the_table_says(task, asked):
+    env = task.environment("validation")
+    every = customers(task.data, "validation")
+    table = task.rewards_of(every, asked, task.maker.states([who.messages[: asked + 1] for who in every]))
     for action in range(ACTIONS):
         env.reset(seed=0)
         for _ in range(asked):
@@ -102,22 +103,23 @@ class UniformPolicy:
 def test_training_climbs_what_the_environment_pays_and_what_asking_leads_to(task):
     states, values = task.action_values()
     table = values(UniformPolicy())
-    vague = [at for at, customer in enumerate(task.live) if customer.vague]
-    first = task.maker.states([customer.messages[:1] for customer in task.live])
-    second = task.maker.states([customer.messages[:2] for customer in task.live])
+    every = customers(task.data, "train")
+    vague = [at for at, customer in enumerate(every) if customer.vague]
+    first = task.maker.states([customer.messages[:1] for customer in every])
+    second = task.maker.states([customer.messages[:2] for customer in every])
     assert states["text"] == (*first["text"], *(second["text"][at] for at in vague))
     others = [at for at in range(ACTIONS) if at != ASK_BACK]
-    paid, then = task.rewards_of(task.live, 0, first), task.rewards_of(task.live, 1, second)
-    np.testing.assert_array_equal(table[: len(task.live), others], paid[:, others])
+    paid, then = task.rewards_of(every, 0, first), task.rewards_of(every, 1, second)
+    np.testing.assert_array_equal(table[: len(every), others], paid[:, others])
     # After a question back comes an action of the policy; after a second one, a hand-over.
     then[:, ASK_BACK] = WEIGHTS["ask_back"] + then[:, HAND_OVER]
     expected = WEIGHTS["ask_back"] + then.mean(axis=1)
-    np.testing.assert_allclose(table[: len(task.live), ASK_BACK], expected, rtol=1e-5)
-    np.testing.assert_allclose(table[len(task.live) :], then[vague] / ACTIONS, rtol=1e-5)
+    np.testing.assert_allclose(table[: len(every), ASK_BACK], expected, rtol=1e-5)
+    np.testing.assert_allclose(table[len(every) :], then[vague] / ACTIONS, rtol=1e-5)
 
 
 def test_the_cost_optimal_table_pays_what_the_environment_would_pay_such_a_customer(task):
-    states = task.maker.states([customer.messages[:1] for customer in task.live[:40]])
+    states = task.maker.states([customer.messages[:1] for customer in customers(task.data, "train")[:40]])
     table = task.reward_table(states)
     assert table.shape == (40, ACTIONS, ACTIONS)
     for row, right in product(range(40), (0, CANDIDATES - 1, HAND_OVER, DECLINE, ASK_BACK, ACTIONS - 1)):

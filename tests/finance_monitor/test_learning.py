@@ -1,5 +1,6 @@
 """One reward: what the environment pays, what training climbs, and what a correction teaches are the same."""
 
+from collections import defaultdict
 from datetime import UTC, datetime
 
 import numpy as np
@@ -73,10 +74,14 @@ def test_the_probabilities_of_a_label_are_beliefs_and_costs_move_the_decision_al
     assert flagged[0] < flagged[1]
 
 
-def test_supervision_behind_the_correction_never_saw_the_headlines_that_rl_meets(task):
-    apart, met = task.demonstrations_apart().observations["text"], task.environment("train").states["text"]
-    assert len(apart) + len(met) == len(task.news.labelled("train"))
-    assert not set(apart) & set(met)
+def test_a_headline_about_two_companies_falls_into_one_half(task):
+    by_headline = defaultdict(set)
+    for item in task.news.labelled("train"):
+        by_headline[item.headline].add(task.news.text(item.company, item.headline))
+    pairs = [tuple(texts) for texts in by_headline.values() if len(texts) > 1]
+    assert len(pairs) > 500
+    assert all(len(set(task.halves(texts))) == 1 for texts in pairs)
+    assert 0.4 < task.halves([texts[0] for texts in pairs]).mean() < 0.6
 
 
 def test_a_reward_that_there_is_not_is_named():

@@ -6,7 +6,6 @@ import pytest
 from apps.finance_monitor.data import LABELS
 from apps.finance_monitor.rewards import REWARD
 from apps.finance_monitor.task import FinanceMonitor
-from core.data.splits import split_for_crossfit
 from core.training.settings import load_settings
 
 SENTIMENTS = ("negative", "neutral", "positive")
@@ -45,11 +44,10 @@ def test_a_persons_time_can_be_charged_for_each_flag_right_or_wrong():
         assert paid == {"negative": free["negative"] - 0.25, "neutral": free["neutral"], "positive": free["positive"]}
 
 
-def test_the_environment_pays_for_every_live_headline_and_label_what_the_table_says():
+def test_the_environment_pays_for_every_headline_and_label_what_the_table_says():
     task = FinanceMonitor(load_settings({}, overrides=["rewards.flagged=-0.25"]))
-    env = task.environment("train")
-    live = split_for_crossfit(task.news.labelled("train"))[1]
-    truths = [LABELS.index(item.label) for item in live]
+    env = task.environment("validation")
+    truths = [LABELS.index(item.label) for item in task.news.labelled("validation")]
     for action, label in enumerate(LABELS):
         states, _ = env.reset(seed=0)
         _, paid, *_ = env.step(np.full((env.num_envs, 1), action))
