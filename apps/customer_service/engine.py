@@ -26,6 +26,10 @@ from core.util.sentences import sentences
 ReplyAction = Literal["answer"] | FixedAction
 
 
+# Whom nobody understood is handed over too: that they want a person is not likely then.
+_LOST = 0.5
+
+
 @dataclass(frozen=True)
 class Asked:
     """What a customer said since the last answer, as far as it counts, and how the bot may decide."""
@@ -58,7 +62,8 @@ class Reply:
     Attributes:
         action: Action of the bot, in a field of its own, so that no text can pretend to be one.
         text: Text for the customer; empty where the page words the action in the language of the page.
-        sources: The article that answers, or the articles that a question back is about.
+        sources: The article that answers, or the articles that a question back is about; those that are likeliest to
+            help meanwhile, where the bot hands over because it is sure of none.
         confidence: Probability that the action is what the customer wants, by the calibrated beliefs that the policy
             reads; between 0 and 1. A question back is, too, where one of the articles that it offers is. None where
             nothing has read the message yet.
@@ -145,8 +150,9 @@ class SupportEngine:
         state = {"messages": list(asked.messages), "candidates": [article.id for article in articles]}
         if not isinstance(action, Article):
             likeliest = np.argsort(-shares[: len(articles)].numpy(), kind="stable")
-            sources = offers(articles[at] for at in likeliest) if action == "ask_back" else []
-            sure = shares[number] + _share_of(sources, articles, shares)
+            is_lost = action == "hand_over" and shares[number] < _LOST
+            sources = offers(articles[at] for at in likeliest) if action == "ask_back" or is_lost else []
+            sure = shares[number] + (_share_of(sources, articles, shares) if action == "ask_back" else 0.0)
             return Reply(action, "", sources, float(sure), Choice(state, action, propensity))
         # Who has picked an article by its title asked before.
         question = next((said for said in reversed(asked.messages) if said != action.title), action.title)

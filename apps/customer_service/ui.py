@@ -17,7 +17,6 @@ from core.platform.pages.times import TIMES_JS
 from core.util.errors import SteerError
 
 CONVERSATIONS = 100
-_LOST = 0.5
 
 CSS = """
 .cs-panels { display: flex; flex-direction: column; gap: 1rem; }
@@ -223,8 +222,8 @@ def _decision(reply: ChatTurn | None, request: gr.Request) -> str:
     done = f'<span class="cs-badge cs-{reply.action}">{TEXTS.say(f"action.{reply.action}", request)}</span>'
     if reply.confidence is None:
         return done
-    # Whom nobody understood is handed over too: to be "2 % sure" of that would be no reason.
-    is_lost = reply.action == "hand_over" and reply.confidence < _LOST
+    # Whom nobody understood is handed over too, with what may help: to be "2 % sure" of that would be no reason.
+    is_lost = reply.action == "hand_over" and reply.sources
     sure = TEXTS.say("lost", request) if is_lost else TEXTS.say("sure", request, share=reply.confidence)
     return f'{done}<span class="cs-sure">{sure}</span>'
 
@@ -232,7 +231,8 @@ def _decision(reply: ChatTurn | None, request: gr.Request) -> str:
 def _sources(reply: ChatTurn | None, request: gr.Request) -> str:
     if reply is None:
         return ""
-    heading = TEXTS.say("choices" if reply.action == "ask_back" else "sources", request)
+    is_guess = reply.action != "answer" and reply.sources
+    heading = TEXTS.say("choices" if is_guess else "sources", request)
     items = "".join(_source(source, request, is_open=reply.action == "answer") for source in reply.sources)
     return _panel(heading, items or _empty("no_sources", request))
 

@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 import pytest
 
 from apps.customer_service.app import app
+from apps.customer_service.data import Article
 from apps.customer_service.service import unanswered
-from apps.customer_service.ui import _decision
+from apps.customer_service.ui import _decision, _sources
 from apps.customer_service.views import ChatTurn
 from core.platform.apps.opening import open_app
 from core.platform.auth.access import Principal
@@ -170,7 +171,17 @@ def test_nobody_speaks_in_anothers_conversation_and_agents_may_read_it(service, 
         asyncio.run(service.turns(Principal("bob", "viewer"), conversation_id))
 
 
-@pytest.mark.parametrize(("sure", "said"), [(0.02, "no article was sure enough"), (0.9, "90% sure")])
-def test_who_is_handed_over_for_want_of_an_article_is_told_no_tiny_share(sure, said):
-    reply = ChatTurn(role="assistant", text="", time=datetime.now(UTC), action="hand_over", confidence=sure)
+@pytest.mark.parametrize(
+    ("sources", "sure", "said", "heading"),
+    [
+        ([Article(id="a", title="Late parcels", body="Wait.")], 0.02, "no article was sure enough", "It may be about"),
+        ([], 0.9, "90% sure", "No article was used."),
+    ],
+)
+def test_who_is_handed_over_for_want_of_an_article_sees_what_may_help_meanwhile(sources, sure, said, heading):
+    reply = ChatTurn(
+        role="assistant", text="", time=datetime.now(UTC), action="hand_over", confidence=sure, sources=sources
+    )
     assert said in _decision(reply, None)
+    assert heading in _sources(reply, None)
+    assert all(source.title in _sources(reply, None) for source in sources)

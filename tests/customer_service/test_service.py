@@ -37,6 +37,20 @@ def test_a_wish_for_a_person_is_understood(service):
     assert reply_of(service, [], "can I talk to a real human being please").action == "hand_over"
 
 
+def test_whom_no_article_surely_helps_is_handed_over_with_what_may_help_meanwhile(service):
+    everybody = [who for who in customers(service.task.data, "test") if language_of_talk(who.messages) == "en"]
+
+    async def all_at_once() -> list[Reply]:
+        return await asyncio.gather(*(service.reply([], who.messages[0]) for who in everybody[::10]))
+
+    handed_over = [reply for reply in asyncio.run(all_at_once()) if reply.action == "hand_over"]
+    lost, sure = ([each for each in handed_over if (each.confidence < 0.5) == is_lost] for is_lost in (True, False))
+    assert lost
+    assert all(1 <= len({source.intent for source in reply.sources}) == len(reply.sources) <= 3 for reply in lost)
+    assert sure
+    assert not any(reply.sources for reply in sure)
+
+
 def test_what_was_asked_before_changes_the_decision(service):
     # After two questions back the bot must do something else.
     reply = reply_of(service, ["it still isn't right", "you know what I mean"], "that thing again")
