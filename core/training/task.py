@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -249,9 +250,7 @@ class Task(ABC, Generic[PolicyT]):
         Raises:
             SteerError: The policy has no encoder.
         """
-        with torch.random.fork_rng():  # the same vectors at every call, also by heads and encoders that begin at random
-            torch.manual_seed(self.settings.seed)
-            policy = self.policy(frozen=True).eval()
+        policy = self._frozen_policy
         if not isinstance(policy, ActorCritic):
             raise SteerError(
                 f"{self.name} is evaluated on a log, and its policy has no encoder; implement state_vectors"
@@ -259,6 +258,13 @@ class Task(ABC, Generic[PolicyT]):
         with torch.no_grad():
             (vectors,) = policy.in_buckets(lambda some: (policy.encoder(some[policy.column]),), states)
         return vectors.float().cpu().numpy()
+
+    @cached_property
+    def _frozen_policy(self) -> PolicyT:
+        """The same one in every process, also where heads and encoders begin at random; it remembers texts."""
+        with torch.random.fork_rng():
+            torch.manual_seed(self.settings.seed)
+            return self.policy(frozen=True).eval()
 
     # What serving needs: JSON values in, JSON values out, and opinions back.
 

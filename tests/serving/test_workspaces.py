@@ -1,5 +1,6 @@
 """Two workspaces of one app on one server: nothing of the one is seen in the other."""
 
+import json
 import re
 import shutil
 import time
@@ -204,6 +205,16 @@ def test_a_promotion_in_one_leaves_the_other_as_it_was(folders, client):
     assert {dict(key[1:])["version"] for key in counted(client, "boats") if key[0] == "steer_decisions_total"} == {
         "v0001"
     }
+
+
+def test_a_desk_is_evaluated_beside_what_an_outsider_would_write(folders, tmp_path):
+    bikes, _ = folders
+    figures = tmp_path / "figures.json"
+    run_steer("evaluate", bikes, "--runs", bikes.parent / "runs", "--json", figures)
+    results = json.loads(figures.read_text())["results"]
+    for policy in ("logistic", "linear", "supervised", "cost_optimal", "rl"):
+        assert 0 <= results[f"bikes.{policy}"]["labels"]["intent"]["accuracy"] <= 1
+    assert 0 <= results["bikes.rl"]["calibration"]["intent"]["after"] <= 1
 
 
 def test_two_of_one_name_and_names_of_the_servers_own_are_refused(folders, tmp_path):
