@@ -37,15 +37,14 @@ def bot_figures(data_dir: Path | None, console: Console) -> dict[str, dict[str, 
 def figures_of(runs: Sequence[Run], console: Console) -> dict[str, dict[str, Any]]:
     """Every line's reward, what RL gains, and the shares that a support lead asks about, as means over the trainings.
 
-    The line that RL is compared with is the best one on the validation customers.
+    The line that RL is compared with is the best one on the validation customers of the first training.
 
     Args:
         runs: Finished runs of the bot with different seeds.
         console: Console for the table.
     """
     task = open_task(CustomerService, runs[0])
-    validation, test = _played(runs, "validation"), _played(runs, "test")
-    best = max((name for name in validation[0] if name != _RL), key=lambda name: _returns(validation, name).mean())
+    best, test = compare(task, runs[0], "validation").best_baseline(), _played(runs, "test")
     earned = {name: _returns(test, name) for name in test[0]}
     results = {f"{_APP}.three_seeds.{name}": figure(bootstrap_mean(returns)) for name, returns in earned.items()}
     gain = figure(paired_gain(earned[_RL], earned[best]), target=0.0)
