@@ -27,7 +27,7 @@ if IS_WORKER:
     os.environ["OMP_NUM_THREADS"] = "1"
 
 # Trains less than the quick preset: the tests need policies that work, not the best ones.
-SHORT = ["linear.iterations=2", "supervised.iterations=2", "rl.iterations=1", "encoder.adapt=top", "encoder.layers=1"]
+SHORT = ["linear.iterations=2", "supervised.iterations=2", "rl.iterations=1", "encoder.adapt=top", "encoder.layers=3"]
 
 
 def pytest_collection_modifyitems(items):
