@@ -111,7 +111,7 @@ def bench(
     started = time.perf_counter()
     results = run_benchmark(name, only, data_dir, console)
     if json is not None:
-        write_figures(json, f"{name} {only}" if only else name, time.perf_counter() - started, results)
+        write_figures(json, f"{name}-{only}" if only else name, time.perf_counter() - started, results)
         console.print(f"figures written to {json}")
 
 
