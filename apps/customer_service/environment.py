@@ -14,7 +14,7 @@ from gymnasium import spaces
 from gymnasium.vector.utils import batch_space
 
 from apps.customer_service.data import MADE, NO_ARTICLE, OFF_TOPIC, SMALL_TALK, Article, SupportData
-from apps.customer_service.knowledge import CANDIDATES, FEATURES, Knowledge, Messages
+from apps.customer_service.knowledge import CANDIDATES, FEATURES, Knowledge, Messages, said_once
 from apps.customer_service.rewards import FIXED_ACTIONS, MAX_ASKS, OFFERED, Action, Truth, is_right, outcome
 from core.envs.episodes import EpisodeEnv
 from core.envs.observations import Observations
@@ -131,7 +131,7 @@ class StateBuilder:
         asked_column = np.broadcast_to(asked[:, None, None], (*features.shape[:2], 1))
         return {
             # The newest message first: what the window cuts off is the oldest.
-            "text": tuple(_THEN.join(reversed(messages)) for messages in conversations),
+            "text": tuple(_THEN.join(reversed(said_once(messages))) for messages in conversations),
             "candidates": np.stack([row[0] for row in rows]),
             "features": np.concatenate([features, asked_column], axis=-1),
         }

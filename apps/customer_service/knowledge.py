@@ -22,6 +22,11 @@ _NEIGHBOURS = 200
 Messages = tuple[str, ...]
 
 
+def said_once(messages: Messages) -> Messages:
+    """The messages without those that only repeat an earlier one, which tell no more."""
+    return tuple(dict.fromkeys(messages))
+
+
 @dataclass(frozen=True)
 class Found:
     """Candidates of several conversations.
@@ -101,7 +106,8 @@ class Knowledge:
         return {name: (-scores).argsort(axis=1, kind="stable") for name, scores in methods.items()}
 
     def _scores(self, conversations: Sequence[Messages]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        queries = ["\n".join(messages) for messages in conversations]  # of too long ones the oldest lines are cut
+        # of too long ones the oldest lines are cut
+        queries = ["\n".join(said_once(messages)) for messages in conversations]
         vectors = self.encoder.embed(queries)
         hidden = [[self._known[text] for text in messages if text in self._known] for messages in conversations]
         passage = self._best_of_owner(self._passages, self._passage_owner, vectors, [[] for _ in queries])

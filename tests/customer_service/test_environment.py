@@ -122,3 +122,13 @@ def test_the_newest_message_is_read_however_long_the_earlier_ones_are(task):
     # Its candidates too are of the newest message: the oldest, not the newest, is what the search leaves out.
     shared = [set(states["candidates"][at]) & set(states["candidates"][0]) for at in (1, 2)]
     assert len(shared[0]) > len(shared[1])
+
+
+def test_who_repeats_a_message_is_read_as_who_said_it_once(task):
+    said, more = "my parcel has not come", "it was due on Monday"
+    states = task.maker.states([(said,), (said, said), (said, more, said)])
+    assert states["text"] == (said, said, f"{more} [SEP] {said}")
+    assert np.array_equal(states["candidates"][0], states["candidates"][1])
+    assert np.allclose(states["features"][0, :, :-1], states["features"][1, :, :-1])
+    # That one has been asked back is known all the same.
+    assert (states["features"][1, :, -1] > states["features"][0, :, -1]).all()
