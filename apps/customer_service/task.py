@@ -58,6 +58,8 @@ _RL = {
     "kl_coef": 0.02,
     "ent_coef": 0.0,
     "patience": 14,
+    # Iterations differ by less than the validation customers can tell.
+    "load_best_model_at_end": False,
 }
 
 

@@ -34,13 +34,13 @@ PolicyT = TypeVar("PolicyT", bound=Policy)
 
 
 class Learner:
-    """Runs an algorithm on a policy until it stops getting better, and leaves the best weights in the policy.
+    """Runs an algorithm on a policy until it stops getting better, and leaves the weights to keep in the policy.
 
     Every iteration draws its randomness from (seed, iteration) alone, so a run that was killed and started again goes
     on along the same curve; only episodes that were to go on from one rollout to the next begin anew.
 
     Args:
-        policy: Policy that gets the best weights in the end; without FSDP it is trained in place.
+        policy: Policy that gets the weights to keep in the end; without FSDP it is trained in place.
         algorithm: Algorithm that says what to learn from, and its loss.
         settings: Settings of the stage.
         validate: Function that gives a policy's reward on the validation split; the higher the better.
@@ -104,7 +104,8 @@ class Learner:
             self._save()
             self._log(metrics)
             self.report(progress.iteration, self.settings.iterations, metrics)
-        self.kept.load_state(self.best, "the best checkpoint")
+        at_end = self.best if self.settings.load_best_model_at_end else self.policy.state()
+        self.kept.load_state(at_end, "the checkpoint")
         self.kept.to(self.accelerator.device).eval()
         return progress.history
 

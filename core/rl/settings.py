@@ -31,6 +31,11 @@ class StageSettings(Section):
     patience: int = Field(
         default=3, ge=1, description="Iterations without a better validation reward after which the stage ends."
     )
+    load_best_model_at_end: bool = Field(
+        default=True,
+        description="Whether the stage leaves the weights of its best validation reward; without, those of its end, "
+        "which are the surer ones where a small validation split tells iterations apart by chance.",
+    )
 
 
 class MinibatchSettings(StageSettings):

@@ -67,7 +67,7 @@ class Stage(ABC):
 
         Args:
             task: Task that is trained.
-            policy: Policy with its best weights.
+            policy: Policy with the weights that training leaves.
             trained: Function from the name of an earlier stage to its policy.
         """
         del task, trained

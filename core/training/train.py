@@ -80,7 +80,7 @@ def learn(
     validate: Callable[[Policy], float],
     on_iteration: OnIteration,
 ) -> None:
-    """Train a policy as one stage of a run, from the stage's checkpoint on if there is one, and keep the best weights.
+    """Train a policy as one stage of a run, from the stage's checkpoint on if there is one, and keep its weights.
 
     Args:
         task: Task with its settings.

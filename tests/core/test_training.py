@@ -18,9 +18,11 @@ import torch
 from core.cli.tables import comparison_tables
 from core.evaluation.comparison import Comparison, verdict
 from core.rl.all_action import AllAction, AllActionSettings
+from core.rl.learner import trained_copy
 from core.rl.off_policy import LoggedDecisions
 from core.rl.schedule import learning_rate_schedule
 from core.rl.settings import StageSettings
+from core.rl.supervised import Supervised
 from core.training.evaluate import compare, save_comparison, saved_comparison
 from core.training.run import Run, fingerprint, trained_policy
 from core.training.train import train
@@ -217,6 +219,24 @@ def test_a_batch_in_parts_gives_the_step_of_the_whole(tmp_path):
     for (loss, reward), (other_loss, other_reward) in zip(_curve(whole)[1], _curve(parts)[1], strict=True):
         assert loss == pytest.approx(other_loss, abs=1e-4)
         assert reward == pytest.approx(other_reward)
+
+
+@pytest.mark.parametrize("keeps_best", [True, False])
+def test_a_stage_leaves_its_best_weights_or_those_of_its_end(keeps_best):
+    task = Bandit(settings(f"supervised.load_best_model_at_end={keeps_best}"))
+    torch.manual_seed(0)
+    begun, demonstrations = task.policy(), task.demonstrations("train")
+    falling = iter(range(0, -10, -1))  # as if the first weights were the best
+    trained = trained_copy(
+        begun,
+        Supervised(demonstrations, task.settings.supervised),
+        task.settings.supervised,
+        validate=lambda _: next(falling),
+        seed=0,
+    )
+    begun.eval()
+    before, after = (policy.logits(demonstrations.observations) for policy in (begun, trained))
+    assert torch.allclose(before, after, atol=1e-4) == keeps_best
 
 
 @pytest.mark.parametrize("schedule", ["constant", "linear", "cosine", "exponential"])
