@@ -12,14 +12,13 @@ from itsdangerous import TimestampSigner, URLSafeTimedSerializer
 from sqlalchemy import select
 from starlette.testclient import WebSocketDenialResponse
 
-from core.platform.auth.access import COOKIE, SESSION, Accounts, Agent, CurrentPrincipal, NoAuth, Principal
+from core.platform.auth.access import COOKIE, SESSION, Accounts, Agent, CurrentPrincipal, Principal
 from core.platform.auth.login import local_path, login_routes
-from core.platform.auth.middleware import AuthMiddleware, check_public
+from core.platform.auth.middleware import AuthMiddleware
 from core.platform.http.problems import answer_with_problems
 from core.platform.store import accounts
 from core.platform.store.database import open_store
 from core.platform.store.schema import EndedSession, User
-from core.util.errors import SteerError
 
 SECRET = "a secret of the tests, long enough"
 PASSWORD = "correct horse battery"
@@ -376,47 +375,3 @@ def test_a_store_that_does_not_answer_is_an_outage_and_lets_nobody_in(client, st
     refused = client.get("/v1/me")
     assert refused.status_code == 503
     assert str(tmp_path) not in refused.text
-
-
-def test_without_accounts_everybody_is_the_local_admin():
-    client = TestClient(guarded(NoAuth()), "http://localhost:7860")
-    assert client.get("/v1/me").json() == "local"
-    assert client.post("/v1/push").json() == "admin"
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1:7860", "[::1]:7860", "localhost"])
-def test_without_accounts_this_machine_is_answered_by_each_of_its_names(host):
-    client = TestClient(guarded(NoAuth()), f"http://{host}")
-    assert client.post("/v1/push", headers={"Origin": f"http://{host}"}).json() == "admin"
-
-
-@pytest.mark.parametrize(
-    "headers",
-    [
-        {"Origin": "http://evil.example"},
-        {"Origin": "null"},
-        {"Host": "evil.example"},
-        {"Host": "evil.example", "Origin": "http://evil.example"},
-        {"Host": "localhost.evil.example"},
-        {"Host": "127.0.0.1.evil.example"},
-    ],
-)
-def test_without_accounts_no_other_site_reaches_in_through_the_browser(headers):
-    client = TestClient(guarded(NoAuth()), "http://localhost:7860")
-    assert client.post("/v1/push", headers=headers).status_code == 403
-    with pytest.raises(WebSocketDenialResponse), client.websocket_connect("/socket", headers=headers):
-        pass
-
-
-@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])
-def test_this_machine_alone_needs_no_accounts(host):
-    check_public(host, auth=False)
-
-
-@pytest.mark.parametrize(
-    "host", ["0.0.0.0", "::", "192.168.1.7", "fe80::1%eth0", "shop.lan", "", "localhost.evil", "127.1"]
-)
-def test_a_public_address_needs_accounts(host):
-    with pytest.raises(SteerError, match="turn accounts on with --auth"):
-        check_public(host, auth=False)
-    check_public(host, auth=True)
