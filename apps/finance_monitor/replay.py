@@ -12,7 +12,8 @@ from apps.finance_monitor.alerting.rule import Rule
 from apps.finance_monitor.data import NewsData
 from apps.finance_monitor.feed import FeedFile, Item
 from apps.finance_monitor.model import NewsModel
-from apps.finance_monitor.service import CurrentModel, MonitorService
+from apps.finance_monitor.service import MonitorService
+from apps.finance_monitor.watcher import CurrentModel
 from core.platform.store.database import open_store, sqlite_url
 from core.rl.explore import Explorer
 from core.util.errors import SteerError

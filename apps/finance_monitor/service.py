@@ -7,18 +7,15 @@ same again, whatever serves by then, and several of them on one store open the s
 
 import threading
 import time
-from collections.abc import Callable, Collection, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from hashlib import sha256
-from itertools import takewhile
-from typing import Any, Protocol, TypeVar
+from typing import TypeVar
 
 import structlog
-from prometheus_client import Counter
 
-from apps.finance_monitor import rows, tables
+from apps.finance_monitor import tables
 from apps.finance_monitor.alerting.rule import Rule
-from apps.finance_monitor.alerts import Alert
 from apps.finance_monitor.clock import Clock, is_ahead, wall_clock
 from apps.finance_monitor.config import NewsConfig
 from apps.finance_monitor.data import SENTIMENTS, TOPICS, Company, Sentiment
@@ -26,14 +23,14 @@ from apps.finance_monitor.engine import Label
 from apps.finance_monitor.feed import MAX_HEADLINE, Item
 from apps.finance_monitor.markup import without_markup
 from apps.finance_monitor.model import NewsModel, Read
-from apps.finance_monitor.monitor import Monitor, Watch
+from apps.finance_monitor.monitor import Watch
 from apps.finance_monitor.records import AlertHistory, AlertLine, Change, FeedState, StoredItem, Taken
-from apps.finance_monitor.stories import StoryFolder
+from apps.finance_monitor.watcher import CurrentModel, Watcher
 from core.platform.auth.access import Principal
 from core.platform.inference.drift import WATCH
-from core.platform.inference.metrics import DECISIONS, FEEDBACK
+from core.platform.inference.metrics import FEEDBACK
 from core.platform.store import decisions
-from core.platform.store.database import Session, Store
+from core.platform.store.database import Store
 from core.rl.explore import Explorer
 from core.training.workspace import Workspace
 from core.util.errors import NotFoundError, SteerError
@@ -44,20 +41,10 @@ __all__ = [
 ]  # fmt: skip
 
 _LOG = structlog.get_logger()
-ALERTS = Counter("steer_alerts_total", "Alerts that were opened", ["app"])
-_AT_ONCE = 256
 # However many pages ask, the store is asked no more often what is new.
 _LOOK_SECONDS = 0.4
 
 Found = TypeVar("Found")
-
-
-class CurrentModel(Protocol):
-    """Says which version serves."""
-
-    @property
-    def current(self) -> tuple[NewsModel, str]:
-        """The model and the name of its version."""
 
 
 class MonitorService:
@@ -86,13 +73,12 @@ class MonitorService:
         present: Callable[[], datetime] = wall_clock,
     ) -> None:
         del explorer
-        self.store, self.live, self._rule, self.is_live = store, live, rule, is_live
+        self.store, self.live, self.is_live = store, live, is_live
         self.app, self._present = live.current[0].task.name, present
         self.feeds: dict[str, FeedState] = {}
-        self._lock = threading.Lock()
+        self._watcher = Watcher(store, live, self.app, rule=rule, is_live=is_live, present=present)
         self._look = threading.Lock()
         self._looked, self._revision = 0.0, (0, 0)
-        self._start_over()
         self.catch_up()
 
     # Reading headlines
@@ -161,10 +147,10 @@ class MonitorService:
         with self._look:
             if time.monotonic() - self._looked >= _LOOK_SECONDS:
                 newest, change = self._stored_revision()
-                if newest > self._seen:
+                if newest > self._watcher.seen:
                     self.catch_up()
                     newest, change = self._stored_revision()
-                self._looked, self._revision = time.monotonic(), (self._seen, change)
+                self._looked, self._revision = time.monotonic(), (self._watcher.seen, change)
             return self._revision
 
     def items(
@@ -187,7 +173,7 @@ class MonitorService:
                 headline=item.headline,
                 topic=score.topic if score else None,
                 sentiment=score.sentiment if score else None,
-                is_copy=item.id in self._monitor.copies,
+                is_copy=item.id in self._watcher.copies,
                 is_ahead=is_ahead(item.time, present),
             )
             for item, score in found
@@ -231,18 +217,17 @@ class MonitorService:
     @property
     def now(self) -> datetime | None:
         """What the monitor's clock shows, see `Clock`; None before the first item."""
-        return self._monitor.clock.now
+        return self._watcher.clock.now
 
     @property
     def newest(self) -> datetime | None:
         """Time of the newest item that counts; None before the first."""
-        return self._monitor.clock.newest
+        return self._watcher.clock.newest
 
     def watchlist(self) -> list[Watch]:
         """A line for each company, those with alerts and bad news first."""
         self.catch_up()
-        with self._lock:
-            return self._monitor.watchlist(list(self._model.news.companies)) if len(self._monitor) else []
+        return self._watcher.watchlist(list(self._model.news.companies))
 
     def trend(self, company: str | None, topic: str | None, days: int) -> dict[Sentiment, list[int]]:
         """New stories of each sentiment on each of the last days, oldest first.
@@ -252,8 +237,7 @@ class MonitorService:
         """
         self._check_topic(topic)
         self.catch_up()
-        with self._lock:
-            return self._monitor.daily(company, topic, days)
+        return self._watcher.daily(company, topic, days)
 
     # Alerts
 
@@ -304,34 +288,11 @@ class MonitorService:
         if topic is not None and topic not in self.topics:
             raise SteerError(f"There is no topic {topic!r}; there are {', '.join(self.topics)}.")
 
-    def _start_over(self) -> None:
-        self._monitor, self._seen = Monitor(Clock(self._present), self._rule), 0
-        self._purged, self._is_starting = 0, True
-        self._folder = StoryFolder(lambda headlines: self._model.vectors(headlines), present=self._present)
-        self._kept: dict[str, tuple[int, str]] = {}
-
     def _update(self, move: Callable[[Clock], None]) -> list[AlertLine]:
-        """Read what is new, then move the clock; alerts that were opened or raised."""
-        raised: dict[int, AlertLine] = {}
-        with self._lock:
-            try:
-                while news := self._next():
-                    raised |= {alert.id: alert for alert in self._read(news)}
-                    self._seen = news[-1].id
-                if self._is_starting:
-                    with self.store.reading() as session:
-                        self._resume(session)
-                move(self._monitor.clock)
-                self._monitor.let_run()
-                if changed := self._changed_alerts():
-                    with self.store.transaction() as session:
-                        raised |= {alert.id: alert for alert in self._keep(session, changed)}
-            except BaseException:  # the monitor may have counted what is not noted: let it read everything again
-                self._start_over()
-                raise
-            finally:
-                self._looked = 0.0
-        return list(raised.values())
+        try:
+            return self._watcher.update(move)
+        finally:
+            self._looked = 0.0
 
     def _linked(self, item: Item) -> list[Item]:
         """An item under the id of its company, or one for each company that the headline names."""
@@ -347,79 +308,6 @@ class MonitorService:
     def _stored_revision(self) -> tuple[int, int]:
         with self.store.reading() as session:
             return tables.revision(session, self.app)
-
-    def _next(self) -> list[tables.News]:
-        with self.store.reading() as session:
-            moved = tables.baselines(session, self.app, self._purged)
-            if moved and self._seen and (self._is_starting or any(base.newest > self._seen for base in moved)):
-                self._start_over()  # some of what is gone was never read here
-                moved = tables.baselines(session, self.app, 0)
-            if moved:
-                self._begin(moved)
-            return tables.behind(session, self.app, self._seen, _AT_ONCE)
-
-    def _begin(self, moved: Sequence[tables.Base]) -> None:
-        """Let companies begin at baselines, and forget what lies too far before them."""
-        self._purged = max(base.revision for base in moved)
-        for base in moved:
-            self._folder.forget(base.company, base.forgets)
-            self._monitor.clock.lag(timedelta(seconds=base.delay))
-        self._monitor.begin({base.company: base.course for base in moved}, is_start=self._is_starting)
-
-    def _resume(self, session: Session) -> None:
-        """Know again what was told about companies that began at a baseline: all is read that was read before."""
-        alerts = [rows.told(alert, tables.unscoped(alert)) for alert in tables.told(session, self.app)]
-        self._kept |= {alert.key: (alert.changed, alert.state) for alert in self._monitor.resume(alerts)}
-        self._is_starting = False
-
-    def _read(self, news: Sequence[tables.News]) -> list[AlertLine]:
-        """Count news, after reading those that nobody has read yet; alerts that were opened or raised."""
-        numbers = [item.id for item in news]
-        with self.store.reading() as session:
-            known = {score.news_id for score in tables.readings(session, numbers)}
-        scores = self._scores(news, known)
-        with self.store.transaction() as session:
-            tables.keep_scores(session, scores)
-            read = {score.news_id: score for score in tables.readings(session, numbers)}
-            copies = tables.copies(session, numbers)
-            readings = [rows.reading(item, read[item.id], copies) for item in news]
-            old = sum(1 for _ in takewhile(known.__contains__, numbers)) if self._is_starting else 0
-            self._monitor.take(readings[:old])
-            if self._is_starting and old < len(news):
-                self._resume(session)
-            self._monitor.take(readings[old:])
-            return self._keep(session, self._changed_alerts())
-
-    def _scores(self, news: Sequence[tables.News], known: Collection[int]) -> list[dict[str, Any]]:
-        """Label news that are not known, and find out which of them are copies of what."""
-        model, version = self.live.current
-        new = [item for item in news if item.id not in known]
-        labels = model.labels([(item.company, item.headline) for item in new])
-        model.vectors([item.headline for item in new])  # at once, of which the folder asks for one after the other
-        if self.is_live:
-            for label in labels:
-                DECISIONS.labels(self.app, version, label.sentiment).inc()
-                WATCH.note(self.app, "inputs", max(label.probabilities.values()))
-        folded = {item.id: self._fold(item, is_known=item.id in known) for item in news}
-        return [rows.score(item, label, version, *folded[item.id]) for item, label in zip(new, labels, strict=True)]
-
-    def _fold(self, item: tables.News, *, is_known: bool) -> tuple[list[int], list[int]]:
-        headline = (item.id, item.company, item.time, item.key, item.headline)
-        if not is_known:
-            return self._folder.fold(*headline)
-        self._folder.add(*headline)
-        return [], []
-
-    def _changed_alerts(self) -> list[Alert]:
-        return [alert for alert in self._monitor.alerts if self._kept.get(alert.key) != (alert.changed, alert.state)]
-
-    def _keep(self, session: Session, changed: Sequence[Alert]) -> list[AlertLine]:
-        """Keep alerts that have changed; which of them are new or more severe."""
-        kept = [tables.keep_alert(session, self.app, rows.alert(alert), "monitor") for alert in changed]
-        if self.is_live:
-            ALERTS.labels(self.app).inc(sum(before == "" for _, before in kept))
-        self._kept |= {alert.key: (alert.changed, alert.state) for alert in changed}
-        return [AlertLine.model_validate(alert) for alert, before in kept if alert.severity != before]
 
 
 def _known(found: Found | None, what: str) -> Found:
