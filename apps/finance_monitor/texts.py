@@ -14,9 +14,9 @@ TEXTS = Texts(
         ),
         "open_alerts": ("{count:,} open alerts", "未处理警报 {count:,} 条", "Offene Warnungen: {count}"),
         "failing_feeds": (
-            "{count:,} feeds do not answer: the server's log says why",
-            "{count:,} 个新闻源无法读取：原因见服务器日志",
-            "Feeds, die nicht antworten: {count}; den Grund nennt das Protokoll",
+            "{count:,} feeds do not answer: the monitor's page says which and why",
+            "{count:,} 个新闻源无法读取：监测页面会说明是哪些及原因",
+            "Feeds, die nicht antworten: {count}; die Seite des Monitors sagt, welche und warum",
         ),
         "shows": ("What the page shows", "页面显示"),
         "live": ("Live", "实时"),

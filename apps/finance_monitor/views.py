@@ -5,6 +5,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from textwrap import shorten
 
 import gradio as gr
 
@@ -22,6 +23,7 @@ from apps.finance_monitor.texts import TEXTS
 from core.util.errors import NotFoundError
 
 _ITEMS, _ALERTS, _DAYS = 60, 200, 28
+_REASON = 160
 _SIGNS = {"negative": "▼", "neutral": "–", "positive": "▲"}
 _ORDER = ("open", "acknowledged", "resolved")
 
@@ -66,7 +68,8 @@ def status(service: MonitorService, shown: Shown, replay_time: datetime | None, 
     if replay_time is None:
         newest = _time(service.newest) if service.newest else TEXTS.say("none", request)
         text = TEXTS.say("now_live", request, count=len(service.companies), alerts=alerts, newest=newest)
-        if waiting := ", ".join(feed.name for feed in service.feeds.values() if feed.error):
+        failing = [feed for feed in service.feeds.values() if feed.error]
+        if waiting := "; ".join(f"{feed.name} ({shorten(feed.error, _REASON)})" for feed in failing):
             text += f" · {TEXTS.say('waiting', request, feeds=html.escape(waiting))}"
         now = ""
     else:

@@ -9,6 +9,7 @@ import pytest
 from starlette.requests import Request
 
 from apps.finance_monitor.layout import Layout
+from apps.finance_monitor.records import FeedState
 from apps.finance_monitor.replay import Replays
 from apps.finance_monitor.ui import Handlers
 from core.platform.auth.access import Principal
@@ -146,3 +147,12 @@ def test_a_paused_replay_stands_still_until_it_is_let_run_on(visitor):
     assert visitor.on.pause(replay, visitor.request)["value"] == "Pause"
     visitor.ask(visitor.on.tick)
     assert replay.now > stands or replay.is_behind
+
+
+def test_a_feed_that_fails_is_named_with_its_reason_and_one_that_answers_is_not(visitor, monitor):
+    monitor.feeds["press"] = FeedState(name="press", error="<b>404</b> Not Found")
+    monitor.feeds["wire"] = FeedState(name="wire")
+    monitor.push(surge("Third"))
+    visitor.keep(visitor.ask(visitor.on.tick))
+    assert "press (&lt;b&gt;404&lt;/b&gt; Not Found)" in visitor.got[visitor.at.now]
+    assert "wire" not in visitor.got[visitor.at.now]
