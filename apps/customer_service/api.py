@@ -7,10 +7,10 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 
-from apps.customer_service.service import MAX_MESSAGE, Article, SupportService, unanswered
+from apps.customer_service.service import MAX_MESSAGE, Article, Inbox, InboxLine, SupportService, unanswered
 from apps.customer_service.texts import TEXTS, act_of, worded
 from apps.customer_service.views import ChatTurn, ConversationSummary
-from core.platform.auth.access import CurrentPrincipal, current_principal
+from core.platform.auth.access import Agent, CurrentPrincipal, current_principal
 from core.platform.http.chat_completions import Completion, Message
 from core.platform.http.idempotency import IdempotencyKey
 from core.platform.http.parameters import Limit, Offset, RequestBody
@@ -35,6 +35,7 @@ def routes(service: SupportService) -> APIRouter:
     """All routes of the app."""
     router = APIRouter(tags=["customer service"])
     router.include_router(_conversations(service))
+    router.include_router(_inbox(service.inbox))
     router.include_router(_articles(service))
     return router
 
@@ -104,6 +105,34 @@ def _conversations(service: SupportService) -> APIRouter:
     async def judge(principal: CurrentPrincipal, identity: Identity, body: Opinion) -> Response:
         """Say what you think of a reply; a later opinion of yours replaces the earlier one."""
         await service.judge(principal, identity, body.value, body.comment)
+        return Response(status_code=204)
+
+    return router
+
+
+def _inbox(inbox: Inbox) -> APIRouter:
+    router = APIRouter()
+
+    @router.get("/inbox")
+    async def lines(principal: Agent, limit: Annotated[int, Query(ge=1, le=200)] = 50) -> list[InboxLine]:
+        """Conversations that wait for a person, the longest first, then those that agents have answered."""
+        return await inbox.lines(principal, limit)
+
+    @router.post("/conversations/{identity}/take-over", status_code=204)
+    async def take_over(principal: Agent, identity: Identity) -> Response:
+        """Look after a conversation; the bot is silent there until it is given back."""
+        await inbox.take_over(principal, identity)
+        return Response(status_code=204)
+
+    @router.post("/conversations/{identity}/answers", status_code=201)
+    async def answer(principal: Agent, identity: Identity, body: NewMessage) -> ChatTurn:
+        """Write to the customer as a person of the company, and so take the conversation over."""
+        return await inbox.answer(principal, identity, body.text)
+
+    @router.post("/conversations/{identity}/give-back", status_code=204)
+    async def give_back(principal: Agent, identity: Identity) -> Response:
+        """Let the bot talk again."""
+        await inbox.give_back(principal, identity)
         return Response(status_code=204)
 
     return router

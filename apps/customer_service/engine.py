@@ -23,8 +23,8 @@ from core.training.run import Run, trained_policy
 from core.util.opening import Opening
 from core.util.sentences import sentences
 
-ReplyAction = Literal["answer"] | FixedAction
-
+# `passed_on` is nothing that the policy chooses: a person has taken the conversation over.
+ReplyAction = Literal["answer", "passed_on"] | FixedAction
 
 # Whom nobody understood is handed over too: that they want a person is not likely then.
 _LOST = 0.5
@@ -177,6 +177,7 @@ def _share_of(shown: Sequence[Article], articles: Sequence[Article], shares: tor
 def _translated(reply: Reply, language: Language) -> Reply:
     """The reply in a customer's own language, as far as its words are the bot's own."""
     assert reply.choice is not None
+    assert reply.action != "passed_on"  # by the service alone
     words = quoted_in(language, reply.text) if reply.action == "answer" else worded_in(language, reply.action)
     return replace(reply, text=words, choice=replace(reply.choice, state={**reply.choice.state, "language": language}))
 

@@ -6,10 +6,19 @@ from dataclasses import dataclass, replace
 from apps.customer_service import tables
 from apps.customer_service.data import SMALL_TALK, Article
 from apps.customer_service.engine import Reply
+from apps.customer_service.inbox import Inbox
 from apps.customer_service.model import MAX_MESSAGE, SupportModel
 from apps.customer_service.rewards import MAX_ASKS
 from apps.customer_service.tables import Conversation, Turn
-from apps.customer_service.views import ChatTurn, ConversationSummary, summary, to_article, turn_views
+from apps.customer_service.views import (
+    ChatTurn,
+    ConversationSummary,
+    InboxLine,
+    exchanges,
+    summary,
+    to_article,
+    turn_views,
+)
 from core.platform.auth.access import Principal
 from core.platform.http.idempotency import used_for_another
 from core.platform.inference.drift import WATCH
@@ -20,8 +29,9 @@ from core.platform.store.schema import new_id
 from core.platform.versions.live import LiveModel
 from core.rl.explore import Explorer
 from core.util.errors import ConflictError, NotFoundError
+from core.util.text_input import check_text
 
-__all__ = ["MAX_MESSAGE", "Article", "SupportService"]
+__all__ = ["MAX_MESSAGE", "Article", "ChatTurn", "Inbox", "InboxLine", "SupportService"]
 
 MOST_TURNS = 200
 _TRIES, _EXAMPLES = 5, 4
@@ -39,6 +49,7 @@ class _Known:
         last: Its last turns, oldest first.
         sent: Message that was sent with the same key.
         answered: Reply to that message.
+        agent: Who has taken it over.
         is_new: Whether it begins with the next turn.
     """
 
@@ -46,6 +57,7 @@ class _Known:
     last: Sequence[Turn] = ()
     sent: str = ""
     answered: ChatTurn | None = None
+    agent: str | None = None
     is_new: bool = False
 
     @property
@@ -65,12 +77,14 @@ class SupportService:
     Attributes:
         app: Name of the app in the store.
         examples: Messages that the page offers to try.
+        inbox: What waits for people, and what they answer.
     """
 
     def __init__(self, store: Store, models: LiveModel[SupportModel], explorer: Explorer) -> None:
         self._store, self._models, self._explorer = store, models, explorer
         model, _ = models.current
         self.app, config = model.task.name, model.task.workspace.config
+        self.inbox = Inbox(store, self.app)
         # Without examples, the page offers the titles of some articles, from the first document to the last.
         titles = [article.title for article in model.articles]
         self.examples = config.examples or tuple(titles[:: max(1, len(titles) // _EXAMPLES)][:_EXAMPLES])
@@ -151,9 +165,7 @@ class SupportService:
             known = await self._known(principal, conversation_id, key)
             if known.answered is not None:
                 return _repeated(known, message, key)
-            exchanges = zip(known.last[::2], known.last[1::2], strict=True)
-            earlier = unanswered((question.text, answer.about["action"]) for question, answer in exchanges)
-            reply, version = await self._reply(earlier, message)
+            reply, version = await self._next(known, message)
             turn = await self._append(principal, known, message, key, reply, version)
             if turn is not None:
                 return turn
@@ -197,7 +209,7 @@ class SupportService:
         return turn
 
     async def take_back(self, principal: Principal, conversation_id: str) -> str | None:
-        """Erase the principal's last message and its reply; the message, or None where there is none.
+        """Erase the principal's last message and its reply; the message, or None where there is none to take back.
 
         Raises:
             NotFoundError: There is no such conversation of the principal's.
@@ -264,7 +276,11 @@ class SupportService:
         """What the next turn of a conversation of the principal's depends on."""
 
         def found(session: Session) -> tuple[Conversation | None, _Known]:
-            known = _Known(conversation_id, tables.last_turns(session, conversation_id, _LOOKED_BACK))
+            last, agent = (
+                tables.last_turns(session, conversation_id, _LOOKED_BACK),
+                tables.taken_by(session, conversation_id),
+            )
+            known = _Known(conversation_id, last, agent=agent)
             if key and (exchange := tables.exchange(session, conversation_id, key)):
                 sent, answered = turn_views(session, self.app, exchange)
                 known = replace(known, sent=sent.text, answered=answered)
@@ -274,6 +290,14 @@ class SupportService:
         if talk is None or talk.owner != principal.name:
             raise NotFoundError(_NOT_YOURS)
         return known
+
+    async def _next(self, known: _Known, message: str) -> tuple[Reply, str | None]:
+        """What comes after a message: the bot's reply; where a person looks after the customer, that they have it."""
+        if known.agent is not None:
+            check_text(message, max_length=MAX_MESSAGE, what="a message")
+            return Reply("passed_on", "", [], None), None
+        talk = exchanges(known.last)
+        return await self._reply(unanswered((said.text, reply.about["action"]) for said, reply in talk), message)
 
     async def _reply(self, earlier: list[str], message: str) -> tuple[Reply, str]:
         """The bot's reply, and the version that gave it."""
@@ -294,6 +318,8 @@ class SupportService:
             if known.is_new:
                 tables.start(session, self.app, principal.name, known.conversation)
             if not tables.claim(session, known.conversation, known.length):
+                return False
+            if tables.taken_by(session, known.conversation) != known.agent:
                 return False
             if reply.choice is not None and version is not None:
                 answer.decision_id = decisions.keep(

@@ -11,6 +11,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     bindparam,
+    case,
     delete,
     func,
     insert,
@@ -21,6 +22,10 @@ from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 from core.platform.store.schema import KEY, NAME, Decision, Table, new_id, now
 from core.platform.store.upsert import put
 
+AGENT = "agent"
+"""Role of the turns that people of the company write."""
+# What the bot did last where a person has to go on.
+_FOR_PEOPLE = ("hand_over", "passed_on")
 _AT_ONCE = 500
 _BEGINNING = 200
 
@@ -72,6 +77,21 @@ class Turn(Table):
     time: Mapped[datetime] = mapped_column(default=now)
 
 
+class Takeover(Table):
+    """A conversation that an agent has taken over; the bot is silent in it."""
+
+    __tablename__ = "takeovers"
+
+    conversation_id: Mapped[str] = mapped_column(ForeignKey("conversations.id", ondelete="CASCADE"), primary_key=True)
+    who: Mapped[str] = mapped_column(String(NAME))
+    since: Mapped[datetime] = mapped_column(default=now)
+
+    @classmethod
+    def erase(cls, session: Session, person: str) -> int:
+        """Whom an agent looked after who is gone waits for another one."""
+        return len(session.execute(delete(cls).where(cls.who == person).returning(cls.conversation_id)).all())
+
+
 _CONVERSATIONS, _TURNS = (Table.metadata.tables[kind.__tablename__] for kind in (Conversation, Turn))
 _IDENTITY = bindparam("identity", type_=String())
 # Every reply waits for these, so they are made once.
@@ -81,6 +101,7 @@ _FIND = select(Conversation).where(Conversation.id == _IDENTITY, Conversation.ap
 _NEWEST_FIRST = select(Turn).where(Turn.conversation_id == _IDENTITY).order_by(Turn.number.desc())
 _LAST = _NEWEST_FIRST.limit(bindparam("count"))
 _EXCHANGE = select(Turn).where(Turn.conversation_id == _IDENTITY, Turn.key == bindparam("key")).order_by(Turn.number)
+_TAKEN = select(Takeover.who).where(Takeover.conversation_id == _IDENTITY)
 _ADD = insert(_TURNS)
 _COLUMNS = [column.name for column in _TURNS.c if column.name != "id"]
 
@@ -110,14 +131,59 @@ def newest(session: Session, app: str, owner: str | None, count: int) -> list[tu
 
 
 def waiting(session: Session, app: str) -> int:
-    """Number of conversations that were handed over to a person, and where nothing was said since."""
+    """Number of conversations that were handed over to a person, and where none has answered since."""
+    handed = select(func.count()).select_from(Turn).join(Conversation)
+    return session.scalar(handed.where(Conversation.app == app, _is_last(), _is_for_people())) or 0
+
+
+def inbox(session: Session, app: str, count: int) -> list[tuple[Conversation, Turn, str | None, str]]:
+    """Conversations for people, those that wait longest first, then those that agents look after and have answered.
+
+    Returns:
+        Conversation, its last turn, the agent who has taken it over if one has, and how its first message begins.
+    """
+    first = aliased(Turn)
+    beginning = func.substr(first.text, 1, _BEGINNING)
+    found = (
+        select(Conversation, Turn, Takeover.who, beginning)
+        .join(Turn, Turn.conversation_id == Conversation.id)
+        .join(first, (first.conversation_id == Conversation.id) & (first.number == 0))
+        .outerjoin(Takeover, Takeover.conversation_id == Conversation.id)
+        .where(Conversation.app == app, _is_last(), _is_for_people() | Takeover.who.is_not(None))
+        .order_by(case((_is_for_people(), 0), else_=1), Turn.time, Conversation.id)
+        .limit(count)
+    )
+    return [(row[0], row[1], row[2], row[3]) for row in session.execute(found)]
+
+
+def taken_by(session: Session, identity: str) -> str | None:
+    """The agent who has taken a conversation over; None where the bot talks."""
+    return session.scalar(_TAKEN, {"identity": identity})
+
+
+def take_over(session: Session, identity: str, who: str) -> str:
+    """Let an agent have a conversation that nobody has; who has it then."""
+    session.connection().execute(_LOCK, {"identity": identity})
+    has = taken_by(session, identity)
+    if has is None:
+        session.add(Takeover(conversation_id=identity, who=who))
+        session.flush()
+    return has or who
+
+
+def give_back(session: Session, identity: str) -> None:
+    """Let the bot have a conversation again."""
+    session.execute(delete(Takeover).where(Takeover.conversation_id == identity))
+
+
+def _is_last() -> ColumnElement[bool]:
     other = aliased(Turn)
     last = select(func.max(other.number)).where(other.conversation_id == Turn.conversation_id)
-    is_handed = (Turn.number == last.correlate(Turn).scalar_subquery()) & (
-        Turn.about["action"].as_string() == "hand_over"
-    )
-    handed = select(func.count()).select_from(Turn).join(Conversation).where(Conversation.app == app, is_handed)
-    return session.scalar(handed) or 0
+    return Turn.number == last.correlate(Turn).scalar_subquery()
+
+
+def _is_for_people() -> ColumnElement[bool]:
+    return Turn.about["action"].as_string().in_(_FOR_PEOPLE)
 
 
 def turns(session: Session, identity: str, limit: int | None = None, offset: int = 0) -> list[Turn]:
@@ -157,10 +223,13 @@ def append(session: Session, identity: str, known: int, new: Sequence[Turn]) -> 
 
 
 def take_back(session: Session, identity: str) -> str | None:
-    """Erase the last message of the user and what answered it; its text, or None where there is none."""
+    """Erase the last message of the user and what answered it; its text, or None where there is none.
+
+    What a person has answered stays: it is no longer the user's alone.
+    """
     session.connection().execute(_LOCK, {"identity": identity})
-    last = session.scalar(_NEWEST_FIRST.where(Turn.role == "user").limit(1), {"identity": identity})
-    if last is None:
+    last = session.scalar(_NEWEST_FIRST.where(Turn.role.in_(("user", AGENT))).limit(1), {"identity": identity})
+    if last is None or last.role == AGENT:
         return None
     _forget(session, (Turn.conversation_id == identity) & (Turn.number >= last.number))
     return last.text

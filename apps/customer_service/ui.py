@@ -1,22 +1,26 @@
 """The chat with the customer-service bot; it keeps nothing, and shows what the store holds of a conversation."""
 
 import html
-import re
 from collections.abc import Sequence
 from typing import Any
 
 import gradio as gr
 from gradio.context import Context
 
+from apps.customer_service.inbox_ui import build_inbox
+from apps.customer_service.markup import as_markup, empty, panel, said_by, source_details
 from apps.customer_service.rewards import OFFERED
-from apps.customer_service.service import Article, SupportService
+from apps.customer_service.service import SupportService
 from apps.customer_service.texts import TEXTS, worded
-from apps.customer_service.views import ChatTurn, ConversationSummary
+from apps.customer_service.views import ChatTurn, ConversationSummary, exchanges
 from core.platform.pages.requests import page_principal, shown_errors
 from core.platform.pages.times import TIMES_JS
 from core.util.errors import SteerError
 
 CONVERSATIONS = 100
+# How long a person's answer may lie before the customer sees it.
+_REFRESH_SECONDS = 4
+_FOR_PEOPLE = ("hand_over", "passed_on")
 
 CSS = """
 .cs-panels { display: flex; flex-direction: column; gap: 1rem; }
@@ -45,6 +49,7 @@ CSS = """
 .cs-here a { font-weight: 600; }
 .cs-list time, .cs-list summary { font-size: .85rem; color: var(--body-text-color-subdued); white-space: nowrap; }
 .cs-list summary { cursor: pointer; }
+.cs-list .cs-waits { color: light-dark(#b45309, #fcd34d); font-weight: 600; }
 .cs-list button { margin-top: .3rem; font-size: .85rem; font-weight: 600; color: var(--error-text-color); }
 """
 
@@ -109,14 +114,25 @@ def build(service: SupportService) -> None:
             panels = gr.HTML(apply_default_css=False)
             gr.Markdown(TEXTS.label("try"))
             examples = [gr.Button(text, size="sm", elem_classes="cs-example") for text in service.examples]
+    build_inbox(service)
+    timer, newest = gr.Timer(_REFRESH_SECONDS, active=False), gr.State("")
 
-    view = [shown_id, bot, panels, choice_row, *choices, conversations]
+    view = [shown_id, bot, panels, choice_row, *choices, conversations, timer, newest]
 
     async def show(conversation_id: str | None, request: gr.Request) -> list[Any]:
         principal = page_principal(request)
         turns = await service.turns(principal, conversation_id, offset=None) if conversation_id else []
-        mine = await service.newest(principal, CONVERSATIONS, mine=True)
-        return [conversation_id or "", *_talk(turns, request), _listed(mine, conversation_id, request)]
+        mine = _listed(await service.newest(principal, CONVERSATIONS, mine=True), conversation_id, request)
+        is_followed = gr.Timer(active=any(turn.action in _FOR_PEOPLE for turn in turns))
+        return [conversation_id or "", *_talk(turns, request), mine, is_followed, _newest(turns)]
+
+    async def follow(conversation_id: str, shown: str, request: gr.Request) -> list[Any] | dict[str, Any]:
+        """What a person has answered meanwhile."""
+        try:
+            turns = await service.turns(page_principal(request), conversation_id, offset=None)
+            return gr.skip() if _newest(turns) == shown else await show(conversation_id, request)
+        except SteerError:  # it was deleted elsewhere, or the store is away for a moment
+            return gr.skip()
 
     async def open_address(conversation_id: str | None, request: gr.Request) -> list[Any]:
         try:
@@ -178,6 +194,7 @@ def build(service: SupportService) -> None:
     conversations.select(open_listed, None, view, trigger_mode="multiple", **quiet)
     conversations.delete(remove, shown_id, view, **quiet)
     bot.like(note, shown_id, None, trigger_mode="multiple", **quiet)
+    timer.tick(follow, [shown_id, newest], view, show_progress="hidden", api_visibility="private")
     blocks = Context.root_block
     assert blocks is not None  # the shell builds pages inside one
     loaded = blocks.load(open_address, shown_id, view, js=NAMED_JS, **quiet)
@@ -188,11 +205,10 @@ def _talk(turns: Sequence[ChatTurn], request: gr.Request) -> list[Any]:
     """What the page shows of a conversation: chat, panels beside it, row of choices, choices."""
     replies = [turn for turn in turns if turn.role == "assistant"]
     last = replies[-1] if replies else None
-    options = last.sources if last and last.action == "ask_back" else []
+    options = last.sources if last and last.action == "ask_back" and turns[-1] is last else []
     return [
-        # The chat takes contents for markup, even with Markdown off.
-        [{"role": turn.role, "content": _as_markup(worded(turn, request).text)} for turn in turns],
-        f'<div class="cs-panels"><div id="cs-action">{_panel(TEXTS.say("decision", request), _decision(last, request))}'
+        [_line_of_chat(turn, request) for turn in turns],
+        f'<div class="cs-panels"><div id="cs-action">{panel(TEXTS.say("decision", request), _decision(last, request))}'
         f'</div><div id="cs-sources">{_sources(last, request)}</div>'
         f'<div id="cs-earlier">{_earlier(turns, request)}</div></div>',
         gr.Row(visible=bool(options)),
@@ -203,22 +219,22 @@ def _talk(turns: Sequence[ChatTurn], request: gr.Request) -> list[Any]:
     ]
 
 
-def _as_markup(text: str) -> str:
-    """Text that is shown as it is, but for what stands between backticks, as articles have their commands."""
-    return re.sub(r"`([^`\n]+)`", r"<code>\1</code>", html.escape(text, quote=False))
+def _line_of_chat(turn: ChatTurn, request: gr.Request) -> dict[str, str]:
+    # The chat takes contents for markup, even with Markdown off.
+    text = as_markup(worded(turn, request).text)
+    if turn.role == "agent":
+        return {"role": "assistant", "content": said_by("colleague", text, request)}
+    return {"role": turn.role, "content": text}
 
 
-def _panel(heading: str, body: str) -> str:
-    return f'<div class="cs-panel"><h4>{heading}</h4>{body}</div>'
-
-
-def _empty(key: str, request: gr.Request) -> str:
-    return f'<span class="cs-empty">{TEXTS.say(key, request)}</span>'
+def _newest(turns: Sequence[ChatTurn]) -> str:
+    """Another text for every further turn."""
+    return turns[-1].time.isoformat() if turns else ""
 
 
 def _decision(reply: ChatTurn | None, request: gr.Request) -> str:
     if reply is None:
-        return _empty("no_decision", request)
+        return empty("no_decision", request)
     done = f'<span class="cs-badge cs-{reply.action}">{TEXTS.say(f"action.{reply.action}", request)}</span>'
     if reply.confidence is None:
         return done
@@ -233,36 +249,28 @@ def _sources(reply: ChatTurn | None, request: gr.Request) -> str:
         return ""
     is_guess = reply.action != "answer" and reply.sources
     heading = TEXTS.say("choices" if is_guess else "sources", request)
-    items = "".join(_source(source, request, is_open=reply.action == "answer") for source in reply.sources)
-    return _panel(heading, items or _empty("no_sources", request))
-
-
-def _source(source: Article, request: gr.Request | None, *, is_open: bool) -> str:
-    title, body = html.escape(source.title), _as_markup(source.body)
-    page = TEXTS.say("page", request)
-    link = f'<p><a href="{html.escape(source.url or "")}" target="_blank" rel="noopener noreferrer">{page}</a></p>'
-    shown = f"<p>{body}</p>{link if source.url else ''}"
-    return f"<details {'open' if is_open else ''}><summary>{title}</summary>{shown}</details>"
+    items = "".join(source_details(source, request, is_open=reply.action == "answer") for source in reply.sources)
+    return panel(heading, items or empty("no_sources", request))
 
 
 def _earlier(turns: Sequence[ChatTurn], request: gr.Request) -> str:
     """What the bot decided before, the newest first, each under the message that it replied to."""
     items = [
         f"<details><summary>{html.escape(question.text)}</summary><p>{_decision(reply, request)}</p>"
-        f"{''.join(_source(source, request, is_open=False) for source in reply.sources)}</details>"
-        for question, reply in zip(turns[:-2:2], turns[1:-2:2], strict=True)
+        f"{''.join(source_details(source, request, is_open=False) for source in reply.sources)}</details>"
+        for question, reply in exchanges(turns)[:-1]
     ]
-    return _panel(TEXTS.say("earlier", request), "".join(reversed(items))) if items else ""
+    return panel(TEXTS.say("earlier", request), "".join(reversed(items))) if items else ""
 
 
 def _listed(conversations: Sequence[ConversationSummary], shown_id: str | None, request: gr.Request) -> str:
     """Links to conversations, each with its time and a way to delete it that asks once more."""
     items = "".join(_line(conversation, conversation.id == shown_id, request) for conversation in conversations)
-    return f'<ul class="cs-list">{items}</ul>' if items else _empty("no_conversations", request)
+    return f'<ul class="cs-list">{items}</ul>' if items else empty("no_conversations", request)
 
 
 def _line(conversation: ConversationSummary, is_shown: bool, request: gr.Request) -> str:
-    title = html.escape(conversation.title) or _empty("untitled", request)
+    title = html.escape(conversation.title) or empty("untitled", request)
     here = 'class="cs-here"' if is_shown else ""
     return (
         f'<li {here}><a href="?conversation={conversation.id}" data-id="{conversation.id}"'

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -16,11 +16,14 @@ _TITLE = 60
 
 
 class ChatTurn(BaseModel):
-    """A turn of a conversation; the fields behind `time` are the bot's. Pages and API word an empty text themselves."""
+    """A turn of a conversation: the customer's, the bot's, or that of a person of the company.
+
+    The fields behind `time` are the bot's. Pages and API word an empty text themselves.
+    """
 
     model_config = ConfigDict(frozen=True)
 
-    role: Literal["user", "assistant"]
+    role: Literal["user", "assistant", "agent"]
     text: str
     time: datetime
     action: ReplyAction | None = None
@@ -38,6 +41,33 @@ class ConversationSummary(BaseModel):
     owner: str
     created: datetime
     title: str = Field(description="first words of the first message; empty where nothing has been said")
+
+
+class InboxLine(ConversationSummary):
+    """A conversation that a person of the company looks after, or should."""
+
+    waits: bool = Field(description="whether the customer waits for an answer; else one has answered")
+    since: datetime = Field(description="time of the last message")
+    agent: str | None = Field(description="who has taken it over; the bot is silent there")
+
+
+class _HasRole(Protocol):
+    @property
+    def role(self) -> str: ...
+
+
+TurnT = TypeVar("TurnT", bound=_HasRole)
+
+
+def exchanges(turns: Sequence[TurnT]) -> list[tuple[TurnT, TurnT]]:
+    """Each message of the customer's with the bot's reply, oldest first; what people wrote between them is left out.
+
+    Args:
+        turns: Turns of a conversation in their order; the first may be a reply to a message that is not among them.
+    """
+    talk = [turn for turn in turns if turn.role != tables.AGENT]
+    talk = talk[1:] if talk and talk[0].role == "assistant" else talk
+    return list(zip(talk[::2], talk[1::2], strict=True))
 
 
 def turn_views(session: Session, app: str, turns: Sequence[Turn]) -> list[ChatTurn]:
@@ -65,8 +95,25 @@ def summary(conversation: Conversation, beginning: str | None) -> ConversationSu
         conversation: Conversation as it is stored.
         beginning: First words of its first message; None where nothing has been said.
     """
+    return ConversationSummary(**_known_of(conversation, beginning))
+
+
+def inbox_line(conversation: Conversation, last: Turn, agent: str | None, beginning: str) -> InboxLine:
+    """A stored conversation in the inbox.
+
+    Args:
+        conversation: Conversation as it is stored.
+        last: Its last turn.
+        agent: Who has taken it over.
+        beginning: First words of its first message.
+    """
+    waits = last.role != tables.AGENT
+    return InboxLine(**_known_of(conversation, beginning), waits=waits, since=last.time, agent=agent)
+
+
+def _known_of(conversation: Conversation, beginning: str | None) -> dict[str, Any]:
     title = _title(beginning or "")
-    return ConversationSummary(id=conversation.id, owner=conversation.owner, created=conversation.created, title=title)
+    return {"id": conversation.id, "owner": conversation.owner, "created": conversation.created, "title": title}
 
 
 def _view(turn: Turn, articles: Mapping[str, Article]) -> ChatTurn:

@@ -31,6 +31,10 @@ AGENTS = {
     },
     ("PUT", "/v1/news/items/{number}/label"): {"topic": "legal", "sentiment": "positive"},
     ("POST", "/v1/news/alerts/{number}/acknowledge"): {"note": "nothing to see here"},
+    ("GET", "/v1/support/inbox"): None,
+    ("POST", "/v1/support/conversations/{identity}/take-over"): None,
+    ("POST", "/v1/support/conversations/{identity}/answers"): {"text": "we shall pay you back, says no agent"},
+    ("POST", "/v1/support/conversations/{identity}/give-back"): None,
 }
 ADMINS = {("DELETE", "/v1/users/{name}"): None}
 EVERYBODYS = {
@@ -71,9 +75,12 @@ def test_another_viewer_is_told_that_there_is_no_such_thing(ann, bob, talk, meth
 
 
 @pytest.mark.parametrize(("method", "path"), AGENTS)
-def test_a_viewer_does_no_agents_work(bob, method, path):
-    refused = bob.request(method, path.replace("{number}", "1"), json=AGENTS[method, path])
-    assert refused.status_code == 403
+def test_a_viewer_does_no_agents_work(ann, bob, talk, method, path):
+    before = turns(ann, talk)
+    real = path.replace("{number}", "1").replace("{identity}", talk["conversations"])
+    for viewer in (ann, bob):  # not even in their own conversation
+        assert viewer.request(method, real, json=AGENTS[method, path]).status_code == 403
+    assert turns(ann, talk) == before
     assert bob.get("/v1/news/items", params={"company": "Forged"}).json() == []
 
 

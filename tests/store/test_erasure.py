@@ -49,6 +49,8 @@ def _live(session, name: str, alert: Alert, at: int = 0) -> None:
     decision = _decision(session, "customer_service", name, {"messages": [said]})
     exchange = [Turn(role="user", text=said), Turn(role="assistant", text="yes", decision_id=decision)]
     support.append(session, talk.id, 0, exchange)
+    for_another = support.start(session, "customer_service", "")
+    assert support.take_over(session, for_another.id, name) == name
     decisions.judge(session, decision, name, -1.0, {"comment": said})
     decisions.judge(session, decision, "root", 1.0, {"comment": f"as {said} says"})
     shown = _decision(session, "recommender", name, {"words": said})
