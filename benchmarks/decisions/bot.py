@@ -75,13 +75,14 @@ def _shares(played: Sequence[Played], people: Sequence[Customer]) -> dict[str, d
     # Whoever is asked back meets more than one decision.
     asked = np.array([each.steps > 1 for each in played])
 
-    def share(happened: np.ndarray, among: np.ndarray, better: str, target: float) -> dict[str, Any]:
+    def share(happened: np.ndarray, among: np.ndarray, better: str, target: float | None) -> dict[str, Any]:
         return figure(bootstrap_mean(happened.mean(axis=0)[among]), better=better, target=target)
 
     everybody = np.ones(len(people), dtype=bool)
     return {
         f"{_APP}.right": share(outcomes == "right_answer", asks, "higher", 0.60),
         f"{_APP}.wrong": share(outcomes == "wrong_answer", everybody, "lower", 0.10),
+        f"{_APP}.right_after_vague": share(outcomes == "right_answer", asks & vague, "higher", None),
         f"{_APP}.asked_vague": share(asked, vague, "higher", 0.50),
         f"{_APP}.asked_clear": share(asked, ~vague, "lower", 0.05),
         f"{_APP}.small_talk_handed_over": share(outcomes == "small_talk_hand_over", chats, "lower", 0.0),
