@@ -39,7 +39,8 @@ CSS = """
 .cs-panel details { border-top: 1px solid var(--border-color-primary); padding: .6rem 0; }
 .cs-panel summary { cursor: pointer; font-weight: 600; }
 .cs-panel details p { margin: .5rem 0 0; color: var(--body-text-color-subdued); }
-.dark .cs-panel { color-scheme: dark; }
+.dark .cs-panel, .dark .cs-list { color-scheme: dark; }
+#cs-inbox-talk .icon-button-wrapper.top-panel { display: none; }
 #cs-chat .placeholder { padding: 0 1.5rem; text-align: center; }
 .cs-choice button, .cs-example button { white-space: normal; text-align: left; }
 .cs-list { list-style: none; margin: 0; padding: 0; max-height: 22rem; overflow-y: auto; }
