@@ -187,10 +187,10 @@ def test_nothing_stays_of_a_company_that_is_silent_for_long(stores, start, live_
 def test_a_running_monitor_forgets_what_was_purged(stores, start, live_through):
     running = start(stores[0])
     live_through(running, trickle())
-    before = len(running._monitor)
+    before = len(running._watcher._monitor)
     purged(stores[0])
     running.catch_up()
-    assert len(running._monitor) == len(running.items(500)) < before / 2
+    assert len(running._watcher._monitor) == len(running.items(500)) < before / 2
 
 
 def test_who_reads_late_counts_what_was_ahead_in_its_turn(stores, start, present):
@@ -205,4 +205,4 @@ def test_who_reads_late_counts_what_was_ahead_in_its_turn(stores, start, present
     present[0] = NOW + 14 * HOUR
     for service in (prompt, late, start(stores[0])):
         service.tick()
-        assert list(service._monitor._counted) == [1, 4, 5, 6, 3, 2]
+        assert list(service._watcher._monitor._counted) == [1, 4, 5, 6, 3, 2]
