@@ -32,10 +32,19 @@ element.addEventListener('click', event => {
 def build_inbox(service: SupportService) -> None:
     """Lay out the inbox, which agents alone see."""
     with gr.Accordion(visible=False, open=False, elem_id="cs-inbox") as box, gr.Row():
+        inbox = _Inbox(service, box)
+    inbox.connect()
+
+
+class _Inbox:
+    """The components of the inbox, and what they do."""
+
+    def __init__(self, service: SupportService, box: gr.Accordion) -> None:
+        self._service, self.box = service, box
         with gr.Column(scale=2, min_width=280):
-            lines = gr.HTML(js_on_load=_PICK_JS, apply_default_css=False, elem_id="cs-inbox-lines")
+            self.lines = gr.HTML(js_on_load=_PICK_JS, apply_default_css=False, elem_id="cs-inbox-lines")
         with gr.Column(scale=3, min_width=340):
-            talk = gr.Chatbot(
+            self.talk = gr.Chatbot(
                 label=TEXTS.label("chat"),
                 placeholder=TEXTS.label("inbox_pick"),
                 height=360,
@@ -43,91 +52,93 @@ def build_inbox(service: SupportService) -> None:
                 buttons=["copy"],
                 elem_id="cs-inbox-talk",
             )
-            with gr.Group(visible=False) as desk:
-                text = gr.Textbox(
-                    placeholder=TEXTS.label("write_answer"),
-                    show_label=False,
-                    lines=3,
-                    max_lines=12,
-                    elem_id="cs-inbox-text",
-                )
-                with gr.Row():
-                    send = gr.Button(TEXTS.label("answer"), variant="primary", size="sm", elem_id="cs-inbox-send")
-                    take = gr.Button(TEXTS.label("take_over"), size="sm", elem_id="cs-inbox-take")
-                    give = gr.Button(TEXTS.label("give_back"), size="sm", elem_id="cs-inbox-give")
-            helping = gr.HTML(apply_default_css=False)
-        timer, picked, seen = gr.Timer(_REFRESH_SECONDS, active=False), gr.State(""), gr.State("")
+            with gr.Group(visible=False) as self.desk:
+                self._lay_out_desk()
+            self.helping = gr.HTML(apply_default_css=False)
+        self.timer, self.picked, self.seen = gr.Timer(_REFRESH_SECONDS, active=False), gr.State(""), gr.State("")
 
-    view = [box, lines, talk, desk, take, give, helping, timer, picked, seen]
+    def _lay_out_desk(self) -> None:
+        self.text = gr.Textbox(
+            placeholder=TEXTS.label("write_answer"), show_label=False, lines=3, max_lines=12, elem_id="cs-inbox-text"
+        )
+        with gr.Row():
+            self.send = gr.Button(TEXTS.label("answer"), variant="primary", size="sm", elem_id="cs-inbox-send")
+            self.take = gr.Button(TEXTS.label("take_over"), size="sm", elem_id="cs-inbox-take")
+            self.give = gr.Button(TEXTS.label("give_back"), size="sm", elem_id="cs-inbox-give")
 
-    async def show(conversation_id: str, request: gr.Request, seen: str | None = None) -> Any:
+    def connect(self) -> None:
+        """Say what the components do."""
+        quiet: dict[str, Any] = {"show_progress": "minimal", "api_visibility": "private"}
+        hidden: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+        view = [self.box, self.lines, self.talk, self.desk, self.take, self.give, self.helping, self.timer]
+        view += [self.picked, self.seen]
+        self.lines.select(self._pick, None, view, trigger_mode="multiple", **quiet)
+        gr.on([self.text.submit, self.send.click], self._answer, [self.picked, self.text], [*view, self.text], **quiet)
+        self.take.click(self._take_over, self.picked, view, **quiet)
+        self.give.click(self._give_back, self.picked, view, **quiet)
+        self.timer.tick(self._tick, [self.picked, self.seen], view, **hidden)
+        blocks = Context.root_block
+        assert blocks is not None  # the shell builds pages inside one
+        blocks.load(self._open, None, view, **hidden)
+
+    async def _show(self, conversation_id: str, request: gr.Request, seen: str | None = None) -> Any:
+        """The view, or nothing new: to who is no agent, and where all is as it was `seen`."""
         principal = page_principal(request)
         if not principal.is_at_least("agent"):
             return gr.skip()
-        waiting = await service.inbox.lines(principal, _MOST)
+        waiting = await self._service.inbox.lines(principal, _MOST)
         try:
-            turns = await service.turns(principal, conversation_id, offset=None) if conversation_id else []
+            turns = await self._service.turns(principal, conversation_id, offset=None) if conversation_id else []
         except NotFoundError:  # the customer has deleted it
             conversation_id, turns = "", []
-        line = next((each for each in waiting if each.id == conversation_id), None)
         state = f"{[(each.id, each.since, each.agent) for each in waiting]} {conversation_id} {len(turns)}"
         if state == seen:
             return gr.skip()
+        agent = next((each.agent for each in waiting if each.id == conversation_id), None)
         label = TEXTS.say("inbox", request, count=sum(each.waits for each in waiting))
         return [
             gr.Accordion(visible=True, label=label),
             _listed(waiting, conversation_id, request),
             [_line_of_talk(turn, request) for turn in turns],
             gr.Group(visible=bool(conversation_id)),
-            gr.Button(interactive=line is None or line.agent is None),
-            gr.Button(interactive=line is not None and line.agent is not None),
+            gr.Button(interactive=agent is None),
+            gr.Button(interactive=agent is not None),
             _helping(turns, request),
             gr.Timer(active=True),
             conversation_id,
             state,
         ]
 
-    async def tick(conversation_id: str, seen: str, request: gr.Request) -> Any:
+    async def _tick(self, conversation_id: str, seen: str, request: gr.Request) -> Any:
         try:
-            return await show(conversation_id, request, seen)
+            return await self._show(conversation_id, request, seen)
         except SteerError:  # the store is away for a moment
             return gr.skip()
 
-    async def opened(request: gr.Request) -> Any:
+    async def _open(self, request: gr.Request) -> Any:
         with shown_errors():
-            return await show("", request)
+            return await self._show("", request)
 
-    async def pick(data: gr.EventData, request: gr.Request) -> Any:
+    async def _pick(self, data: gr.EventData, request: gr.Request) -> Any:
         with shown_errors():
-            return await show(data.id, request)
+            return await self._show(data.id, request)
 
-    async def answer(conversation_id: str, text: str, request: gr.Request) -> Any:
+    async def _answer(self, conversation_id: str, text: str, request: gr.Request) -> Any:
         with shown_errors():
-            await service.inbox.answer(page_principal(request), conversation_id, text)
-            return [*await show(conversation_id, request), ""]
+            await self._service.inbox.answer(page_principal(request), conversation_id, text)
+            return [*await self._show(conversation_id, request), ""]
 
-    async def take_over(conversation_id: str, request: gr.Request) -> Any:
+    async def _take_over(self, conversation_id: str, request: gr.Request) -> Any:
         with shown_errors():
-            await service.inbox.take_over(page_principal(request), conversation_id)
+            await self._service.inbox.take_over(page_principal(request), conversation_id)
             gr.Info(TEXTS.say("taken_over", request))
-            return await show(conversation_id, request)
+            return await self._show(conversation_id, request)
 
-    async def give_back(conversation_id: str, request: gr.Request) -> Any:
+    async def _give_back(self, conversation_id: str, request: gr.Request) -> Any:
         with shown_errors():
-            await service.inbox.give_back(page_principal(request), conversation_id)
+            await self._service.inbox.give_back(page_principal(request), conversation_id)
             gr.Info(TEXTS.say("given_back", request))
-            return await show(conversation_id, request)
-
-    quiet: dict[str, Any] = {"show_progress": "minimal", "api_visibility": "private"}
-    hidden: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-    lines.select(pick, None, view, trigger_mode="multiple", **quiet)
-    gr.on([text.submit, send.click], answer, [picked, text], [*view, text], **quiet)
-    take.click(take_over, picked, view, **quiet)
-    give.click(give_back, picked, view, **quiet)
-    timer.tick(tick, [picked, seen], view, **hidden)
-    blocks = Context.root_block
-    assert blocks is not None  # the shell builds pages inside one
-    blocks.load(opened, None, view, **hidden)
+            return await self._show(conversation_id, request)
 
 
 def _line_of_talk(turn: ChatTurn, request: gr.Request) -> dict[str, str]:
