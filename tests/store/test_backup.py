@@ -17,7 +17,7 @@ from zipfile import ZIP_DEFLATED, ZipFile
 import pytest
 from sqlalchemy import delete, insert, select
 
-from apps.customer_service.tables import Conversation, Document, Turn
+from apps.customer_service.tables import Conversation, Document, Takeover, Turn
 from apps.finance_monitor.tables import Alert, AlertChange, Base, News, Score
 from apps.recommender.tables import Event, Item
 from core.platform.store.backup import PORTION, backup
@@ -77,6 +77,7 @@ def fill(store) -> None:
             [
                 Turn(id=1000, conversation_id="c", number=0, role="user", text=TEXT, key=None, about=DEEP, time=MOMENT),
                 Turn(id=1001, conversation_id="c", number=1, role="assistant", text="", decision_id="0"),
+                Takeover(conversation_id="c", who=TEXT[:80], since=MOMENT),
                 Feedback(decision_id="0", owner="u", value=-1.0),
                 Event(app="a", owner="u", kind="like", item="i", decision_id=None),
                 Score(news_id=41, version="v", topic="legal", sentiment="negative", probabilities={"negative": 1e-17}),
