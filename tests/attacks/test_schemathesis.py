@@ -50,6 +50,6 @@ def test_nothing_that_is_done_to_a_real_conversation_makes_the_server_fail(guard
     identity = bob.post("/v1/support/conversations").raise_for_status().json()["id"]
     (tmp_path / "schemathesis.toml").write_text(f'[parameters]\n"path.identity" = "{identity}"\n')
     report = sent_by_schemathesis(guarded, tmp_path, "bob", "--include-path-regex", "conversations/{identity}/")
-    assert report["operations"]["tested"] == 3
+    assert report["operations"]["tested"] == 6
     assert report["server_errors"] == 0
     assert 200 in report["statuses"]

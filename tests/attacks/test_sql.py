@@ -27,6 +27,7 @@ TEXTS = {
 
 BODIES = {
     "/v1/support/conversations/{identity}/messages": {"text": "where is my order"},
+    "/v1/support/conversations/{identity}/answers": {"text": "it leaves our depot tonight"},
     "/v1/support/decisions/{identity}/feedback": {"value": 1, "comment": ""},
     "/v1/chat/completions": {"model": "steer-support", "messages": [{"role": "user", "content": "where is my order"}]},
     "/v1/news/labels": {"items": [{"company": "Corvane", "headline": "Profit doubles"}]},
