@@ -24,8 +24,8 @@ from core.platform.store.upsert import put
 
 AGENT = "agent"
 """Role of the turns that people of the company write."""
-# What the bot did last where a person has to go on.
-_FOR_PEOPLE = ("hand_over", "passed_on")
+FOR_PEOPLE = ("hand_over", "passed_on")
+"""What the bot did last where a person has to go on."""
 _AT_ONCE = 500
 _BEGINNING = 200
 
@@ -183,7 +183,7 @@ def _is_last() -> ColumnElement[bool]:
 
 
 def _is_for_people() -> ColumnElement[bool]:
-    return Turn.about["action"].as_string().in_(_FOR_PEOPLE)
+    return Turn.about["action"].as_string().in_(FOR_PEOPLE)
 
 
 def turns(session: Session, identity: str, limit: int | None = None, offset: int = 0) -> list[Turn]:

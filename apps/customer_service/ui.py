@@ -20,7 +20,6 @@ from core.util.errors import SteerError
 CONVERSATIONS = 100
 # How long a person's answer may lie before the customer sees it.
 _REFRESH_SECONDS = 4
-_FOR_PEOPLE = ("hand_over", "passed_on")
 
 CSS = """
 .cs-panels { display: flex; flex-direction: column; gap: 1rem; }
@@ -124,7 +123,7 @@ def build(service: SupportService) -> None:
         principal = page_principal(request)
         turns = await service.turns(principal, conversation_id, offset=None) if conversation_id else []
         mine = _listed(await service.newest(principal, CONVERSATIONS, mine=True), conversation_id, request)
-        is_followed = gr.Timer(active=any(turn.action in _FOR_PEOPLE for turn in turns))
+        is_followed = gr.Timer(active=any(turn.is_for_people for turn in turns))
         return [conversation_id or "", *_talk(turns, request), mine, is_followed, _newest(turns)]
 
     async def follow(conversation_id: str, shown: str, request: gr.Request) -> list[Any] | dict[str, Any]:

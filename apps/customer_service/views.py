@@ -31,6 +31,11 @@ class ChatTurn(BaseModel):
     sources: list[Article] = []
     decision: str | None = Field(default=None, description="to judge the reply by")
 
+    @property
+    def is_for_people(self) -> bool:
+        """Whether the bot left the customer to a person."""
+        return self.action in tables.FOR_PEOPLE
+
 
 class ConversationSummary(BaseModel):
     """A conversation in a list."""
