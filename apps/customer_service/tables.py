@@ -133,7 +133,7 @@ def newest(session: Session, app: str, owner: str | None, count: int) -> list[tu
 def waiting(session: Session, app: str) -> int:
     """Number of conversations that were handed over to a person, and where none has answered since."""
     handed = select(func.count()).select_from(Turn).join(Conversation)
-    return session.scalar(handed.where(Conversation.app == app, _is_last(), _is_for_people())) or 0
+    return session.scalar(handed.where(Conversation.app == app, _is_for_people(), _is_last())) or 0
 
 
 def inbox(session: Session, app: str, count: int) -> list[tuple[Conversation, Turn, str | None, str]]:
@@ -142,6 +142,9 @@ def inbox(session: Session, app: str, count: int) -> list[tuple[Conversation, Tu
     Returns:
         Conversation, its last turn, the agent who has taken it over if one has, and how its first message begins.
     """
+    # Agents' pages ask every few seconds: both parts are found without looking at the last turn of every conversation.
+    waiting = select(Turn.id).where(_is_for_people(), _is_last())
+    taken = select(Turn.id).where(Turn.conversation_id.in_(select(Takeover.conversation_id)), _is_last())
     first = aliased(Turn)
     beginning = func.substr(first.text, 1, _BEGINNING)
     found = (
@@ -149,7 +152,7 @@ def inbox(session: Session, app: str, count: int) -> list[tuple[Conversation, Tu
         .join(Turn, Turn.conversation_id == Conversation.id)
         .join(first, (first.conversation_id == Conversation.id) & (first.number == 0))
         .outerjoin(Takeover, Takeover.conversation_id == Conversation.id)
-        .where(Conversation.app == app, _is_last(), _is_for_people() | Takeover.who.is_not(None))
+        .where(Conversation.app == app, Turn.id.in_(waiting.union_all(taken)))
         .order_by(case((_is_for_people(), 0), else_=1), Turn.time, Conversation.id)
         .limit(count)
     )
@@ -177,13 +180,13 @@ def give_back(session: Session, identity: str) -> None:
 
 
 def _is_last() -> ColumnElement[bool]:
-    other = aliased(Turn)
-    last = select(func.max(other.number)).where(other.conversation_id == Turn.conversation_id)
-    return Turn.number == last.correlate(Turn).scalar_subquery()
+    later = aliased(Turn)
+    is_later = (later.conversation_id == Turn.conversation_id) & (later.number > Turn.number)
+    return ~select(later.id).where(is_later).correlate(Turn).exists()
 
 
 def _is_for_people() -> ColumnElement[bool]:
-    return Turn.about["action"].as_string().in_(FOR_PEOPLE)
+    return (Turn.role == "assistant") & Turn.about["action"].as_string().in_(FOR_PEOPLE)
 
 
 def turns(session: Session, identity: str, limit: int | None = None, offset: int = 0) -> list[Turn]:
