@@ -95,7 +95,7 @@ class _Inbox:
         if state == seen:
             return gr.skip()
         agent = next((each.agent for each in waiting if each.id == conversation_id), None)
-        label = TEXTS.say("inbox", request, count=sum(each.waits for each in waiting))
+        label = TEXTS.say("inbox", request, count=sum(each.since is not None for each in waiting))
         return [
             gr.Accordion(visible=True, label=label),
             _listed(waiting, conversation_id, request),
@@ -162,10 +162,10 @@ def _listed(waiting: Sequence[InboxLine], shown_id: str, request: gr.Request) ->
 
 def _line(line: InboxLine, is_shown: bool, request: gr.Request) -> str:
     has = TEXTS.say("looked_after", request, agent=html.escape(line.agent)) if line.agent else ""
-    state = TEXTS.say("waits" if line.waits else "answered", request)
+    state = TEXTS.say("waits" if line.since else "answered", request)
+    since = f'<time datetime="{line.since.isoformat()}"></time>' if line.since else ""
     return (
         f"<li{' class=cs-here' if is_shown else ''}>"
         f'<a href="#" data-id="{line.id}"{" aria-current=true" if is_shown else ""}>{html.escape(line.title)}</a>'
-        f"<span{' class=cs-waits' if line.waits else ''}>{state}</span> <small>{has}</small>"
-        f'<time datetime="{line.since.isoformat()}"></time></li>'
+        f"<span{' class=cs-waits' if line.since else ''}>{state}</span> <small>{has}</small>{since}</li>"
     )

@@ -136,24 +136,26 @@ def waiting(session: Session, app: str) -> int:
     return session.scalar(handed.where(Conversation.app == app, _is_for_people(), _is_last())) or 0
 
 
-def inbox(session: Session, app: str, count: int) -> list[tuple[Conversation, Turn, str | None, str]]:
+def inbox(session: Session, app: str, count: int) -> list[tuple[Conversation, datetime | None, str | None, str]]:
     """Conversations for people, those that wait longest first, then those that agents look after and have answered.
 
     Returns:
-        Conversation, its last turn, the agent who has taken it over if one has, and how its first message begins.
+        Conversation, since when the customer waits if they do, the agent who has taken it over if one has, and how its
+        first message begins.
     """
     # Agents' pages ask every few seconds: both parts are found without looking at the last turn of every conversation.
     waiting = select(Turn.id).where(_is_for_people(), _is_last())
     taken = select(Turn.id).where(Turn.conversation_id.in_(select(Takeover.conversation_id)), _is_last())
+    since = case((_is_for_people(), _waits_since()))
     first = aliased(Turn)
     beginning = func.substr(first.text, 1, _BEGINNING)
     found = (
-        select(Conversation, Turn, Takeover.who, beginning)
+        select(Conversation, since, Takeover.who, beginning)
         .join(Turn, Turn.conversation_id == Conversation.id)
         .join(first, (first.conversation_id == Conversation.id) & (first.number == 0))
         .outerjoin(Takeover, Takeover.conversation_id == Conversation.id)
         .where(Conversation.app == app, Turn.id.in_(waiting.union_all(taken)))
-        .order_by(case((_is_for_people(), 0), else_=1), Turn.time, Conversation.id)
+        .order_by(since.is_(None), since, Turn.time, Conversation.id)
         .limit(count)
     )
     return [(row[0], row[1], row[2], row[3]) for row in session.execute(found)]
@@ -185,8 +187,18 @@ def _is_last() -> ColumnElement[bool]:
     return ~select(later.id).where(is_later).correlate(Turn).exists()
 
 
-def _is_for_people() -> ColumnElement[bool]:
-    return (Turn.role == "assistant") & Turn.about["action"].as_string().in_(FOR_PEOPLE)
+def _is_for_people(turn: Any = Turn) -> ColumnElement[bool]:
+    return (turn.role == "assistant") & turn.about["action"].as_string().in_(FOR_PEOPLE)
+
+
+def _waits_since() -> ColumnElement[datetime]:
+    """When the bot first left the customer to a person, after a person's last answer: who writes again waits on."""
+    answer, left = aliased(Turn), aliased(Turn)
+    is_here = answer.conversation_id == Turn.conversation_id
+    answered = select(func.max(answer.number)).where(is_here, answer.role == AGENT).correlate(Turn).scalar_subquery()
+    since = left.number > func.coalesce(answered, -1)
+    waiting = select(func.min(left.time)).where(left.conversation_id == Turn.conversation_id, since)
+    return waiting.where(_is_for_people(left)).correlate(Turn).scalar_subquery()
 
 
 def turns(session: Session, identity: str, limit: int | None = None, offset: int = 0) -> list[Turn]:

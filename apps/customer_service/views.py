@@ -51,8 +51,7 @@ class ConversationSummary(BaseModel):
 class InboxLine(ConversationSummary):
     """A conversation that a person of the company looks after, or should."""
 
-    waits: bool = Field(description="whether the customer waits for an answer; else one has answered")
-    since: datetime = Field(description="time of the last message")
+    since: datetime | None = Field(description="when the customer began to wait; null where nobody has to answer")
     agent: str | None = Field(description="who has taken it over; the bot is silent there")
 
 
@@ -103,17 +102,16 @@ def summary(conversation: Conversation, beginning: str | None) -> ConversationSu
     return ConversationSummary(**_known_of(conversation, beginning))
 
 
-def inbox_line(conversation: Conversation, last: Turn, agent: str | None, beginning: str) -> InboxLine:
+def inbox_line(conversation: Conversation, since: datetime | None, agent: str | None, beginning: str) -> InboxLine:
     """A stored conversation in the inbox.
 
     Args:
         conversation: Conversation as it is stored.
-        last: Its last turn.
+        since: When the customer began to wait for a person.
         agent: Who has taken it over.
         beginning: First words of its first message.
     """
-    waits = last.role != tables.AGENT
-    return InboxLine(**_known_of(conversation, beginning), waits=waits, since=last.time, agent=agent)
+    return InboxLine(**_known_of(conversation, beginning), since=since, agent=agent)
 
 
 def _known_of(conversation: Conversation, beginning: str | None) -> dict[str, Any]:

@@ -52,13 +52,14 @@ def line_of(service, conversation_id):
 def test_whom_nobody_has_answered_waits_and_who_needs_nobody_does_not(service, ann, talk):
     quiet, _ = asyncio.run(service.start_with(ann, QUESTION))
     line = line_of(service, talk)
-    assert (line.waits, line.agent, line.owner) == (True, None, ann.name)
+    assert line.since is not None
+    assert (line.agent, line.owner) == (None, ann.name)
     assert line.title.startswith("I have forgotten my password")
     assert line_of(service, quiet) is None
     waiting = service.counts()["waiting"]
     asyncio.run(service.inbox.answer(CAROL, talk, "Look into your spam folder."))
     line = line_of(service, talk)
-    assert (line.waits, line.agent) == (False, "carol")
+    assert (line.since, line.agent) == (None, "carol")
     assert service.counts()["waiting"] == waiting - 1
 
 
@@ -66,7 +67,7 @@ def test_the_bot_is_silent_while_an_agent_looks_after_a_customer_and_talks_again
     asyncio.run(service.inbox.take_over(CAROL, talk))
     reply = asyncio.run(service.say(ann, talk, QUESTION))
     assert (reply.action, reply.decision, reply.confidence) == ("passed_on", None, None)
-    assert line_of(service, talk).waits
+    assert line_of(service, talk).since is not None
     asyncio.run(service.inbox.answer(CAROL, talk, "Look into your spam folder."))
     asyncio.run(service.inbox.give_back(CAROL, talk))
     assert line_of(service, talk) is None
@@ -74,6 +75,19 @@ def test_the_bot_is_silent_while_an_agent_looks_after_a_customer_and_talks_again
     turns = asyncio.run(service.turns(ann, talk))
     assert [turn.role for turn in turns] == [*["user", "assistant"] * 3, "agent", "user", "assistant"]
     assert turns[6].text == "Look into your spam folder."
+
+
+def test_who_writes_again_has_waited_since_before_and_who_was_never_handed_over_waits_for_nobody(service, ann, talk):
+    since = line_of(service, talk).since
+    asyncio.run(service.inbox.take_over(CAROL, talk))
+    asyncio.run(service.say(ann, talk, "hello?"))
+    assert line_of(service, talk).since == since
+    asyncio.run(service.inbox.answer(CAROL, talk, "One moment."))
+    asyncio.run(service.say(ann, talk, "still there?"))
+    assert line_of(service, talk).since > since
+    quiet, _ = asyncio.run(service.start_with(ann, QUESTION))
+    asyncio.run(service.inbox.take_over(CAROL, quiet))
+    assert line_of(service, quiet).since is None
 
 
 def test_two_agents_never_answer_the_same_customer(service, talk):
