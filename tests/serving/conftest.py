@@ -1,4 +1,4 @@
-"""A small task to serve where the apps have nothing to say."""
+"""A small task to serve where the apps have nothing to say, and a visitor to the pages of those that have."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,3 +30,23 @@ def small_runs(small_run, tmp_path) -> Path:
     folder.mkdir()
     (folder / small_run.name).symlink_to(small_run)
     return folder
+
+
+@pytest.fixture
+def page(browser, server):
+    """A fresh visitor; whatever the page asks of another host fails the test."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-GB", base_url=server)
+    context.set_default_timeout(30_000)
+    outside: list[str] = []
+    errors: list[str] = []
+    page = context.new_page()
+    page.on("request", lambda request: outside.append(request.url) if not _is_local(request.url, server) else None)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    yield page
+    context.close()
+    assert outside == []
+    assert errors == []
+
+
+def _is_local(url: str, server: str) -> bool:
+    return url.startswith((server, server.replace("http", "ws"), "data:", "blob:"))
