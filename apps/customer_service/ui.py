@@ -49,6 +49,8 @@ CSS = """
 .cs-here a { font-weight: 600; }
 .cs-list time, .cs-list summary { font-size: .85rem; color: var(--body-text-color-subdued); white-space: nowrap; }
 .cs-list summary { cursor: pointer; }
+#cs-inbox-lines li { flex-wrap: wrap; }
+#cs-inbox-lines a { flex: 1 1 11rem; }
 .cs-list .cs-waits { color: light-dark(#b45309, #fcd34d); font-weight: 600; }
 .cs-list button { margin-top: .3rem; font-size: .85rem; font-weight: 600; color: var(--error-text-color); }
 """
